@@ -1,0 +1,165 @@
+package engine
+
+import (
+	"io"
+	"log/slog"
+	"net/http"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine/pages"
+	"github.com/sesame-auth/sesame/engine/schema"
+)
+
+// Schema describes the extra fields of users, sessions and tokens. See
+// [schema.Schema].
+type Schema = schema.Schema
+
+// Token holds the claims of a jwt session token. See [schema.Token].
+type Token = schema.Token
+
+// Theme is what the built-in pages look like. See [pages.Theme].
+type Theme = pages.Theme
+
+// Strategy says where sessions live.
+type Strategy string
+
+// The strategies.
+const (
+	// StrategyJWT keeps a session in an encrypted cookie.
+	StrategyJWT Strategy = "jwt"
+	// StrategyDatabase keeps a session in the Adapter; the cookie holds a
+	// random token.
+	StrategyDatabase Strategy = "database"
+)
+
+// Config configures an [Engine]. The zero value of every field has a default;
+// a server needs a secret (Secret or AUTH_SECRET) and at least one provider.
+//
+// Fields whose name begins with Dangerous do what Auth.js does where that is
+// not safe. They exist for exact parity with an Auth.js server beside this one.
+type Config struct {
+	// Secret encrypts and signs everything; at least 32 characters. Default:
+	// AUTH_SECRET, then NEXTAUTH_SECRET. `openssl rand -base64 33` makes one.
+	Secret string
+	// OldSecrets are still accepted, so that a secret can be changed without
+	// signing anybody out. Default: AUTH_SECRET_3, AUTH_SECRET_2 and
+	// AUTH_SECRET_1, those that are set, when Secret comes from AUTH_SECRET.
+	OldSecrets []string
+
+	// Providers are the ways to sign in, in the order of the sign-in page.
+	Providers []Provider
+
+	// Adapter stores users, accounts, sessions and e-mail tokens. nil: nothing
+	// is stored, sessions are jwt, and a provider's profile is the user.
+	Adapter Adapter
+	// Schema describes extra fields. nil: none.
+	Schema *Schema
+
+	// URL is the public URL of the application or of its auth endpoints, as in
+	// AUTH_URL ("https://app.example.com", "https://app.example.com/api/auth").
+	// Default: AUTH_URL, then NEXTAUTH_URL. When none is set the URL comes from
+	// the request, see TrustHost.
+	URL string
+	// BasePath is where the endpoints are mounted. Default: the path of URL,
+	// else "/api/auth".
+	BasePath string
+	// TrustHost takes the public host and scheme from X-Forwarded-Host (or
+	// Host) and X-Forwarded-Proto when no URL is set. Only safe behind a proxy
+	// that sets them. nil: AUTH_TRUST_HOST ("true", "1"; "false" means false).
+	// When it is off and no URL is set, only requests to loopback hosts
+	// (localhost, 127.0.0.1, ::1) are answered, so that development needs no
+	// setting.
+	TrustHost *bool
+	// UseSecureCookies chooses the __Secure- and __Host- cookie names. nil:
+	// when the public URL is https.
+	UseSecureCookies *bool
+
+	// SessionStrategy is where sessions live. Default: StrategyDatabase with an
+	// Adapter, else StrategyJWT.
+	SessionStrategy Strategy
+	// SessionMaxAge is how long a session lives without being used. Default:
+	// 30 days. Whole seconds.
+	SessionMaxAge time.Duration
+	// SessionUpdateAge is how often a used session is extended (a database
+	// write, or a new cookie with the jwt strategy). Default: 24 hours.
+	// Negative: on every read.
+	SessionUpdateAge time.Duration
+	// JWTMaxAge is the lifetime written into a jwt session token. Default:
+	// SessionMaxAge.
+	JWTMaxAge time.Duration
+	// GenerateSessionToken makes the token of a database session; at least 128
+	// random bits. Default: a random UUID.
+	GenerateSessionToken func() (string, error)
+
+	// Pages replaces built-in pages by pages of the application.
+	Pages Pages
+	// Theme is what the built-in pages look like.
+	Theme Theme
+
+	Callbacks Callbacks
+	Events    Events
+
+	// Logger receives one structured line for each error and warning. Default:
+	// slog.Default().
+	Logger *slog.Logger
+	// HTTPClient talks to identity providers. Default: a client with a timeout
+	// of 10 seconds.
+	HTTPClient *http.Client
+	// Now is the clock. Default: time.Now.
+	Now func() time.Time
+	// Rand is the source of randomness. Default: crypto/rand.Reader.
+	Rand io.Reader
+	// Getenv reads environment variables. Default: os.Getenv.
+	Getenv func(string) string
+
+	// ReissueOnEveryRead makes a jwt session read write a new cookie every
+	// time, as Auth.js does. A slow read can then undo an update() or a
+	// sign-out that was answered before it. Default: a new cookie when
+	// SessionUpdateAge has passed, or a callback changed a claim.
+	ReissueOnEveryRead bool
+	// SingleCheckCookies keeps the state, PKCE and nonce of one sign-in
+	// attempt per browser, as Auth.js does: a second tab breaks the first.
+	// Default: attempts live side by side.
+	SingleCheckCookies bool
+	// DangerousUpdateData hands the data of update() to Callbacks.JWT
+	// unfiltered, as Auth.js does: whatever a callback copies from it into the
+	// token is the browser's choice. Default: only fields that the Schema
+	// marks as writable; any other key is a 400.
+	DangerousUpdateData bool
+	// DangerousMailLinkOnGET lets opening a mail link sign in, as Auth.js
+	// does: mail scanners burn links and anybody can be signed in to an
+	// attacker's account. Default: GET shows a page with a button.
+	DangerousMailLinkOnGET bool
+	// DangerousAuthorizationParams lets the query of POST signin/<provider>
+	// set any authorization parameter, redirect_uri and client_id included, as
+	// Auth.js does. Default: login_hint, prompt, ui_locales and others that
+	// are harmless, see AuthorizationParams of the provider.
+	DangerousAuthorizationParams bool
+	// DangerousForeignOrigin accepts POST requests of other sites that carry a
+	// CSRF token, as Auth.js does. Default: Sec-Fetch-Site, or else Origin,
+	// must be this site's.
+	DangerousForeignOrigin bool
+	// DangerousKeepChecks leaves the state, PKCE and nonce cookies in place
+	// when a callback fails, as Auth.js does. Default: they are cleared on any
+	// outcome.
+	DangerousKeepChecks bool
+	// DangerousUnverifiedEmail links and keeps accounts without looking at
+	// email_verified, as Auth.js does, which lets somebody sign up with an
+	// address that is not theirs and wait for its owner. Default: linking by
+	// address needs an address verified on both sides, and verifying an address
+	// by mail unlinks the accounts that came with it unverified.
+	DangerousUnverifiedEmail bool
+}
+
+// Pages are paths (or URLs) of the application's own pages, as in Auth.js. An
+// empty one keeps the built-in page.
+type Pages struct {
+	SignIn        string // gets callbackUrl, and error when there is one
+	SignOut       string
+	Error         string // gets error
+	VerifyRequest string // "check your mail"; gets provider and type
+	NewUser       string // after a first sign-in; gets callbackUrl
+	// VerifyEmail confirms a mail link: it gets callbackUrl, token and email
+	// and must POST them back. It has no counterpart in Auth.js.
+	VerifyEmail string
+}
