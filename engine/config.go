@@ -80,9 +80,10 @@ type Config struct {
 	// SessionMaxAge is how long a session lives without being used. Default:
 	// 30 days. Whole seconds.
 	SessionMaxAge time.Duration
-	// SessionUpdateAge is how often a used session is extended (a database
-	// write, or a new cookie with the jwt strategy). Default: 24 hours.
-	// Negative: on every read.
+	// SessionUpdateAge is how often a session in use is extended (a database
+	// write, or a new token with the jwt strategy). Default: 24 hours, or half
+	// of SessionMaxAge where that is shorter. Negative: on every read. A
+	// session is never extended when it is SessionMaxAge or longer.
 	SessionUpdateAge time.Duration
 	// JWTMaxAge is the lifetime written into a jwt session token. Default:
 	// SessionMaxAge.
@@ -107,20 +108,24 @@ type Config struct {
 	HTTPClient *http.Client
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
-	// Rand is the source of randomness. Default: crypto/rand.Reader.
+	// Rand is the source of randomness, safe for concurrent use. Default:
+	// crypto/rand.Reader.
 	Rand io.Reader
 	// Getenv reads environment variables. Default: os.Getenv.
 	Getenv func(string) string
 
-	// ReissueOnEveryRead makes a jwt session read write a new cookie every
-	// time, as Auth.js does. A slow read can then undo an update() or a
-	// sign-out that was answered before it. Default: a new cookie when
-	// SessionUpdateAge has passed, or a callback changed a claim.
+	// ReissueOnEveryRead makes every session read set the cookie anew, as
+	// Auth.js does. A slow read can then undo an update(), a sign-out or a
+	// sign-in that was answered before it. Default: when SessionUpdateAge has
+	// passed, or a callback changed a claim.
 	ReissueOnEveryRead bool
 	// SingleCheckCookies keeps the state, PKCE and nonce of one sign-in
 	// attempt per browser, as Auth.js does: a second tab breaks the first.
 	// Default: attempts live side by side.
 	SingleCheckCookies bool
+	// KeepCSRFToken keeps a browser's CSRF token over sign-in and sign-out, as
+	// Auth.js does. Default: both end with a new one.
+	KeepCSRFToken bool
 	// DangerousUpdateData hands the data of update() to Callbacks.JWT
 	// unfiltered, as Auth.js does: whatever a callback copies from it into the
 	// token is the browser's choice. Default: only fields that the Schema

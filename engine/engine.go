@@ -1,18 +1,51 @@
 package engine
 
 import (
-	"context"
+	"bytes"
 	"errors"
+	"fmt"
+	"io"
 	"net/http"
+	"net/url"
+	"runtime/debug"
+	"strings"
+
+	"github.com/sesame-auth/sesame/engine/pages"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/wire"
 )
 
 // Engine answers the Auth.js endpoints and reads sessions. It is safe for
 // concurrent use.
-type Engine struct{ cfg Config }
+type Engine struct {
+	cfg       Config
+	adapter   Adapter
+	traits    Traits
+	strategy  Strategy
+	origin    string // public scheme and host; "": from the request
+	base      string // base path
+	trustHost bool
+	sites     [2]*site // plain and secure cookies
+	csrf      *wire.CSRF
+	providers []*provider
+	byID      map[string]*provider
+	extended  extended
+
+	// what the tokens of mail links are hashed with; the first one for new ones
+	mailSecrets []string
+}
 
 // New checks cfg, fills in its defaults and returns an engine. It touches no
 // network. The error names every problem of cfg.
-func New(cfg Config) (*Engine, error) { return nil, errors.New("stub") }
+func New(cfg Config) (*Engine, error) {
+	e := &Engine{cfg: cfg}
+	s := &settings{Engine: e}
+	s.apply()
+	if err := s.err(); err != nil {
+		return nil, err
+	}
+	return e, nil
+}
 
 // Close ends what the engine does in the background. It does not close the
 // Adapter.
@@ -21,56 +54,420 @@ func (e *Engine) Close() error { return nil }
 // ServeHTTP answers the endpoints below the base path:
 //
 //	mux.Handle("/api/auth/", eng)
-func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {}
-
-// Session returns the session of the request, or nil when nobody is signed in.
-// An error means that the answer is not known (the store failed): treat it as
-// signed out. A second call in one request costs nothing; the cookie of a
-// session that is extended is set on w at most once.
-func (e *Engine) Session(w http.ResponseWriter, r *http.Request) (*Session, error) { return nil, nil }
-
-// SessionFrom returns the session that Middleware, Require or Protect put into
-// the context; false when nobody is signed in.
-func SessionFrom(ctx context.Context) (*Session, bool) { return nil, false }
-
-// Middleware reads the session of each request and puts it into the context.
-func (e *Engine) Middleware(next http.Handler) http.Handler { return next }
-
-// Require lets only authorized requests through to next (Callbacks.Authorized).
-// Others are sent to the sign-in page with a callbackUrl that leads back, or
-// get 401 with a JSON body when they come from a script.
-func (e *Engine) Require(next http.Handler) http.Handler { return next }
-
-// Protect returns a middleware that does what Require does for the requests
-// that match one of the patterns, as of [http.ServeMux] ("/app/", "GET
-// /api/orders/{id}"), and what Middleware does for the others. A pattern that
-// cannot be parsed is an error.
-func (e *Engine) Protect(patterns ...string) (func(http.Handler) http.Handler, error) {
-	return nil, nil
+func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	action, providerID, ok := e.route(r)
+	if !ok {
+		badRequest(w)
+		return
+	}
+	x, err := e.exchange(r)
+	x.action, x.providerID = action, providerID
+	defer x.recover(w)
+	if err != nil {
+		x.misconfigured(w, asError(err, "UntrustedHost"))
+		return
+	}
+	if r.Method == http.MethodPost {
+		switch err := x.readBody(w); {
+		case errors.Is(err, errTooLarge):
+			w.Header().Set("Connection", "close")
+			x.write(w, jsonMessage(http.StatusRequestEntityTooLarge, "The request body is larger than 64 KiB."))
+			return
+		case err != nil:
+			badRequest(w)
+			return
+		}
+	}
+	a, err := x.answer()
+	if errors.Is(err, errCallbackURL) && asError(err, "").Err == err {
+		a = x.badCallbackURL()
+	} else if err != nil {
+		a = x.failed(asError(err, "CallbackRouteError"))
+	}
+	x.write(w, a)
 }
 
-// SignInOptions are the options of [Engine.SignIn].
-type SignInOptions struct {
-	RedirectTo  string            // where the browser goes afterwards; "" is the site's root
-	Params      map[string]string // authorization parameters (OIDC, OAuth2)
-	Email       string            // address (Email)
-	Credentials map[string]string // values (Credentials)
+// route finds the action and the provider in the path. The path is taken as it
+// was sent, without decoding; empty segments do not count.
+func (e *Engine) route(r *http.Request) (action, provider string, ok bool) {
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		return "", "", false
+	}
+	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), e.base)
+	if !ok || rest == "" || rest[0] != '/' {
+		if !ok {
+			e.cfg.Logger.Warn("auth: a request outside the base path",
+				"path", cut(r.URL.Path), "base_path", e.base,
+				"hint", "mount the engine at its base path, without http.StripPrefix, or set BasePath")
+		}
+		return "", "", false
+	}
+	action, rest = segment(rest)
+	provider, rest = segment(rest)
+	if extra, _ := segment(rest); extra != "" {
+		return "", "", false
+	}
+	switch action {
+	case "signin", "callback":
+		return action, provider, true
+	case "csrf", "error", "providers", "session", "signout", "verify-request", "webauthn-options":
+		return action, provider, provider == "" || action == "webauthn-options"
+	}
+	return "", "", false
 }
 
-// SignIn starts or completes a sign-in from a handler: it sets the cookies on w
-// and returns where to send the browser (the identity provider, the page after
-// the sign-in, "check your mail"). The caller vouches that the user meant it:
-// there is no CSRF check.
-func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string, o SignInOptions) (string, error) {
-	return "", nil
+func segment(path string) (first, rest string) {
+	path = strings.TrimLeft(path, "/")
+	if i := strings.IndexByte(path, '/'); i >= 0 {
+		return path[:i], path[i:]
+	}
+	return path, ""
 }
 
-// SignOut ends the session of the request and clears its cookies on w.
-func (e *Engine) SignOut(w http.ResponseWriter, r *http.Request) error { return nil }
+// answer runs the flow of the action.
+func (x *exchange) answer() (*answer, error) {
+	if err := x.readCSRF(); err != nil {
+		return nil, err
+	}
+	if err := x.readCallbackURL(); err != nil {
+		return nil, err
+	}
+	var p *provider
+	if x.providerID != "" {
+		if p = x.e.byID[x.providerID]; p == nil {
+			return nil, refuse(CodeConfiguration, "InvalidProvider", fmt.Errorf("there is no provider %q", cut(x.providerID)),
+				"the id in the URL is the id of a configured provider")
+		}
+	}
+	if x.r.Method == http.MethodGet {
+		switch {
+		case x.action == "session":
+			return x.getSession()
+		case x.action == "csrf":
+			return x.json(wire.AppendCSRF(nil, x.csrfToken)), nil
+		case x.action == "providers":
+			return x.getProviders(), nil
+		case x.action == "signin" && p == nil:
+			return x.getSignIn(), nil
+		case x.action == "signout":
+			return x.getSignOut(), nil
+		case x.action == "error":
+			return x.getError(), nil
+		case x.action == "verify-request":
+			return x.getVerifyRequest(), nil
+		case x.action == "callback" && p != nil && p.flow != nil:
+			return x.oauthCallback(p, x.params())
+		case x.action == "callback" && p != nil && p.email != nil:
+			return x.getEmailCallback(p)
+		}
+	} else {
+		switch {
+		case x.action == "session":
+			return x.postSession()
+		case x.action == "signin":
+			return x.postSignIn(p)
+		case x.action == "signout":
+			return x.postSignOut()
+		case x.action == "callback" && p != nil && p.credentials != nil:
+			return x.postCredentials(p)
+		case x.action == "callback" && p != nil && p.email != nil:
+			return x.postEmailCallback(p)
+		case x.action == "callback" && p != nil && p.flow != nil:
+			return x.oauthCallback(p, x.params())
+		}
+	}
+	return nil, refuse(CodeConfiguration, "UnknownAction",
+		fmt.Errorf("%s does not go with %s %s", x.r.Method, x.action, x.providerID), "")
+}
 
-// Update changes fields of the session as update() of the client does, but may
-// change every declared field. It returns the changed session, or nil when
-// nobody is signed in.
-func (e *Engine) Update(w http.ResponseWriter, r *http.Request, data map[string]any) (*Session, error) {
-	return nil, nil
+// ---- answers
+
+// answer is what a flow wants the browser to get.
+type answer struct {
+	status      int
+	contentType string
+	body        []byte
+	location    string
+	policy      string // Content-Security-Policy of a page
+	bare        bool   // without ambient cookies and those that the flow set
+}
+
+const (
+	contentTypeHTML = "text/html"
+	contentTypeJSON = "application/json"
+)
+
+// Header values that are the same in every answer. They are shared between
+// answers, which is safe because nothing writes into a header's values.
+var (
+	headerNoStore   = []string{"private, no-cache, no-store"}
+	headerNoCache   = []string{"no-cache"}
+	headerExpires   = []string{"0"}
+	headerVary      = []string{"Cookie"}
+	headerReferrer  = []string{"same-origin"}
+	headerNoSniff   = []string{"nosniff"}
+	headerFrameDeny = []string{"DENY"}
+	headerJSON      = []string{contentTypeJSON}
+	headerHTML      = []string{contentTypeHTML + "; charset=utf-8"}
+)
+
+// write sends the answer with all of its cookies.
+func (x *exchange) write(w http.ResponseWriter, a *answer) {
+	h := w.Header()
+	commonHeaders(h)
+	if a.policy != "" {
+		h["Content-Security-Policy"] = []string{a.policy}
+		h["X-Frame-Options"] = headerFrameDeny
+	}
+	if !a.bare {
+		writeCookies(h, x.ambient)
+	}
+	writeCookies(h, x.keptChecks)
+	if !a.bare {
+		writeCookies(h, x.set)
+	}
+	if a.location != "" {
+		h["Location"] = []string{a.location}
+	}
+	switch a.contentType {
+	case contentTypeJSON:
+		h["Content-Type"] = headerJSON
+	case contentTypeHTML:
+		h["Content-Type"] = headerHTML
+	}
+	w.WriteHeader(a.status)
+	w.Write(a.body)
+}
+
+// commonHeaders keep every answer out of caches, other types and Referer
+// headers of other sites (ASVS 5.0 V3.4, V14).
+func commonHeaders(h http.Header) {
+	h["Cache-Control"] = headerNoStore
+	h["Pragma"] = headerNoCache
+	h["Expires"] = headerExpires
+	h["Vary"] = headerVary
+	h["Referrer-Policy"] = headerReferrer
+	h["X-Content-Type-Options"] = headerNoSniff
+}
+
+func writeCookies(h http.Header, cookies []wire.SetCookie) {
+	if len(cookies) == 0 {
+		return
+	}
+	values := h["Set-Cookie"]
+	for i := range cookies {
+		values = append(values, string(cookies[i].Append(make([]byte, 0, 160+len(cookies[i].Value)))))
+	}
+	h["Set-Cookie"] = values
+}
+
+func badRequest(w http.ResponseWriter) {
+	commonHeaders(w.Header())
+	w.Header()["Content-Type"] = headerJSON
+	w.WriteHeader(http.StatusBadRequest)
+	io.WriteString(w, `"Bad request."`)
+}
+
+func (x *exchange) json(body []byte) *answer {
+	return &answer{status: http.StatusOK, contentType: contentTypeJSON, body: body}
+}
+
+func jsonMessage(status int, message string) *answer {
+	body := schema.AppendJSON([]byte(`{"message":`), message)
+	return &answer{status: status, contentType: contentTypeJSON, body: append(body, '}'), bare: true}
+}
+
+// goTo sends the browser to a URL, or names the URL to a script that asked for
+// that (WIRE.md section 2.3).
+func (x *exchange) goTo(u string) *answer {
+	if _, asked := x.r.Header["X-Auth-Return-Redirect"]; asked {
+		return &answer{status: http.StatusOK, contentType: contentTypeJSON, body: wire.AppendURL(nil, u), location: u}
+	}
+	return &answer{status: http.StatusFound, location: u}
+}
+
+// failed reports e and sends the browser to the page that shows its code.
+func (x *exchange) failed(e *Error) *answer {
+	x.report(e)
+	if x.action == "session" {
+		if e.Code == CodeMissingCSRF {
+			return &answer{status: http.StatusBadRequest, contentType: contentTypeJSON, body: wire.AppendSession(nil, nil), bare: true}
+		}
+		return &answer{status: http.StatusOK, contentType: contentTypeJSON, body: wire.AppendSession(nil, nil), bare: true}
+	}
+	a := x.goTo(x.errorURL(e))
+	a.bare = true
+	if a.contentType == contentTypeJSON {
+		a.location = ""
+	}
+	return a
+}
+
+// errorURL is the page that shows the code of e.
+func (x *exchange) errorURL(e *Error) string {
+	u := x.page(x.e.cfg.Pages.Error, "/error")
+	if e.onSignInPage() {
+		u = x.page(x.e.cfg.Pages.SignIn, "/signin")
+	}
+	u = withQuery(u, "error", string(e.Code))
+	if e.Code == CodeCredentialsSignin {
+		u = withQuery(u, "code", or(e.detail, "credentials"))
+	}
+	return u
+}
+
+const misconfiguredMessage = "There was a problem with the server configuration. Check the server logs for more information."
+
+// misconfigured answers what cannot be answered because the server is not set
+// up for it (WIRE.md section 2.4).
+func (x *exchange) misconfigured(w http.ResponseWriter, e *Error) {
+	x.report(e)
+	if !x.onPage() {
+		x.write(w, jsonMessage(http.StatusInternalServerError, misconfiguredMessage))
+		return
+	}
+	if own := x.e.cfg.Pages.Error; own != "" {
+		x.write(w, &answer{status: http.StatusFound, location: withQuery(own, "error", string(CodeConfiguration)), bare: true})
+		return
+	}
+	x.write(w, x.errorPage(http.StatusInternalServerError, string(CodeConfiguration)))
+}
+
+// onPage reports whether a person is looking at the answer.
+func (x *exchange) onPage() bool {
+	if x.r.Method != http.MethodGet {
+		return false
+	}
+	switch x.action {
+	case "signin", "signout", "error", "verify-request":
+		return true
+	}
+	return false
+}
+
+func (x *exchange) badCallbackURL() *answer {
+	x.report(refuse(CodeConfiguration, "InvalidCallbackUrl", errCallbackURL, ""))
+	if x.onPage() {
+		return x.errorPage(http.StatusBadRequest, "")
+	}
+	return jsonMessage(http.StatusBadRequest, "callbackUrl is not a path or an http(s) URL of at most 2048 bytes.")
+}
+
+// recover answers a panic of a callback, an event or an adapter as a failure
+// of the server.
+func (x *exchange) recover(w http.ResponseWriter) {
+	v := recover()
+	if v == nil {
+		return
+	}
+	if v == http.ErrAbortHandler {
+		panic(v)
+	}
+	x.e.cfg.Logger.Error("auth: panic", "request_id", x.requestID(), "action", x.action,
+		"cause", fmt.Sprint(v), "stack", string(debug.Stack()))
+	x.set = nil
+	x.write(w, x.failed(fail(CodeConfiguration, "CallbackRouteError", errors.New("a callback or the adapter panicked"), "")))
+}
+
+// ---- providers and pages
+
+func (x *exchange) getProviders() *answer {
+	list := make([]wire.ProviderBody, len(x.e.providers))
+	for i, p := range x.e.providers {
+		list[i] = wire.ProviderBody{ID: p.ID, Name: p.Name, Type: p.Type,
+			SignInURL: x.at("/signin/" + p.ID), CallbackURL: x.at("/callback/" + p.ID)}
+	}
+	a := x.json(wire.AppendProviders(nil, list))
+	a.bare = true
+	return a
+}
+
+func (x *exchange) html(status int, render func(*bytes.Buffer) error) *answer {
+	var b bytes.Buffer
+	if err := render(&b); err != nil {
+		x.report(fail(CodeConfiguration, "PageError", err, ""))
+		return jsonMessage(http.StatusInternalServerError, misconfiguredMessage)
+	}
+	return &answer{status: status, contentType: contentTypeHTML, body: b.Bytes(), policy: pages.Policy(x.e.cfg.Theme)}
+}
+
+func (x *exchange) getSignIn() *answer {
+	if own := x.e.cfg.Pages.SignIn; own != "" {
+		u := withQuery(own, "callbackUrl", x.callbackURL)
+		if code := x.param("error"); code != "" {
+			u = withQuery(u, "error", code)
+		}
+		return x.goTo(u)
+	}
+	d := pages.SignIn{
+		BasePath: x.e.base, CSRFToken: x.csrfToken, CallbackURL: x.callbackURL,
+		Email: x.param("email"), Error: x.param("error"), Theme: x.e.cfg.Theme,
+	}
+	for _, p := range x.e.providers {
+		shown := pages.Provider{ID: p.ID, Name: p.Name, Type: p.Type}
+		if p.credentials != nil {
+			for _, in := range p.credentials.Inputs {
+				shown.Inputs = append(shown.Inputs, pages.Input{
+					Name: in.Name, Label: or(in.Label, in.Name), Type: or(in.Type, "text"),
+					Placeholder: in.Placeholder, Autocomplete: in.Autocomplete,
+				})
+			}
+		}
+		d.Providers = append(d.Providers, shown)
+	}
+	return x.html(http.StatusOK, func(b *bytes.Buffer) error { return pages.WriteSignIn(b, d) })
+}
+
+func (x *exchange) getSignOut() *answer {
+	if own := x.e.cfg.Pages.SignOut; own != "" {
+		return x.goTo(own)
+	}
+	return x.html(http.StatusOK, func(b *bytes.Buffer) error {
+		return pages.WriteSignOut(b, pages.SignOut{BasePath: x.e.base, CSRFToken: x.csrfToken, Theme: x.e.cfg.Theme})
+	})
+}
+
+func (x *exchange) getError() *answer {
+	code := x.param("error")
+	if own := x.e.cfg.Pages.Error; own != "" {
+		if code == "" {
+			return x.goTo(own)
+		}
+		return x.goTo(withQuery(own, "error", code))
+	}
+	status := http.StatusOK
+	switch Code(code) {
+	case CodeConfiguration:
+		status = http.StatusInternalServerError
+	case CodeAccessDenied, CodeVerification:
+		status = http.StatusForbidden
+	}
+	return x.errorPage(status, code)
+}
+
+func (x *exchange) errorPage(status int, code string) *answer {
+	a := x.html(status, func(b *bytes.Buffer) error {
+		signIn := or(x.e.cfg.Pages.SignIn, x.e.base+"/signin")
+		return pages.WriteError(b, pages.Error{Code: code, RequestID: x.id, SignInURL: signIn, Theme: x.e.cfg.Theme})
+	})
+	return a
+}
+
+func (x *exchange) getVerifyRequest() *answer {
+	if own := x.e.cfg.Pages.VerifyRequest; own != "" {
+		if x.r.URL.RawQuery != "" {
+			own += "?" + x.r.URL.RawQuery
+		}
+		return x.goTo(own)
+	}
+	return x.html(http.StatusOK, func(b *bytes.Buffer) error {
+		return pages.WriteVerifyRequest(b, pages.VerifyRequest{Host: host(x.origin), URL: x.origin, Theme: x.e.cfg.Theme})
+	})
+}
+
+func host(origin string) string {
+	if u, err := url.Parse(origin); err == nil {
+		return u.Host
+	}
+	return origin
 }

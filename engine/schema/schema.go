@@ -1,26 +1,20 @@
-// Package schema describes the fields an application adds to users, sessions
-// and tokens as plain data, and decodes session token claims under that
-// description.
-//
-// A [Schema] can be written by hand; the engine enforces it either way. The
-// engine has no type parameters: extra fields travel in maps named Extra that
-// hold canonical values only, see [Field.Canon].
-//
-// The package imports the standard library only.
 package schema
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // Kind is the kind of a field's value.
 type Kind uint8
 
 // The kinds. The comment names the canonical Go value of each.
 const (
-	String Kind = iota // string
+	String Kind = iota // string, valid UTF-8
 	Bool               // bool
 	Int                // int64, within ±2^53 (TypeScript's number)
 	Float              // float64, finite
-	Time               // time.Time, UTC, whole milliseconds
+	Time               // time.Time, UTC, whole milliseconds, years 0 to 9999
 	Enum               // string, one of Type.Enum
 	Object             // map[string]any with exactly the members Type.Fields
 )
@@ -29,7 +23,7 @@ const (
 type Type struct {
 	Kind     Kind
 	List     bool     // a list of Kind: canonical value []any, never nil
-	Nullable bool     // nil is allowed, and is the default when Field.Default is nil
+	Nullable bool     // nil is allowed, and is the default when Field.Default is nil; not for lists
 	Name     string   // name of the enum or object; "" for the other kinds
 	Enum     []string // the values of an enum, in declaration order
 	Fields   []Field  // the members of an object; only Name, Type, Default, Max and Was are looked at
@@ -56,16 +50,16 @@ type Field struct {
 	Name    string
 	Type    Type
 	Client  Access            // what the browser may do; the zero value keeps it on the server
-	Default any               // canonical value used when a value is missing or does not fit; nil means the zero value of Type
+	Default any               // value used when a value is missing or does not fit; nil means the zero value of Type
 	Max     int               // most bytes of a string, most items of a list; 0 means no limit
 	Was     []string          // earlier names, still read from old cookies
-	Profile map[string]string // provider id to profile claim; nothing else from a provider reaches the field
+	Profile map[string]string // user fields: provider id to profile claim; nothing else from a provider reaches the field
 	Token   bool              // user fields: carry a field that the client does not see into the jwt session token
 	Doc     string
 }
 
 // Schema describes the extra fields of an application. The zero value and nil
-// describe none.
+// describe none; every method accepts a nil receiver.
 type Schema struct {
 	// User lists the extra columns of users. The built-in names id, name,
 	// email and image may be listed as well, with Name and Client only: Write
@@ -79,27 +73,139 @@ type Schema struct {
 	Token []Field
 }
 
-// Token holds the claims of a jwt session token (WIRE.md section 4.1), of this
-// server or of an Auth.js server with the same secret and cookie name.
-type Token struct {
-	Name    *string // nil: the claim is absent or null
-	Email   *string
-	Picture *string
-	Subject string // the user's id; "" when absent
-	ID      string // jti; "" when absent
+// Shown reports whether the browser sees an extra field: Client is Read or
+// Write.
+func (f Field) Shown() bool { return f.Client == Read || f.Client == Write }
 
-	IssuedAt  int64 // iat, UNIX seconds; 0 when absent
-	Expires   int64 // exp, UNIX seconds; 0 when absent
-	NotBefore int64 // nbf, UNIX seconds; 0 when absent
+// InToken reports whether an extra user field is carried into the jwt session
+// token: the browser sees it, or Token is set.
+func (f Field) InToken() bool { return f.Token || f.Shown() }
 
-	// Extra holds every other claim by name: declared ones as canonical
-	// values, the rest as JSON gives them (nil, bool, string, float64, []any,
-	// map[string]any). nil means none.
-	Extra map[string]any
+// Zero returns a fresh canonical value for the field where there is none: its
+// Default, or the zero value of its Type when Default is nil or does not fit.
+// That is nil for a nullable type, an empty list, an object with each member at
+// its Zero, "", false, 0, and the zero time.
+func (f Field) Zero() any {
+	if f.Default != nil {
+		if v, bad := f.canon(f.Default); bad == nil {
+			return v
+		}
+	}
+	switch t := f.Type; {
+	case t.Nullable:
+		return nil
+	case t.List:
+		return []any{}
+	case t.Kind == Bool:
+		return false
+	case t.Kind == Int:
+		return int64(0)
+	case t.Kind == Float:
+		return float64(0)
+	case t.Kind == Time:
+		return time.Time{}
+	case t.Kind == Object:
+		m := make(map[string]any, len(t.Fields))
+		for _, member := range t.Fields {
+			m[member.Name] = member.Zero()
+		}
+		return m
+	}
+	return ""
+}
 
-	// which of Name, Email, Picture were null rather than absent, so that
-	// writing a token back keeps what an Auth.js server wrote
-	nulls uint8
+// UserField returns the extra user field with the name. The built-in fields id,
+// name, email and image are not extra; see [Schema.ClientAccess] for them.
+func (s *Schema) UserField(name string) (Field, bool) {
+	if s == nil || builtIn(name) {
+		return Field{}, false
+	}
+	return find(s.User, name)
+}
+
+// SessionField returns the session field with the name.
+func (s *Schema) SessionField(name string) (Field, bool) {
+	if s == nil {
+		return Field{}, false
+	}
+	return find(s.Session, name)
+}
+
+// TokenField returns the token field with the name.
+func (s *Schema) TokenField(name string) (Field, bool) {
+	if s == nil {
+		return Field{}, false
+	}
+	return find(s.Token, name)
+}
+
+// ClientAccess returns what the browser may do with a user field, built-in or
+// extra: None, Read or Write, with [Default] resolved. The built-in fields name,
+// email and image are Read and id is None unless the schema says otherwise; a
+// field that is not declared is None.
+func (s *Schema) ClientAccess(name string) Access {
+	if s != nil {
+		if f, ok := find(s.User, name); ok && f.Client != Default {
+			return f.Client
+		}
+	}
+	switch name {
+	case "name", "email", "image":
+		return Read
+	}
+	return None
+}
+
+func find(fields []Field, name string) (Field, bool) {
+	for i := range fields {
+		if fields[i].Name == name {
+			return fields[i], true
+		}
+	}
+	return Field{}, false
+}
+
+// builtIn reports whether name is a column that every user has and that
+// Schema.User may list with an Access.
+func builtIn(name string) bool {
+	switch name {
+	case "id", "name", "email", "image":
+		return true
+	}
+	return false
+}
+
+// claims calls yield with every field that is a claim of a jwt session token,
+// until it returns false.
+func (s *Schema) claims(yield func(*Field) bool) {
+	if s == nil {
+		return
+	}
+	for i := range s.User {
+		if f := &s.User[i]; !builtIn(f.Name) && f.InToken() && !yield(f) {
+			return
+		}
+	}
+	for i := range s.Session {
+		if !yield(&s.Session[i]) {
+			return
+		}
+	}
+	for i := range s.Token {
+		if !yield(&s.Token[i]) {
+			return
+		}
+	}
+}
+
+// hasClaim reports whether name is the name of a declared claim, or was.
+func (s *Schema) hasClaim(name string) bool {
+	for f := range s.claims {
+		if f.Name == name || slices.Contains(f.Was, name) {
+			return true
+		}
+	}
+	return false
 }
 
 // TimeLayout is how JavaScript's Date.toISOString prints an instant.

@@ -1,0 +1,405 @@
+package engine
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+
+	"github.com/sesame-auth/sesame/engine/oauth"
+	"github.com/sesame-auth/sesame/engine/pages"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/wire"
+)
+
+// signedInAt is where the browser goes after a sign-in.
+func (x *exchange) signedInAt(in signIn) *answer {
+	if own := x.e.cfg.Pages.NewUser; own != "" && in.isNewUser {
+		return x.goTo(withQuery(own, "callbackUrl", x.callbackURL))
+	}
+	return x.goTo(x.callbackURL)
+}
+
+// finish tells that somebody has signed in.
+func (x *exchange) finish(in signIn) (*answer, error) {
+	if !x.e.cfg.KeepCSRFToken {
+		if err := x.renewCSRF(); err != nil {
+			return nil, err
+		}
+	}
+	if f := x.e.cfg.Events.SignIn; f != nil {
+		x.eventFailed("signIn", f(x.ctx, &SignInEvent{User: in.user, Account: in.account, Profile: in.profile, IsNewUser: in.isNewUser}))
+	}
+	return x.signedInAt(in), nil
+}
+
+// ---- OAuth and OIDC
+
+// oauthCallback answers what a provider sends the browser back with.
+func (x *exchange) oauthCallback(p *provider, params url.Values) (*answer, error) {
+	state := params.Get("state")
+	c := x.readChecks(p, state)
+	result, err := p.flow.client.Exchange(x.ctx, oauth.Callback{
+		Params:      params,
+		RedirectURI: x.at("/callback/" + p.ID),
+		UseState:    p.flow.state, UsePKCE: p.flow.pkce, UseNonce: p.flow.nonce,
+		State: c.state, CodeVerifier: c.verifier, Nonce: c.nonce,
+	})
+	if err != nil {
+		return nil, flowError("CallbackRouteError", err)
+	}
+	tokens := &Tokens{
+		AccessToken: result.AccessToken, TokenType: result.TokenType, RefreshToken: result.RefreshToken,
+		IDToken: result.IDToken, Scope: result.Scope, ExpiresAt: result.ExpiresAt, Raw: result.Raw,
+	}
+	in := signIn{profile: result.Profile, tokens: tokens}
+	if in.user, err = x.userOfProfile(p, result.Profile, tokens); err != nil {
+		return nil, err
+	}
+	in.account = accountOf(p, in.user.ID, tokens, result.Raw)
+	if in.user.ID, err = wire.UUID(x.e.cfg.Rand); err != nil {
+		return nil, err
+	}
+	profileUser := in.user
+	if x.e.adapter != nil {
+		known, err := x.e.adapter.GetUserByAccount(x.ctx, p.ID, in.account.ProviderAccountID)
+		switch {
+		case err == nil:
+			x.canonical(&known)
+			in.user = &known
+		case !errors.Is(err, ErrNotFound):
+			return nil, adapterError("looking up an account", err)
+		}
+	}
+	redirect, err := x.ask(SignInParams{User: in.user, Account: in.account, Profile: in.profile, Tokens: tokens})
+	if err != nil {
+		return nil, err
+	}
+	if redirect != "" {
+		return x.goTo(redirect), nil
+	}
+	in.user = profileUser
+	if x.e.adapter == nil {
+		if err := x.startSession(nil, in); err != nil {
+			return nil, err
+		}
+		return x.finish(in)
+	}
+	if in, err = x.link(p, in); err != nil {
+		return nil, err
+	}
+	return x.finish(in)
+}
+
+// userOfProfile maps a profile to a user. Its ID is the id at the provider.
+func (x *exchange) userOfProfile(p *provider, profile Profile, tokens *Tokens) (*User, error) {
+	var u User
+	if p.flow.Profile != nil {
+		var err error
+		if u, err = p.flow.Profile(x.ctx, profile, tokens); err != nil {
+			return nil, fail(CodeConfiguration, "OAuthProfileParseError", fmt.Errorf("the profile callback: %w", err), "")
+		}
+	} else {
+		u = defaultProfile(profile)
+	}
+	if u.ID == "" {
+		return nil, fail(CodeConfiguration, "OAuthProfileParseError", errors.New("the profile has no id"),
+			"the provider's answer has neither sub nor id: set Profile, or check the user info URL and the scopes")
+	}
+	if u.Email != nil {
+		email := strings.ToLower(*u.Email)
+		u.Email = &email
+		if email == "" {
+			u.Email = nil
+		}
+	}
+	u.EmailVerified = nil
+	if !x.e.cfg.DangerousUnverifiedEmail && u.Email != nil && emailVerified(profile) {
+		now := schema.Instant(x.now)
+		u.EmailVerified = &now
+	}
+	if c := x.e.cfg.Schema; c != nil {
+		for i := range c.User {
+			f := &c.User[i]
+			claim, ok := f.Profile[p.ID]
+			if !ok {
+				continue
+			}
+			raw, ok := profile[claim]
+			if !ok {
+				continue
+			}
+			v, err := f.Canon(raw)
+			if err != nil {
+				x.e.cfg.Logger.WarnContext(x.ctx, "auth: a profile claim does not fit the schema", "provider", p.ID, "field", f.Name, "cause", err.Error())
+				continue
+			}
+			if u.Extra == nil {
+				u.Extra = make(map[string]any)
+			}
+			u.Extra[f.Name] = v
+		}
+	}
+	return &u, x.declared(u.Extra)
+}
+
+// declared refuses extra fields that the Schema does not know before an
+// adapter sees them.
+func (x *exchange) declared(extra map[string]any) error {
+	for name, v := range extra {
+		f, ok := x.e.cfg.Schema.UserField(name)
+		if !ok || schema.Builtin(name) {
+			return fail(CodeConfiguration, "SchemaError", fmt.Errorf("the user field %q is not in the Schema", name), "declare it in Config.Schema")
+		}
+		canon, err := f.Canon(v)
+		if err != nil {
+			return fail(CodeConfiguration, "SchemaError", err, "")
+		}
+		extra[name] = canon
+	}
+	return nil
+}
+
+// defaultProfile maps the standard claims (OpenID Connect Core 5.1).
+func defaultProfile(p Profile) User {
+	u := User{ID: claimText(p["sub"])}
+	if u.ID == "" {
+		u.ID = claimText(p["id"])
+	}
+	for _, claim := range []string{"name", "nickname", "preferred_username"} {
+		if u.Name = claimString(p[claim]); u.Name != nil {
+			break
+		}
+	}
+	u.Email = claimString(p["email"])
+	u.Image = claimString(p["picture"])
+	return u
+}
+
+func claimString(v any) *string {
+	if s, ok := v.(string); ok {
+		return &s
+	}
+	return nil
+}
+
+// claimText is an id, which some providers send as a number.
+func claimText(v any) string {
+	switch v := v.(type) {
+	case string:
+		return v
+	case json.Number:
+		return v.String()
+	}
+	return ""
+}
+
+// emailVerified reports whether the provider vouches for the address. Some
+// send the claim as text.
+func emailVerified(p Profile) bool {
+	v := p["email_verified"]
+	return v == true || v == "true"
+}
+
+func accountOf(p *provider, id string, t *Tokens, raw map[string]any) *Account {
+	a := &Account{Type: p.Type, Provider: p.ID, ProviderAccountID: id}
+	for _, text := range []struct {
+		to    **string
+		value string
+	}{
+		{&a.AccessToken, t.AccessToken}, {&a.RefreshToken, t.RefreshToken}, {&a.IDToken, t.IDToken},
+		{&a.Scope, t.Scope}, {&a.TokenType, t.TokenType}, {&a.SessionState, claimText(raw["session_state"])},
+	} {
+		if text.value != "" {
+			*text.to = &text.value
+		}
+	}
+	if !t.ExpiresAt.IsZero() {
+		at := t.ExpiresAt.Unix()
+		a.ExpiresAt = &at
+	}
+	return a
+}
+
+// ---- credentials
+
+// postCredentials answers POST callback/<credentials>.
+func (x *exchange) postCredentials(p *provider) (*answer, error) {
+	if err := x.checkCSRF(); err != nil {
+		return nil, err
+	}
+	values := make(map[string]string, len(x.form))
+	for name, v := range x.form {
+		if name == "csrfToken" || name == "callbackUrl" {
+			continue
+		}
+		switch v := v.(type) {
+		case string:
+			values[name] = v
+		case bool:
+			values[name] = strconv.FormatBool(v)
+		case float64:
+			values[name] = strconv.FormatFloat(v, 'f', -1, 64)
+		}
+	}
+	user, err := p.credentials.Authorize(x.ctx, values, x.r)
+	var refused *CredentialsError
+	switch {
+	case errors.As(err, &refused):
+		e := refuse(CodeCredentialsSignin, "CredentialsSignin", err, "")
+		e.detail = refused.Code
+		return nil, e
+	case err != nil:
+		return nil, fail(CodeConfiguration, "CallbackRouteError", fmt.Errorf("authorize: %w", err), "")
+	case user == nil:
+		return nil, refuse(CodeCredentialsSignin, "CredentialsSignin", errors.New("authorize found no user"), "")
+	}
+	u := *user
+	if err := x.declared(u.Extra); err != nil {
+		return nil, err
+	}
+	in := signIn{user: &u}
+	if x.e.strategy == StrategyDatabase {
+		if err := x.storedUser(p, &u); err != nil {
+			return nil, err
+		}
+	} else if u.ID == "" {
+		if u.ID, err = wire.UUID(x.e.cfg.Rand); err != nil {
+			return nil, err
+		}
+	}
+	in.account = &Account{Type: "credentials", Provider: p.ID, ProviderAccountID: u.ID, UserID: u.ID}
+	redirect, err := x.ask(SignInParams{User: in.user, Account: in.account, Credentials: values})
+	if err != nil {
+		return nil, err
+	}
+	if redirect != "" {
+		return x.goTo(redirect), nil
+	}
+	if err := x.startSession(x.e.adapter, in); err != nil {
+		return nil, err
+	}
+	return x.finish(in)
+}
+
+// storedUser makes u the stored user with its id, which a database session
+// needs.
+func (x *exchange) storedUser(p *provider, u *User) error {
+	stored, err := User{}, error(ErrNotFound)
+	if u.ID != "" {
+		stored, err = x.e.adapter.GetUser(x.ctx, u.ID)
+	}
+	switch {
+	case err == nil:
+		x.canonical(&stored)
+		*u = stored
+		return nil
+	case !errors.Is(err, ErrNotFound):
+		return adapterError("looking up the user of a credentials sign-in", err)
+	case !p.credentials.CreateUsers:
+		return fail(CodeConfiguration, "CallbackRouteError",
+			fmt.Errorf("authorize returned a user with the id %q, which the adapter does not know; a database session needs a stored user", cut(u.ID)),
+			"return the stored user from Authorize, set CreateUsers on the provider, or use SessionStrategy jwt")
+	}
+	if u.ID == "" {
+		if u.ID, err = wire.UUID(x.e.cfg.Rand); err != nil {
+			return err
+		}
+	}
+	created, err := x.createUser(x.e.adapter, *u, func(tell func()) { tell() })
+	if err != nil {
+		return err
+	}
+	*u = created
+	return nil
+}
+
+// ---- e-mail
+
+// getEmailCallback answers a mail link that was opened: with a page whose
+// button follows it, because mail scanners open links as well.
+func (x *exchange) getEmailCallback(p *provider) (*answer, error) {
+	token, address := x.param("token"), x.param("email")
+	if x.e.cfg.DangerousMailLinkOnGET {
+		return x.followMail(p, token, address)
+	}
+	if token == "" || address == "" {
+		return nil, errMailLink()
+	}
+	if own := x.e.cfg.Pages.VerifyEmail; own != "" {
+		return x.goTo(withQuery(own, "callbackUrl", x.callbackURL, "token", token, "email", address)), nil
+	}
+	d := pages.VerifyEmail{
+		Action: x.at("/callback/" + p.ID), CSRFToken: x.csrfToken, CallbackURL: x.callbackURL,
+		Token: token, Email: address, Host: host(x.origin), Theme: x.e.cfg.Theme,
+	}
+	return x.html(http.StatusOK, func(b *bytes.Buffer) error { return pages.WriteVerifyEmail(b, d) }), nil
+}
+
+func errMailLink() *Error {
+	return refuse(CodeConfiguration, "CallbackRouteError", errors.New("the mail link has no token or no email"),
+		"the link was cut short, or built by hand")
+}
+
+// postEmailCallback follows a mail link.
+func (x *exchange) postEmailCallback(p *provider) (*answer, error) {
+	if err := x.checkCSRF(); err != nil {
+		return nil, err
+	}
+	return x.followMail(p, x.field("token"), x.field("email"))
+}
+
+func (x *exchange) followMail(p *provider, token, address string) (*answer, error) {
+	if token == "" || address == "" {
+		return nil, errMailLink()
+	}
+	used, err := x.useToken(p, address, token)
+	if err != nil {
+		return nil, err
+	}
+	user, err := x.userOfAddress(used.Identifier)
+	if err != nil {
+		return nil, err
+	}
+	in := signIn{user: user}
+	in.account = &Account{Type: "email", Provider: p.ID, ProviderAccountID: used.Identifier, UserID: user.ID}
+	redirect, err := x.ask(SignInParams{User: user, Account: in.account})
+	if err != nil {
+		return nil, err
+	}
+	if redirect != "" {
+		return x.goTo(redirect), nil
+	}
+	if in, err = x.verifyAddress(in, used.Identifier); err != nil {
+		return nil, err
+	}
+	return x.finish(in)
+}
+
+// useToken takes a token out of the store. One that was made under an older
+// secret is still good.
+func (x *exchange) useToken(p *provider, address, token string) (VerificationToken, error) {
+	secrets := x.e.mailSecrets
+	if p.secret != "" {
+		secrets = []string{p.secret}
+	}
+	for _, secret := range secrets {
+		used, err := x.e.adapter.UseVerificationToken(x.ctx, address, wire.HashVerificationToken(token, secret))
+		switch {
+		case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
+			continue
+		case err != nil:
+			return used, adapterError("using the token of a mail link", err)
+		case !used.Expires.After(x.now):
+			return used, refuse(CodeVerification, "Verification", errors.New("the mail link has expired"), "ask for a new link")
+		case used.Identifier != address: // the adapter breaks rule R4
+			return used, fail(CodeVerification, "Verification", errors.New("the adapter returned the token of another address"), "run the conformance suite on it")
+		}
+		return used, nil
+	}
+	return VerificationToken{}, refuse(CodeVerification, "Verification", errors.New("the mail link is unknown or was used before"), "ask for a new link")
+}

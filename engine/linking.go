@@ -1,0 +1,271 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+
+	"github.com/sesame-auth/sesame/engine/schema"
+)
+
+// unit runs several adapter calls as one: in a transaction where the adapter
+// has them. tell runs an event, after the commit where there is one.
+func (x *exchange) unit(fn func(a Adapter, tell func(func())) error) error {
+	t, ok := x.e.adapter.(Transactor)
+	if !ok {
+		return fn(x.e.adapter, func(event func()) { event() })
+	}
+	var events []func()
+	kept := len(x.set)
+	err := t.Tx(x.ctx, func(a Adapter) error {
+		events, x.set = nil, x.set[:kept] // a transaction may be tried again
+		return fn(a, func(event func()) { events = append(events, event) })
+	})
+	if err != nil {
+		x.set = x.set[:kept]
+		var known *Error
+		if !errors.As(err, &known) {
+			err = adapterError("committing", err)
+		}
+		return err
+	}
+	for _, event := range events {
+		event()
+	}
+	return nil
+}
+
+// link decides whose account at a provider this is and signs them in: the
+// table "Account linking decisions" of WIRE.md section 7.
+func (x *exchange) link(p *provider, in signIn) (signIn, error) {
+	out, err := x.linkOnce(p, in)
+	if errors.Is(err, ErrConflict{}) {
+		// Somebody created the same user or account at the same moment, in
+		// another tab say. The second look finds it.
+		out, err = x.linkOnce(p, in)
+	}
+	return out, err
+}
+
+func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
+	a := x.e.adapter
+	now, err := x.signedIn()
+	if err != nil {
+		return in, err
+	}
+	owner, err := a.GetUserByAccount(x.ctx, p.ID, in.account.ProviderAccountID)
+	if err == nil {
+		x.canonical(&owner)
+		in.user = &owner
+		switch {
+		case now.user == nil:
+			return in, x.startSession(a, in)
+		case now.is(owner):
+			return in, x.stay(now, in)
+		}
+		return in, notLinked("the account belongs to another user than the one who is signed in")
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return in, adapterError("looking up an account", err)
+	}
+	if now.user != nil {
+		return x.linkToSignedIn(in, now)
+	}
+	if in.user.Email != nil {
+		existing, err := a.GetUserByEmail(x.ctx, *in.user.Email)
+		if err == nil {
+			return x.linkByAddress(p, in, existing)
+		}
+		if !errors.Is(err, ErrNotFound) {
+			return in, adapterError("looking up an address", err)
+		}
+	}
+	return x.signUp(in)
+}
+
+func notLinked(why string) *Error {
+	return refuse(CodeOAuthAccountNotLinked, "OAuthAccountNotLinked", errors.New(why),
+		"sign in the way it was done before, then link the account from there")
+}
+
+// linkToSignedIn adds the account to the user who is signed in.
+func (x *exchange) linkToSignedIn(in signIn, now current) (signIn, error) {
+	profileUser := in.user
+	in.user = now.user
+	err := x.unit(func(a Adapter, tell func(func())) error {
+		return x.linkAccount(a, in, profileUser, tell)
+	})
+	if err != nil {
+		return in, err
+	}
+	return in, x.stay(now, in)
+}
+
+// linkByAddress adds the account to the user who has the profile's address,
+// where the provider's configuration allows it.
+func (x *exchange) linkByAddress(p *provider, in signIn, existing User) (signIn, error) {
+	if !p.flow.AllowDangerousEmailAccountLinking {
+		return in, notLinked("another user has the address of the profile")
+	}
+	if !x.e.cfg.DangerousUnverifiedEmail {
+		if !emailVerified(in.profile) {
+			return in, notLinked("another user has the address of the profile, and the provider does not say email_verified")
+		}
+		if existing.EmailVerified == nil {
+			return in, notLinked("another user has the address of the profile, but never verified it")
+		}
+	}
+	x.canonical(&existing)
+	profileUser := in.user
+	in.user = &existing
+	err := x.unit(func(a Adapter, tell func(func())) error {
+		if err := x.linkAccount(a, in, profileUser, tell); err != nil {
+			return err
+		}
+		return x.startSession(a, in)
+	})
+	return in, err
+}
+
+// signUp creates a user with the account.
+func (x *exchange) signUp(in signIn) (signIn, error) {
+	in.isNewUser = true
+	profileUser := in.user
+	err := x.unit(func(a Adapter, tell func(func())) error {
+		created, err := x.createUser(a, *profileUser, tell)
+		if err != nil {
+			return err
+		}
+		in.user = &created
+		if err := x.linkAccount(a, in, profileUser, tell); err != nil {
+			x.forget(a, created.ID)
+			return err
+		}
+		return x.startSession(a, in)
+	})
+	return in, err
+}
+
+// forget removes a user whose account could not be stored, when there is no
+// transaction that does: a user without a way in would block the address.
+func (x *exchange) forget(a Adapter, userID string) {
+	if _, ok := x.e.adapter.(Transactor); ok {
+		return
+	}
+	ctx, cancel := x.detached()
+	defer cancel()
+	if err := a.DeleteUser(ctx, userID); err != nil {
+		x.report(adapterError("removing a user whose account could not be stored", err))
+	}
+}
+
+func (x *exchange) createUser(a Adapter, u User, tell func(func())) (User, error) {
+	if c := x.e.cfg.Schema; c != nil {
+		u.Extra = x.canonicalExtra(c.User, u.Extra)
+	}
+	created, err := a.CreateUser(x.ctx, u)
+	if err != nil {
+		return created, adapterError("creating a user", err)
+	}
+	x.canonical(&created)
+	if f := x.e.cfg.Events.CreateUser; f != nil {
+		tell(func() { x.eventFailed("createUser", f(x.ctx, &UserEvent{User: &created})) })
+	}
+	return created, nil
+}
+
+func (x *exchange) linkAccount(a Adapter, in signIn, profileUser *User, tell func(func())) error {
+	account := *in.account
+	account.UserID = in.user.ID
+	linked, err := a.LinkAccount(x.ctx, account)
+	if err != nil {
+		return adapterError("linking an account", err)
+	}
+	if f := x.e.cfg.Events.LinkAccount; f != nil {
+		user := in.user
+		tell(func() {
+			x.eventFailed("linkAccount", f(x.ctx, &LinkAccountEvent{User: user, Account: &linked, Profile: profileUser}))
+		})
+	}
+	return nil
+}
+
+// verifyAddress signs in the user whose address has just been proven: the
+// stored one, or a new one.
+func (x *exchange) verifyAddress(in signIn, address string) (signIn, error) {
+	out, err := x.verifyOnce(in, address)
+	if errors.Is(err, ErrConflict{Field: "email"}) { // created at the same moment
+		out, err = x.verifyOnce(in, address)
+	}
+	return out, err
+}
+
+func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
+	had, err := x.signedIn()
+	if err != nil {
+		return in, err
+	}
+	now := schema.Instant(x.now)
+	stored, err := x.e.adapter.GetUserByEmail(x.ctx, address)
+	if errors.Is(err, ErrNotFound) {
+		in.isNewUser = true
+		fresh := *in.user
+		fresh.EmailVerified = &now
+		err = x.unit(func(a Adapter, tell func(func())) error {
+			created, err := x.createUser(a, fresh, tell)
+			if err != nil {
+				return err
+			}
+			in.user = &created
+			in.account.UserID = created.ID
+			return x.startSession(a, in)
+		})
+		return in, err
+	}
+	if err != nil {
+		return in, adapterError("looking up an address", err)
+	}
+	err = x.unit(func(a Adapter, tell func(func())) error {
+		if stored.EmailVerified == nil && !had.is(stored) && !x.e.cfg.DangerousUnverifiedEmail {
+			if err := x.dropUnverified(a, stored.ID); err != nil {
+				return err
+			}
+		}
+		if had.key != "" && !had.is(stored) {
+			if err := a.DeleteSession(x.ctx, had.key); err != nil {
+				return adapterError("ending the session of another user", err)
+			}
+		}
+		updated, err := a.UpdateUser(x.ctx, UserUpdate{ID: stored.ID, EmailVerified: SetTo(now)})
+		if err != nil {
+			return adapterError("storing that an address is verified", err)
+		}
+		x.canonical(&updated)
+		in.user = &updated
+		if f := x.e.cfg.Events.UpdateUser; f != nil {
+			tell(func() { x.eventFailed("updateUser", f(x.ctx, &UserEvent{User: &updated})) })
+		}
+		return x.startSession(a, in)
+	})
+	return in, err
+}
+
+// dropUnverified takes away what somebody may have prepared who signed up with
+// an address that is not theirs: their ways in, and their sessions.
+func (x *exchange) dropUnverified(a Adapter, userID string) error {
+	accounts, err := a.ListAccountsByUserID(x.ctx, userID)
+	if err != nil {
+		return adapterError("listing the accounts of an address that was never verified", err)
+	}
+	for _, account := range accounts {
+		if err := a.UnlinkAccount(x.ctx, account.Provider, account.ProviderAccountID); err != nil {
+			return adapterError("unlinking an account of an address that was never verified", err)
+		}
+		x.report(refuse("", "AccountUnlinked",
+			fmt.Errorf("the account at %q came with an address that was not verified, which its owner has now proven by mail", account.Provider),
+			"signed in, the user can link it again"))
+	}
+	if err := a.DeleteSessionsByUserID(x.ctx, userID); err != nil {
+		return adapterError("ending the sessions of an address that was never verified", err)
+	}
+	return nil
+}

@@ -1,0 +1,348 @@
+package engine
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+
+	"github.com/sesame-auth/sesame/engine/schema"
+)
+
+// held is the session of one request of the application, read once.
+type held struct {
+	e       *Engine
+	session *Session
+	err     error
+}
+
+type heldKey struct{}
+
+// Session returns the session of the request, or nil when nobody is signed in.
+// An error means that the answer is not known (the store failed): treat it as
+// signed out. A second call in one request costs nothing; the cookie of a
+// session that is extended is set on w at most once, so call it before the
+// header is written. It keeps what it read in the request's context, in place.
+func (e *Engine) Session(w http.ResponseWriter, r *http.Request) (*Session, error) {
+	h, ok := r.Context().Value(heldKey{}).(*held)
+	if !ok || h.e != e {
+		h = e.hold(w, r)
+		e.keep(r, h.session, h.err)
+	}
+	return h.session, h.err
+}
+
+// hold reads the session of a request of the application.
+func (e *Engine) hold(w http.ResponseWriter, r *http.Request) *held {
+	h := &held{e: e}
+	x, err := e.exchange(r)
+	if err == nil {
+		h.session, err = x.read()
+	}
+	if err != nil {
+		known := asError(err, "SessionTokenError")
+		x.report(known)
+		h.err = known
+	}
+	x.addCookies(w)
+	return h
+}
+
+// read is readSession for a handler of the application: a panic in a callback
+// fails closed.
+func (x *exchange) read() (s *Session, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			if v == http.ErrAbortHandler {
+				panic(v)
+			}
+			s, err = nil, fmt.Errorf("a callback or the adapter panicked: %v", v)
+		}
+	}()
+	return x.readSession(TriggerRead, nil)
+}
+
+// addCookies sets the cookies of x on an answer of the application.
+func (x *exchange) addCookies(w http.ResponseWriter) {
+	h := w.Header()
+	if !strings.Contains(strings.Join(h.Values("Vary"), ","), "Cookie") {
+		h.Add("Vary", "Cookie")
+	}
+	if len(x.ambient)+len(x.keptChecks)+len(x.set) == 0 {
+		return
+	}
+	if h.Get("Cache-Control") == "" { // a shared cache must not hand cookies on
+		h["Cache-Control"] = headerNoStore
+	}
+	writeCookies(h, x.ambient)
+	writeCookies(h, x.keptChecks)
+	writeCookies(h, x.set)
+	x.ambient, x.keptChecks, x.set = nil, nil, nil
+}
+
+// SessionFrom returns the session that [Engine.Middleware], Require or Protect
+// put into the context; false when nobody is signed in.
+func SessionFrom(ctx context.Context) (*Session, bool) {
+	h, ok := ctx.Value(heldKey{}).(*held)
+	if !ok || h.session == nil {
+		return nil, false
+	}
+	return h.session, true
+}
+
+// Middleware reads the session of each request and puts it into the context.
+func (e *Engine) Middleware(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r, _ = e.with(w, r)
+		next.ServeHTTP(w, r)
+	})
+}
+
+// with returns r with its session in the context.
+func (e *Engine) with(w http.ResponseWriter, r *http.Request) (*http.Request, *held) {
+	if h, ok := r.Context().Value(heldKey{}).(*held); ok && h.e == e {
+		return r, h
+	}
+	h := e.hold(w, r)
+	return r.WithContext(context.WithValue(r.Context(), heldKey{}, h)), h
+}
+
+// Require lets only authorized requests through to next (Callbacks.Authorized,
+// or whoever is signed in). From others
+//
+//   - a page that is opened in a browser is sent to the sign-in page, with a
+//     callbackUrl that leads back; to the error page with AccessDenied when
+//     somebody is signed in, and with Configuration when the store failed;
+//   - everything else gets JSON {"message": …} with 401, or 403 when somebody is
+//     signed in.
+func (e *Engine) Require(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		r, h := e.with(w, r)
+		if e.admit(w, r, h) {
+			next.ServeHTTP(w, r)
+		}
+	})
+}
+
+// Protect returns a middleware that does what Require does for the requests
+// that match one of the patterns, as of [http.ServeMux] ("/app/", "GET
+// /api/orders/{id}"), and what Middleware does for the others. The paths of
+// the engine itself are never protected. A pattern that cannot be parsed is an
+// error.
+func (e *Engine) Protect(patterns ...string) (func(http.Handler) http.Handler, error) {
+	mux := http.NewServeMux()
+	for _, pattern := range patterns {
+		if err := handle(mux, pattern); err != nil {
+			return nil, err
+		}
+	}
+	return func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if strings.HasPrefix(r.URL.Path, e.base+"/") {
+				next.ServeHTTP(w, r)
+				return
+			}
+			r, h := e.with(w, r)
+			if _, pattern := mux.Handler(r); pattern != "" && !e.admit(w, r, h) {
+				return
+			}
+			next.ServeHTTP(w, r)
+		})
+	}, nil
+}
+
+// handle registers a pattern. ServeMux has only a panic to say what is wrong
+// with one.
+func handle(mux *http.ServeMux, pattern string) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("engine: Protect(%q): %v", pattern, v)
+		}
+	}()
+	mux.Handle(pattern, http.NotFoundHandler())
+	return nil
+}
+
+// admit decides on a request, and answers it when it may not go on.
+func (e *Engine) admit(w http.ResponseWriter, r *http.Request, h *held) bool {
+	d := Decision{allow: h.session != nil}
+	if d.allow && e.cfg.Callbacks.Authorized == nil {
+		return true
+	}
+	x, err := e.exchange(r)
+	if err == nil && h.err == nil && e.cfg.Callbacks.Authorized != nil {
+		d, err = e.cfg.Callbacks.Authorized(r.Context(), &AuthorizedParams{Session: h.session, Request: r})
+		if err != nil {
+			x.report(refuse(CodeAccessDenied, "AccessDenied", fmt.Errorf("the authorized callback: %w", err), ""))
+			d = Deny
+		}
+	}
+	if d.allow && h.err == nil && err == nil {
+		return true
+	}
+	head := w.Header()
+	head["Cache-Control"] = headerNoStore
+	if !wantsPage(r) || x.origin == "" {
+		status, message := http.StatusUnauthorized, "Sign in first."
+		if h.session != nil {
+			status, message = http.StatusForbidden, "Not allowed."
+		}
+		head["Content-Type"] = headerJSON
+		w.WriteHeader(status)
+		w.Write(jsonMessage(status, message).body)
+		return false
+	}
+	http.Redirect(w, r, e.denied(x, h, d), http.StatusFound)
+	return false
+}
+
+// denied is where a page goes that may not be shown.
+func (e *Engine) denied(x *exchange, h *held, d Decision) string {
+	switch {
+	case d.url != "":
+		u, err := x.redirect(d.url)
+		if err == nil {
+			return u
+		}
+		x.report(asError(err, "CallbackRouteError"))
+		return x.errorURL(&Error{Code: CodeConfiguration})
+	case h.err != nil:
+		return x.errorURL(&Error{Code: CodeConfiguration})
+	case h.session != nil:
+		return x.errorURL(&Error{Code: CodeAccessDenied})
+	}
+	return withQuery(x.page(e.cfg.Pages.SignIn, "/signin"), "callbackUrl", x.origin+requestedPath(x.r))
+}
+
+// requestedPath is the path and query as the browser sent them, whatever a
+// router has done to r.URL since.
+func requestedPath(r *http.Request) string {
+	if strings.HasPrefix(r.RequestURI, "/") {
+		return r.RequestURI
+	}
+	return r.URL.RequestURI()
+}
+
+// wantsPage reports whether a person is waiting for a page, rather than a
+// script for data.
+func wantsPage(r *http.Request) bool {
+	if r.Method != http.MethodGet && r.Method != http.MethodHead {
+		return false
+	}
+	if mode := r.Header.Get("Sec-Fetch-Mode"); mode != "" {
+		return mode == "navigate"
+	}
+	return strings.Contains(r.Header.Get("Accept"), "text/html")
+}
+
+// ---- sign-in, sign-out and update by the application
+
+// SignInOptions are the options of [Engine.SignIn].
+type SignInOptions struct {
+	RedirectTo  string            // where the browser goes afterwards; "" is the site's root
+	Params      map[string]string // authorization parameters (OIDC, OAuth2)
+	Email       string            // address (Email)
+	Credentials map[string]string // values (Credentials)
+}
+
+// SignIn starts or completes a sign-in from a handler: it sets the cookies on w
+// and returns where to send the browser (the identity provider, the page after
+// the sign-in, "check your mail"). A refused sign-in is an [*Error] with its
+// public code. The caller vouches that the user meant it: there is no CSRF
+// check.
+func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string, o SignInOptions) (string, error) {
+	x, err := e.exchange(r)
+	if err != nil {
+		return "", err
+	}
+	p := e.byID[provider]
+	if p == nil {
+		return "", fail(CodeConfiguration, "InvalidProvider", fmt.Errorf("there is no provider %q", provider), "")
+	}
+	x.action, x.providerID, x.trusted = "signin", provider, true
+	x.form = map[string]any{"callbackUrl": o.RedirectTo, "email": o.Email}
+	x.query = make(map[string][]string, len(o.Params))
+	for name, v := range o.Params {
+		x.query[name] = []string{v}
+	}
+	for name, v := range o.Credentials {
+		x.form[name] = v
+	}
+	if err := x.readCSRF(); err != nil {
+		return "", err
+	}
+	if err := x.readCallbackURL(); err != nil {
+		return "", asError(err, "InvalidCallbackUrl")
+	}
+	var a *answer
+	if p.credentials != nil {
+		a, err = x.postCredentials(p)
+	} else {
+		a, err = x.postSignIn(p)
+	}
+	if err != nil {
+		known := asError(err, "SignInError")
+		x.report(known)
+		return "", known
+	}
+	x.addCookies(w)
+	if p.credentials != nil {
+		e.keep(r, nil, errSignedIn)
+	}
+	return a.location, nil
+}
+
+// SignOut ends the session of the request and clears its cookies on w, the
+// cookies also when it returns an error: the store could not be reached.
+func (e *Engine) SignOut(w http.ResponseWriter, r *http.Request) error {
+	x, err := e.exchange(r)
+	if err != nil {
+		return err
+	}
+	x.action = "signout"
+	if err = x.endSession(); err != nil {
+		known := asError(err, "SignOutError")
+		x.report(known)
+		err = known
+	}
+	x.addCookies(w)
+	e.keep(r, nil, nil)
+	return err
+}
+
+// Update changes fields of the session as update() of the client does, but may
+// change every declared field and name and image. It returns the changed
+// session, or nil when nobody is signed in.
+func (e *Engine) Update(w http.ResponseWriter, r *http.Request, data map[string]any) (*Session, error) {
+	changes, err := e.checkUpdate(data, schema.Default)
+	if err != nil {
+		return nil, err
+	}
+	x, err := e.exchange(r)
+	if err != nil {
+		return nil, err
+	}
+	x.action, x.trusted = "session", true
+	s, err := x.readSession(TriggerUpdate, changes)
+	if err != nil {
+		known := asError(err, "SessionTokenError")
+		x.report(known)
+		return nil, known
+	}
+	x.addCookies(w)
+	e.keep(r, s, nil)
+	return s, nil
+}
+
+// keep puts a session that has just changed into the request's context, in
+// place.
+func (e *Engine) keep(r *http.Request, s *Session, err error) {
+	if h, ok := r.Context().Value(heldKey{}).(*held); ok && h.e == e {
+		h.session, h.err = s, err
+		return
+	}
+	*r = *r.WithContext(context.WithValue(r.Context(), heldKey{}, &held{e, s, err}))
+}
+
+var errSignedIn = errors.New("engine: somebody has just signed in; the session is there from the next request on")

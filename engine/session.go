@@ -1,0 +1,719 @@
+package engine
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"net/http"
+	"sync"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/wire"
+)
+
+// getSession answers GET session.
+func (x *exchange) getSession() (*answer, error) {
+	s, err := x.readSession(TriggerRead, nil)
+	if err != nil {
+		x.report(asError(err, "SessionTokenError"))
+		s = nil // what cannot be read is signed out
+	}
+	return x.json(x.e.appendSession(nil, s)), nil
+}
+
+// postSession answers POST session: update() of the client.
+func (x *exchange) postSession() (*answer, error) {
+	if err := x.checkCSRF(); err != nil {
+		return nil, err
+	}
+	data, sent := x.form["data"]
+	var update any
+	switch {
+	case x.e.cfg.DangerousUpdateData:
+		update = data
+	case sent && data != nil:
+		changes, err := x.e.clientUpdate(data)
+		if err != nil {
+			x.report(refuse(CodeConfiguration, "UpdateRefused", err,
+				"mark the field as client: write in the Schema if the browser may change it"))
+			return jsonMessage(http.StatusBadRequest, err.Error()), nil
+		}
+		if len(changes) > 0 {
+			update = changes
+		}
+	}
+	s, err := x.readSession(TriggerUpdate, update)
+	if err != nil {
+		x.report(asError(err, "SessionTokenError"))
+		s = nil
+	}
+	return x.json(x.e.appendSession(nil, s)), nil
+}
+
+// readSession reads the session of the request, rolls it when that is due and
+// clears a cookie that is none. nil: signed out. With TriggerUpdate, update
+// (checked, or the browser's own with DangerousUpdateData) is applied.
+func (x *exchange) readSession(trigger Trigger, update any) (*Session, error) {
+	cookie := wire.SessionCookie(x.cookies, x.site.names.SessionToken)
+	if cookie == "" {
+		x.clearSession() // of chunks that make no token
+		return nil, nil
+	}
+	if x.e.strategy == StrategyDatabase {
+		return x.readDatabaseSession(cookie, trigger, update)
+	}
+	return x.readJWTSession(cookie, trigger, update)
+}
+
+// checked reports whether the data of update() has been checked, and is to be
+// applied before the callbacks run.
+func (x *exchange) checked() bool { return x.trusted || !x.e.cfg.DangerousUpdateData }
+
+func (x *exchange) clearSession() {
+	x.set = wire.ClearSessionCookie(x.set, x.cookies, x.site.names.SessionToken, x.site.secure)
+}
+
+// ---- jwt strategy
+
+func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*Session, error) {
+	e := x.e
+	token, current, err := x.site.session.DecodeToken(cookie, e.cfg.Schema, x.now)
+	if err != nil {
+		// A cookie of yesterday, of another secret or of nobody: signed out.
+		x.clearSession()
+		e.cfg.Logger.DebugContext(x.ctx, "auth: the session cookie is not valid", "cause", err.Error())
+		return nil, nil
+	}
+	before := token
+	if e.cfg.Callbacks.JWT != nil || update != nil {
+		before = token.Clone()
+	}
+	if changes, ok := update.(map[string]any); ok && x.checked() {
+		if err := x.updateToken(token, changes); err != nil {
+			return nil, err
+		}
+	}
+	if e.cfg.Callbacks.JWT != nil {
+		p := &JWTParams{Token: token, Trigger: trigger, Update: update}
+		if err := e.cfg.Callbacks.JWT(x.ctx, p); err != nil {
+			x.clearSession()
+			return nil, fail(CodeConfiguration, "JWTSessionError", fmt.Errorf("the jwt callback: %w", err), "")
+		}
+		if token = p.Token; token == nil {
+			x.clearSession()
+			return nil, nil
+		}
+	}
+	due := e.cfg.ReissueOnEveryRead || trigger == TriggerUpdate || !current || e.jwtDue(before, x.now)
+	if !due && token != before {
+		due = !token.SameClaims(before)
+	}
+	expires := x.now.Add(e.cfg.SessionMaxAge)
+	if !due {
+		expires = e.jwtExpires(before)
+	}
+	s, err := x.sessionOfToken(token, expires, trigger, update)
+	if err != nil {
+		x.clearSession()
+		return nil, err
+	}
+	if due {
+		if err := x.setJWT(token); err != nil {
+			return nil, err
+		}
+	}
+	return s, x.sessionEvent(s)
+}
+
+// jwtDue reports whether a token is old enough to be issued anew.
+func (e *Engine) jwtDue(t *Token, now time.Time) bool {
+	if e.cfg.SessionUpdateAge < 0 {
+		return true
+	}
+	if e.cfg.SessionUpdateAge >= e.cfg.SessionMaxAge {
+		return false
+	}
+	return now.Sub(time.Unix(t.IssuedAt, 0)) >= e.cfg.SessionUpdateAge
+}
+
+// jwtExpires is when a session ends that is not issued anew: with its cookie,
+// or with its token where that is sooner.
+func (e *Engine) jwtExpires(t *Token) time.Time {
+	expires := time.Unix(t.Expires, 0)
+	if t.IssuedAt != 0 {
+		if cookie := time.Unix(t.IssuedAt, 0).Add(e.cfg.SessionMaxAge); cookie.Before(expires) {
+			return cookie
+		}
+	}
+	return expires
+}
+
+func (x *exchange) setJWT(t *Token) error {
+	value, err := x.site.session.EncodeToken(t, x.now, x.e.cfg.JWTMaxAge, x.e.cfg.Rand)
+	if err == nil {
+		x.set, err = wire.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, value,
+			x.now.Add(x.e.cfg.SessionMaxAge), x.site.secure)
+	}
+	if err != nil {
+		return fail(CodeConfiguration, "JWTSessionError", fmt.Errorf("the session cookie cannot be written: %w", err),
+			"keep less in the token: put large values into the database")
+	}
+	return nil
+}
+
+// sessionOfToken is what handlers and the browser see of a token.
+func (x *exchange) sessionOfToken(t *Token, expires time.Time, trigger Trigger, update any) (*Session, error) {
+	s := &Session{
+		User:     User{ID: t.Subject, Name: t.Name, Email: t.Email, Image: t.Picture},
+		Expires:  schema.Instant(expires),
+		Token:    t,
+		Strategy: StrategyJWT,
+	}
+	if c := x.e.cfg.Schema; c != nil {
+		s.User.Extra = pick(c.User, t.Extra)
+		s.Extra = pick(c.Session, t.Extra)
+	}
+	return s, x.sessionCallback(s, trigger, update)
+}
+
+// pick returns the declared fields that are there; nil when there are none.
+func pick(fields []schema.Field, from map[string]any) map[string]any {
+	var out map[string]any
+	for i := range fields {
+		if v, ok := from[fields[i].Name]; ok {
+			if out == nil {
+				out = make(map[string]any, len(fields))
+			}
+			out[fields[i].Name] = v
+		}
+	}
+	return out
+}
+
+func (x *exchange) sessionCallback(s *Session, trigger Trigger, update any) error {
+	if x.e.cfg.Callbacks.Session == nil {
+		return nil
+	}
+	err := x.e.cfg.Callbacks.Session(x.ctx, &SessionParams{Session: s, Trigger: trigger, Update: update})
+	if err != nil {
+		return fail(CodeConfiguration, "SessionTokenError", fmt.Errorf("the session callback: %w", err), "")
+	}
+	return nil
+}
+
+func (x *exchange) sessionEvent(s *Session) error {
+	if f := x.e.cfg.Events.Session; f != nil {
+		x.eventFailed("session", f(x.ctx, &SessionEvent{Session: s}))
+	}
+	return nil
+}
+
+// eventFailed logs the error of an event, which changes nothing.
+func (x *exchange) eventFailed(name string, err error) {
+	if err != nil {
+		x.report(fail("", "EventError", fmt.Errorf("the %s event: %w", name, err), "the request went on"))
+	}
+}
+
+// ---- database strategy
+
+// sessionKey is how an adapter knows a session token.
+func (e *Engine) sessionKey(token string) string {
+	if e.traits.SharedWithAuthJS {
+		return token
+	}
+	sum := sha256.Sum256([]byte(token))
+	return hex.EncodeToString(sum[:])
+}
+
+func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any) (*Session, error) {
+	e := x.e
+	row, user, err := e.adapter.GetSessionAndUser(x.ctx, e.sessionKey(token))
+	if errors.Is(err, ErrNotFound) {
+		x.clearSession()
+		return nil, nil
+	}
+	if err != nil {
+		return nil, adapterError("reading a session", err)
+	}
+	if !row.Expires.After(x.now) {
+		x.clearSession()
+		if err := e.adapter.DeleteSession(x.ctx, row.SessionToken); err != nil {
+			return nil, adapterError("deleting an expired session", err)
+		}
+		return nil, nil
+	}
+	expires, err := x.roll(row)
+	if err != nil {
+		return nil, err
+	}
+	if changes, ok := update.(map[string]any); ok && x.checked() {
+		if user, row, err = x.updateRows(user, row, changes); err != nil {
+			return nil, err
+		}
+	}
+	x.canonical(&user)
+	s := &Session{User: user, Expires: schema.Instant(row.Expires), Strategy: StrategyDatabase}
+	if e.cfg.Schema != nil {
+		s.Extra = x.canonicalExtra(e.cfg.Schema.Session, row.Extra)
+	}
+	if err := x.sessionCallback(s, trigger, update); err != nil {
+		return nil, err
+	}
+	if e.cfg.ReissueOnEveryRead {
+		expires = x.now.Add(e.cfg.SessionMaxAge)
+	}
+	if !expires.IsZero() {
+		if err := x.setDatabaseCookie(token, expires); err != nil {
+			return nil, err
+		}
+	}
+	return s, x.sessionEvent(s)
+}
+
+func (x *exchange) setDatabaseCookie(token string, expires time.Time) (err error) {
+	x.set, err = wire.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, token, expires, x.site.secure)
+	if err != nil {
+		return fail(CodeConfiguration, "SessionTokenError", err, "GenerateSessionToken returns a token that is too long")
+	}
+	return nil
+}
+
+// roll extends a session row when updateAge has passed since the last time,
+// and returns its new end, or zero when it stays.
+func (x *exchange) roll(row AdapterSession) (time.Time, error) {
+	e := x.e
+	if e.cfg.SessionUpdateAge >= e.cfg.SessionMaxAge {
+		return time.Time{}, nil
+	}
+	if row.Expires.Add(-e.cfg.SessionMaxAge).Add(max(e.cfg.SessionUpdateAge, 0)).After(x.now) {
+		return time.Time{}, nil
+	}
+	expires := schema.Instant(x.now.Add(e.cfg.SessionMaxAge))
+	if !e.extended.begin(row.SessionToken, row.Expires, x.now) {
+		return time.Time{}, nil // another request of the same moment does it
+	}
+	_, err := e.adapter.UpdateSession(x.ctx, SessionUpdate{SessionToken: row.SessionToken, Expires: &expires})
+	if err == nil {
+		return expires, nil
+	}
+	e.extended.undo(row.SessionToken)
+	if errors.Is(err, ErrNotFound) { // signed out in between
+		return time.Time{}, nil
+	}
+	return time.Time{}, adapterError("extending a session", err)
+}
+
+// extended remembers which sessions this process has just extended, so that
+// reads at the same moment write once.
+type extended struct {
+	mu   sync.Mutex
+	rows map[string]extension
+}
+
+type extension struct{ was, at time.Time }
+
+const (
+	extendedFor  = time.Minute // longer than any read takes
+	extendedMost = 4096
+)
+
+// begin reports whether the caller is the one to extend the session that ended
+// at was.
+func (d *extended) begin(token string, was, now time.Time) bool {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if last, ok := d.rows[token]; ok && last.was.Equal(was) && now.Sub(last.at) < extendedFor {
+		return false
+	}
+	if d.rows == nil {
+		d.rows = make(map[string]extension)
+	}
+	if len(d.rows) >= extendedMost {
+		for t, last := range d.rows {
+			if now.Sub(last.at) >= extendedFor {
+				delete(d.rows, t)
+			}
+		}
+		if len(d.rows) >= extendedMost {
+			clear(d.rows)
+		}
+	}
+	d.rows[token] = extension{was, now}
+	return true
+}
+
+func (d *extended) undo(token string) {
+	d.mu.Lock()
+	delete(d.rows, token)
+	d.mu.Unlock()
+}
+
+// ---- what the browser sees
+
+// appendSession appends the body of GET session: what the browser may see.
+func (e *Engine) appendSession(dst []byte, s *Session) []byte {
+	if s == nil {
+		return wire.AppendSession(dst, nil)
+	}
+	database := s.Strategy == StrategyDatabase
+	b := wire.Body{Expires: s.Expires}
+	c := e.cfg.Schema
+	if c.ClientAccess("name") >= schema.Read {
+		b.Name = wire.Text{Value: s.User.Name, Null: database || s.Token.IsNull("name")}
+	}
+	if c.ClientAccess("email") >= schema.Read {
+		b.Email = wire.Text{Value: s.User.Email, Null: database || s.Token.IsNull("email")}
+	}
+	if c.ClientAccess("image") >= schema.Read {
+		b.Image = wire.Text{Value: s.User.Image, Null: database || s.Token.IsNull("picture")}
+	}
+	if c != nil {
+		if c.ClientAccess("id") >= schema.Read {
+			b.User = append(b.User, wire.Member{Name: "id", Value: s.User.ID})
+		}
+		b.User = appendVisible(b.User, c.User, s.User.Extra)
+		b.Session = appendVisible(b.Session, c.Session, s.Extra)
+	}
+	return wire.AppendSession(dst, &b)
+}
+
+func appendVisible(dst []wire.Member, fields []schema.Field, values map[string]any) []wire.Member {
+	for i := range fields {
+		f := &fields[i]
+		if f.Client < schema.Read || schema.Builtin(f.Name) {
+			continue
+		}
+		v, ok := values[f.Name]
+		if ok {
+			var err error
+			if v, err = f.Canon(v); err != nil {
+				ok = false
+			}
+		}
+		if !ok {
+			v = f.Zero()
+		}
+		dst = append(dst, wire.Member{Name: f.Name, Value: v})
+	}
+	return dst
+}
+
+// ---- update
+
+// clientUpdate checks what the browser sent to update(): only fields that the
+// Schema marks as writable, with values that fit.
+func (e *Engine) clientUpdate(data any) (map[string]any, error) {
+	m, ok := data.(map[string]any)
+	if !ok {
+		return nil, errors.New("update: data is not an object")
+	}
+	return e.checkUpdate(m, schema.Write)
+}
+
+// checkUpdate returns the canonical values of m. Every key must be a field
+// that the browser has at least the access to.
+func (e *Engine) checkUpdate(m map[string]any, least schema.Access) (map[string]any, error) {
+	out := make(map[string]any, len(m))
+	for name, v := range m {
+		f, ok := e.updatable(name)
+		if !ok || f.Client < least {
+			return nil, fmt.Errorf("update: the field %q cannot be changed", cut(name))
+		}
+		canon, err := f.Canon(v)
+		if err != nil {
+			return nil, fmt.Errorf("update: %w", err)
+		}
+		out[name] = canon
+	}
+	return out, nil
+}
+
+// maxBuiltin is the longest name or image, in bytes, that update() stores.
+const maxBuiltin = 2048
+
+func (e *Engine) updatable(name string) (schema.Field, bool) {
+	c := e.cfg.Schema
+	switch name {
+	case "name", "image":
+		return schema.Field{Name: name, Type: schema.Type{Nullable: true}, Client: c.ClientAccess(name), Max: maxBuiltin}, true
+	}
+	if f, ok := c.UserField(name); ok && !schema.Builtin(name) {
+		return f, true
+	}
+	return c.SessionField(name)
+}
+
+// split sorts checked changes into those of the user and those of the session.
+func (e *Engine) split(changes map[string]any) (user, session map[string]any) {
+	for name, v := range changes {
+		_, ofUser := e.cfg.Schema.UserField(name)
+		if ofUser || schema.Builtin(name) {
+			if user == nil {
+				user = make(map[string]any)
+			}
+			user[name] = v
+			continue
+		}
+		if session == nil {
+			session = make(map[string]any)
+		}
+		session[name] = v
+	}
+	return user, session
+}
+
+// updateToken applies checked changes to a token, and to the stored user where
+// there is one.
+func (x *exchange) updateToken(t *Token, changes map[string]any) error {
+	user, _ := x.e.split(changes)
+	if len(user) > 0 && x.e.adapter != nil && t.Subject != "" {
+		if _, err := x.updateUser(t.Subject, user); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	for name, v := range changes {
+		switch name {
+		case "name":
+			t.Name = textOf(v)
+			t.SetNull("name", t.Name == nil)
+		case "image":
+			t.Picture = textOf(v)
+			t.SetNull("picture", t.Picture == nil)
+		default:
+			if t.Extra == nil {
+				t.Extra = make(map[string]any)
+			}
+			t.Extra[name] = v
+		}
+	}
+	return nil
+}
+
+func (x *exchange) updateRows(u User, row AdapterSession, changes map[string]any) (User, AdapterSession, error) {
+	user, session := x.e.split(changes)
+	var err error
+	if len(user) > 0 {
+		if u, err = x.updateUser(u.ID, user); err != nil {
+			return u, row, err
+		}
+	}
+	if len(session) > 0 {
+		row, err = x.e.adapter.UpdateSession(x.ctx, SessionUpdate{SessionToken: row.SessionToken, Extra: session})
+		if err != nil {
+			return u, row, adapterError("updating a session", err)
+		}
+	}
+	return u, row, nil
+}
+
+func (x *exchange) updateUser(id string, changes map[string]any) (User, error) {
+	up := UserUpdate{ID: id}
+	for name, v := range changes {
+		switch name {
+		case "name":
+			up.Name = Change[string]{Set: true, Value: textOf(v)}
+		case "image":
+			up.Image = Change[string]{Set: true, Value: textOf(v)}
+		default:
+			if up.Extra == nil {
+				up.Extra = make(map[string]any)
+			}
+			up.Extra[name] = v
+		}
+	}
+	u, err := x.e.adapter.UpdateUser(x.ctx, up)
+	if err != nil {
+		return u, adapterError("updating a user", err)
+	}
+	if f := x.e.cfg.Events.UpdateUser; f != nil {
+		x.eventFailed("updateUser", f(x.ctx, &UserEvent{User: &u}))
+	}
+	return u, nil
+}
+
+func textOf(v any) *string {
+	if s, ok := v.(string); ok {
+		return &s
+	}
+	return nil
+}
+
+// ---- canonical values
+
+// canonical makes what an adapter returned for a user canonical.
+func (x *exchange) canonical(u *User) {
+	if x.e.cfg.Schema != nil {
+		u.Extra = x.canonicalExtra(x.e.cfg.Schema.User, u.Extra)
+	}
+}
+
+func (x *exchange) canonicalExtra(fields []schema.Field, extra map[string]any) map[string]any {
+	var out map[string]any
+	for i := range fields {
+		f := &fields[i]
+		if schema.Builtin(f.Name) {
+			continue
+		}
+		if out == nil {
+			out = make(map[string]any, len(fields))
+		}
+		v, ok := extra[f.Name]
+		if ok {
+			canon, err := f.Canon(v)
+			if err == nil {
+				out[f.Name] = canon
+				continue
+			}
+			x.e.cfg.Logger.WarnContext(x.ctx, "auth: a stored value does not fit the schema and is read as the default",
+				"field", f.Name, "cause", err.Error())
+		}
+		out[f.Name] = f.Zero()
+	}
+	return out
+}
+
+// ---- starting a session
+
+// startSession begins a new session for u and sets its cookie. Nothing of a
+// session before it is taken over.
+func (x *exchange) startSession(a Adapter, in signIn) error {
+	if x.e.strategy == StrategyJWT {
+		return x.startJWT(in)
+	}
+	token, err := x.e.newSessionToken()
+	if err != nil {
+		return fail(CodeConfiguration, "SessionTokenError", err, "")
+	}
+	row := AdapterSession{
+		SessionToken: x.e.sessionKey(token),
+		UserID:       in.user.ID,
+		Expires:      schema.Instant(x.now.Add(x.e.cfg.SessionMaxAge)),
+	}
+	if c := x.e.cfg.Schema; c != nil {
+		row.Extra = x.canonicalExtra(c.Session, nil)
+	}
+	if row, err = a.CreateSession(x.ctx, row); err != nil {
+		return adapterError("creating a session", err)
+	}
+	return x.setDatabaseCookie(token, row.Expires)
+}
+
+func (e *Engine) newSessionToken() (string, error) {
+	if e.cfg.GenerateSessionToken != nil {
+		return e.cfg.GenerateSessionToken()
+	}
+	return wire.UUID(e.cfg.Rand)
+}
+
+func (x *exchange) startJWT(in signIn) error {
+	t := &Token{Name: in.user.Name, Email: in.user.Email, Picture: in.user.Image, Subject: in.user.ID}
+	if c := x.e.cfg.Schema; c != nil {
+		t.Extra = tokenExtra(c, in.user.Extra)
+	}
+	if f := x.e.cfg.Callbacks.JWT; f != nil {
+		p := &JWTParams{Token: t, Trigger: TriggerSignIn, User: in.user, Account: in.account,
+			Profile: in.profile, Tokens: in.tokens, IsNewUser: in.isNewUser}
+		if in.isNewUser {
+			p.Trigger = TriggerSignUp
+		}
+		if err := f(x.ctx, p); err != nil {
+			return fail(CodeConfiguration, "CallbackRouteError", fmt.Errorf("the jwt callback: %w", err), "")
+		}
+		if t = p.Token; t == nil {
+			x.clearSession()
+			return nil
+		}
+	}
+	return x.setJWT(t)
+}
+
+// tokenExtra is what a new token carries: the user's fields that the browser
+// may see or that are meant for the token, and the session's defaults.
+func tokenExtra(c *Schema, user map[string]any) map[string]any {
+	var out map[string]any
+	put := func(f *schema.Field, v any) {
+		if out == nil {
+			out = make(map[string]any)
+		}
+		out[f.Name] = v
+	}
+	for i := range c.User {
+		f := &c.User[i]
+		if schema.Builtin(f.Name) || (f.Client < schema.Read && !f.Token) {
+			continue
+		}
+		if v, ok := user[f.Name]; ok {
+			put(f, v)
+		} else {
+			put(f, f.Zero())
+		}
+	}
+	for i := range c.Session {
+		put(&c.Session[i], c.Session[i].Zero())
+	}
+	for i := range c.Token {
+		put(&c.Token[i], c.Token[i].Zero())
+	}
+	return out
+}
+
+// current is the session that a browser already has when it signs in again.
+type current struct {
+	user    *User  // nil: signed out
+	cookie  string // database strategy
+	key     string
+	expires time.Time
+}
+
+func (c current) is(u User) bool { return c.user != nil && c.user.ID == u.ID }
+
+// signedIn finds out who is signed in. A cookie that is none is not an error.
+func (x *exchange) signedIn() (current, error) {
+	cookie := wire.SessionCookie(x.cookies, x.site.names.SessionToken)
+	if cookie == "" || x.e.adapter == nil {
+		return current{}, nil
+	}
+	if x.e.strategy == StrategyJWT {
+		t, _, err := x.site.session.DecodeToken(cookie, x.e.cfg.Schema, x.now)
+		if err != nil || t.Subject == "" {
+			return current{}, nil
+		}
+		u, err := x.e.adapter.GetUser(x.ctx, t.Subject)
+		switch {
+		case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
+			return current{}, nil
+		case err != nil:
+			return current{}, adapterError("looking up the signed-in user", err)
+		}
+		x.canonical(&u)
+		return current{user: &u}, nil
+	}
+	row, u, err := x.e.adapter.GetSessionAndUser(x.ctx, x.e.sessionKey(cookie))
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && !row.Expires.After(x.now):
+		return current{}, nil
+	case err != nil:
+		return current{}, adapterError("reading the session", err)
+	}
+	x.canonical(&u)
+	return current{user: &u, cookie: cookie, key: row.SessionToken, expires: row.Expires}, nil
+}
+
+// stay keeps the session that the browser has, now that it is known to be the
+// right user's: a database session goes on, a token is made anew.
+func (x *exchange) stay(c current, in signIn) error {
+	if x.e.strategy == StrategyDatabase {
+		return x.setDatabaseCookie(c.cookie, c.expires)
+	}
+	return x.startJWT(in)
+}
+
+// detached is a context for cleaning up after a failure: it outlives the
+// request, but not for long.
+func (x *exchange) detached() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(x.ctx), 5*time.Second)
+}

@@ -1,0 +1,354 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"golang.org/x/text/unicode/norm"
+
+	"github.com/sesame-auth/sesame/engine/oauth"
+	"github.com/sesame-auth/sesame/engine/wire"
+)
+
+// signIn is somebody on the way in.
+type signIn struct {
+	user      *User
+	account   *Account
+	profile   Profile
+	tokens    *Tokens
+	isNewUser bool
+}
+
+// postSignIn answers POST signin and signin/<provider>.
+func (x *exchange) postSignIn(p *provider) (*answer, error) {
+	if err := x.checkCSRF(); err != nil {
+		return nil, err
+	}
+	switch {
+	case p != nil && p.flow != nil:
+		return x.startFlow(p)
+	case p != nil && p.email != nil:
+		return x.requestMail(p)
+	}
+	return x.goTo(x.at("/signin")), nil // credentials are posted to callback
+}
+
+// ask runs the signIn callback. A string answer of it comes back as a URL.
+func (x *exchange) ask(p SignInParams) (redirect string, err error) {
+	f := x.e.cfg.Callbacks.SignIn
+	if f == nil {
+		return "", nil
+	}
+	d, err := f(x.ctx, &p)
+	switch {
+	case err != nil:
+		return "", refuse(CodeAccessDenied, "AccessDenied", fmt.Errorf("the signIn callback: %w", err), "")
+	case d.url != "":
+		return x.redirect(d.url)
+	case !d.allow:
+		return "", refuse(CodeAccessDenied, "AccessDenied", errors.New("the signIn callback refused"), "")
+	}
+	return "", nil
+}
+
+// ---- OAuth and OIDC
+
+// startFlow sends the browser to the provider.
+func (x *exchange) startFlow(p *provider) (*answer, error) {
+	f := p.flow
+	r := oauth.AuthorizationRequest{
+		RedirectURI:     x.at("/callback/" + p.ID),
+		DangerousParams: x.e.cfg.DangerousAuthorizationParams,
+		Params:          make(url.Values),
+	}
+	for name, v := range x.params() {
+		if name == "callbackUrl" {
+			continue
+		}
+		if r.DangerousParams || f.allowed[name] {
+			r.Params[name] = v
+		}
+	}
+	checks, err := x.newChecks(p)
+	if err != nil {
+		return nil, err
+	}
+	r.State, r.Nonce = checks.state, checks.nonce
+	if checks.verifier != "" {
+		r.CodeChallenge = wire.CodeChallenge(checks.verifier)
+	}
+	u, err := f.client.AuthorizationURL(x.ctx, r)
+	if err != nil {
+		return nil, flowError("SignInError", err)
+	}
+	return x.goTo(u), nil
+}
+
+// checks are the values that bind an answer of the provider to this browser
+// and this attempt.
+type checks struct {
+	state, verifier, nonce string
+	suffix                 string // of the cookies' names
+}
+
+// maxAttempts is how many sign-ins a browser may have under way.
+const maxAttempts = 5
+
+// newChecks makes the checks of a new attempt and seals them into cookies. The
+// first attempt uses the names of Auth.js. Further ones, while it is under way,
+// get a suffix that comes from the state, so that the callback finds them.
+func (x *exchange) newChecks(p *provider) (c checks, err error) {
+	e, s := x.e, x.site
+	if p.flow.state {
+		if c.state, err = s.encoded.SealState("", x.now, e.cfg.Rand); err != nil {
+			return c, err
+		}
+		if !e.cfg.SingleCheckCookies && x.attemptUnderWay() {
+			c.suffix = attemptSuffix(c.state)
+			x.dropOldAttempts()
+		}
+	}
+	if p.flow.pkce {
+		if c.verifier, err = wire.RandomBase64(e.cfg.Rand); err != nil {
+			return c, err
+		}
+	}
+	if p.flow.nonce {
+		if c.nonce, err = wire.RandomBase64(e.cfg.Rand); err != nil {
+			return c, err
+		}
+	}
+	for _, check := range []struct {
+		keys        *wire.Keys
+		name, value string
+		maxAge      int
+	}{
+		{s.state, s.names.State, c.state, int(wire.CheckMaxAge / time.Second)},
+		{s.pkce, s.names.PKCECodeVerifier, c.verifier, int(wire.CheckMaxAge / time.Second)},
+		{s.nonce, s.names.Nonce, c.nonce, 0},
+	} {
+		if check.value == "" {
+			continue
+		}
+		sealed, err := check.keys.SealCheck(check.value, p.ID, x.now, e.cfg.Rand)
+		if err != nil {
+			return c, err
+		}
+		x.set = append(x.set, wire.SetCookie{Name: check.name + c.suffix, Value: sealed,
+			MaxAge: check.maxAge, Expires: x.now.Add(wire.CheckMaxAge), Secure: s.secure})
+	}
+	return c, nil
+}
+
+// attemptSuffix is what the cookies of a parallel attempt end with. It only
+// finds them; what protects is what is sealed inside.
+func attemptSuffix(state string) string {
+	return "." + wire.HashVerificationToken(state, "")[:16]
+}
+
+func (x *exchange) attemptUnderWay() bool {
+	n := x.site.names
+	for _, name := range []string{n.State, n.PKCECodeVerifier, n.Nonce} {
+		if v, ok := wire.CookieValue(x.cookies, name); ok && v != "" {
+			return true
+		}
+	}
+	return false
+}
+
+// dropOldAttempts clears the oldest parallel attempts when there are too many.
+// Browsers send older cookies first (RFC 6265 section 5.4).
+func (x *exchange) dropOldAttempts() {
+	var suffixes []string
+	for _, c := range x.cookies {
+		if suffix, ok := strings.CutPrefix(c.Name, x.site.names.State); ok && len(suffix) == len(".0123456789abcdef") && suffix[0] == '.' {
+			suffixes = append(suffixes, suffix)
+		}
+	}
+	for len(suffixes) >= maxAttempts-1 {
+		x.keptChecks = append(x.keptChecks, x.clearedChecks(suffixes[0])...)
+		suffixes = suffixes[1:]
+	}
+}
+
+// readChecks takes the values of the attempt that the state belongs to from
+// its cookies, and arranges for the cookies to be cleared whatever comes of
+// the attempt.
+func (x *exchange) readChecks(p *provider, state string) checks {
+	s := x.site
+	var c checks
+	if p.flow.state && state != "" && !x.e.cfg.SingleCheckCookies {
+		if suffix := attemptSuffix(state); x.hasCookie(s.names.State + suffix) {
+			c.suffix = suffix
+		}
+	}
+	read := func(use bool, keys *wire.Keys, name string) string {
+		if !use {
+			return ""
+		}
+		cookie, _ := wire.CookieValue(x.cookies, name+c.suffix)
+		value, err := keys.OpenCheck(cookie, p.ID, x.now)
+		if err != nil {
+			return ""
+		}
+		return value
+	}
+	c.state = read(p.flow.state, s.state, s.names.State)
+	c.verifier = read(p.flow.pkce, s.pkce, s.names.PKCECodeVerifier)
+	c.nonce = read(p.flow.nonce, s.nonce, s.names.Nonce)
+	if x.e.cfg.DangerousKeepChecks {
+		// As Auth.js: only when nothing fails, and in the order of use.
+		x.set = append(x.set, x.usedChecks(p)...)
+	} else {
+		x.keptChecks = append(x.keptChecks, x.clearedChecks(c.suffix)...)
+	}
+	return c
+}
+
+func (x *exchange) hasCookie(name string) bool {
+	return slices.ContainsFunc(x.cookies, func(c wire.Cookie) bool { return c.Name == name })
+}
+
+// clearedChecks clears the check cookies with the suffix that the request has.
+func (x *exchange) clearedChecks(suffix string) (out []wire.SetCookie) {
+	n := x.site.names
+	for _, name := range []string{n.State, n.PKCECodeVerifier, n.Nonce} {
+		if x.hasCookie(name + suffix) {
+			out = append(out, wire.SetCookie{Name: name + suffix, Clear: true, Secure: x.site.secure})
+		}
+	}
+	return out
+}
+
+// usedChecks clears the cookies of the checks that the provider uses.
+func (x *exchange) usedChecks(p *provider) (out []wire.SetCookie) {
+	n := x.site.names
+	for _, c := range []struct {
+		use  bool
+		name string
+	}{{p.flow.state, n.State}, {p.flow.pkce, n.PKCECodeVerifier}, {p.flow.nonce, n.Nonce}} {
+		if c.use {
+			out = append(out, wire.SetCookie{Name: c.name, Clear: true, Secure: x.site.secure})
+		}
+	}
+	return out
+}
+
+// flowError makes an error of package oauth an *Error.
+func flowError(typ string, err error) *Error {
+	var f *oauth.Error
+	if !errors.As(err, &f) {
+		return fail(CodeConfiguration, typ, err, "")
+	}
+	switch f.Kind {
+	case oauth.Provider:
+		return refuse(CodeOAuthCallbackError, "OAuthCallbackError", err, f.Hint)
+	case oauth.Check:
+		return refuse(CodeConfiguration, "InvalidCheck", err,
+			or(f.Hint, "the browser lost its cookies, the sign-in took longer than 15 minutes, or its link was opened twice; try again"))
+	case oauth.Token, oauth.IDToken, oauth.UserInfo:
+		typ = "CallbackRouteError"
+	}
+	return fail(CodeConfiguration, typ, err, f.Hint)
+}
+
+// ---- e-mail
+
+// normalizeAddress is the default of Email.NormalizeIdentifier: NFKC, trimmed,
+// lower case, one @, no quotes, commas or spaces (GHSA-7rqj-j65f-68wh,
+// GHSA-5jpx-9hw9-2fx4).
+func normalizeAddress(address string) (string, error) {
+	a := strings.ToLower(strings.TrimSpace(norm.NFKC.String(address)))
+	local, domain, ok := strings.Cut(a, "@")
+	if !ok || local == "" || domain == "" || strings.Contains(domain, "@") {
+		return "", errors.New("it is not an address of the form name@domain")
+	}
+	if len(a) > 254 {
+		return "", errors.New("it is longer than 254 bytes")
+	}
+	for _, r := range a {
+		if r <= ' ' || r == 0x7f || strings.ContainsRune("\",;:<>()[]\\", r) || r == '\uFFFD' {
+			return "", fmt.Errorf("it has the character %q", r)
+		}
+	}
+	return a, nil
+}
+
+// requestMail sends a mail link.
+func (x *exchange) requestMail(p *provider) (*answer, error) {
+	normalize := p.email.NormalizeIdentifier
+	if normalize == nil {
+		normalize = normalizeAddress
+	}
+	address, err := normalize(x.field("email"))
+	if err == nil && address == "" {
+		err = errors.New("it is empty")
+	}
+	if err != nil {
+		return nil, refuse(CodeConfiguration, "EmailSignInError", fmt.Errorf("the address is refused: %w", err), "")
+	}
+	user, err := x.userOfAddress(address)
+	if err != nil {
+		return nil, err
+	}
+	account := &Account{Type: "email", Provider: p.ID, ProviderAccountID: address, UserID: user.ID}
+	redirect, err := x.ask(SignInParams{User: user, Account: account, VerificationRequest: true})
+	if err != nil {
+		return nil, err
+	}
+	if redirect != "" {
+		return x.goTo(redirect), nil
+	}
+	token, err := x.newVerificationToken(p)
+	if err != nil {
+		return nil, fail(CodeConfiguration, "EmailSignInError", err, "")
+	}
+	maxAge := p.email.MaxAge
+	if maxAge == 0 {
+		maxAge = 24 * time.Hour
+	}
+	expires := x.now.Add(maxAge).UTC().Truncate(time.Millisecond)
+	_, err = x.e.adapter.CreateVerificationToken(x.ctx, VerificationToken{
+		Identifier: address, Token: wire.HashVerificationToken(token, or(p.secret, x.e.mailSecrets[0])), Expires: expires,
+	})
+	if err != nil {
+		return nil, adapterError("storing the token of a mail link", err)
+	}
+	link := withQuery(x.at("/callback/"+p.ID), "callbackUrl", x.callbackURL, "token", token, "email", address)
+	err = p.email.Sender.SendVerificationRequest(x.ctx, VerificationRequest{
+		Identifier: address, URL: link, Token: token, Expires: expires, Provider: p.ID, Theme: x.e.cfg.Theme,
+	})
+	if err != nil {
+		return nil, fail(CodeConfiguration, "EmailSignInError", fmt.Errorf("sending the mail: %w", err), "does the mail server answer?")
+	}
+	return x.goTo(withQuery(x.at("/verify-request"), "provider", p.ID, "type", "email")), nil
+}
+
+func (x *exchange) newVerificationToken(p *provider) (string, error) {
+	if p.email.GenerateVerificationToken != nil {
+		return p.email.GenerateVerificationToken()
+	}
+	return wire.RandomHex(x.e.cfg.Rand)
+}
+
+// userOfAddress is the stored user with the address, or the one that would be
+// created.
+func (x *exchange) userOfAddress(address string) (*User, error) {
+	u, err := x.e.adapter.GetUserByEmail(x.ctx, address)
+	if err == nil {
+		x.canonical(&u)
+		return &u, nil
+	}
+	if !errors.Is(err, ErrNotFound) {
+		return nil, adapterError("looking up an address", err)
+	}
+	id, err := wire.UUID(x.e.cfg.Rand)
+	if err != nil {
+		return nil, err
+	}
+	return &User{ID: id, Email: &address}, nil
+}
