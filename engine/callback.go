@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 
@@ -40,9 +39,9 @@ func (x *exchange) finish(in signIn) (*answer, error) {
 // ---- OAuth and OIDC
 
 // oauthCallback answers what a provider sends the browser back with.
-func (x *exchange) oauthCallback(p *provider, params url.Values) (*answer, error) {
-	state := params.Get("state")
-	c := x.readChecks(p, state)
+func (x *exchange) oauthCallback(p *provider) (*answer, error) {
+	params := x.r.URL.Query() // all of it: a repeated parameter is refused
+	c := x.readChecks(p, params.Get("state"))
 	result, err := p.flow.client.Exchange(x.ctx, oauth.Callback{
 		Params:      params,
 		RedirectURI: x.at("/callback/" + p.ID),

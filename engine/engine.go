@@ -79,7 +79,7 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	a, err := x.answer()
-	if errors.Is(err, errCallbackURL) && asError(err, "").Err == err {
+	if err == errCallbackURL { // of the query; that of a body is the flow's error
 		a = x.badCallbackURL()
 	} else if err != nil {
 		a = x.failed(asError(err, "CallbackRouteError"))
@@ -156,7 +156,7 @@ func (x *exchange) answer() (*answer, error) {
 		case x.action == "verify-request":
 			return x.getVerifyRequest(), nil
 		case x.action == "callback" && p != nil && p.flow != nil:
-			return x.oauthCallback(p, x.params())
+			return x.oauthCallback(p)
 		case x.action == "callback" && p != nil && p.email != nil:
 			return x.getEmailCallback(p)
 		}
@@ -173,7 +173,7 @@ func (x *exchange) answer() (*answer, error) {
 		case x.action == "callback" && p != nil && p.email != nil:
 			return x.postEmailCallback(p)
 		case x.action == "callback" && p != nil && p.flow != nil:
-			return x.oauthCallback(p, x.params())
+			return x.oauthCallback(p)
 		}
 	}
 	return nil, refuse(CodeConfiguration, "UnknownAction",
@@ -348,7 +348,9 @@ func (x *exchange) onPage() bool {
 func (x *exchange) badCallbackURL() *answer {
 	x.report(refuse(CodeConfiguration, "InvalidCallbackUrl", errCallbackURL, ""))
 	if x.onPage() {
-		return x.errorPage(http.StatusBadRequest, "")
+		a := x.errorPage(http.StatusBadRequest, "")
+		a.bare = true
+		return a
 	}
 	return jsonMessage(http.StatusBadRequest, "callbackUrl is not a path or an http(s) URL of at most 2048 bytes.")
 }

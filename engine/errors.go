@@ -167,11 +167,12 @@ func (x *exchange) report(e *Error) {
 	if e.benign {
 		level = slog.LevelWarn
 	}
-	attrs := []slog.Attr{
-		slog.String("code", string(e.Code)),
-		slog.String("error", e.Type),
-		slog.String("request_id", x.requestID()),
-		slog.String("action", x.action),
+	attrs := []slog.Attr{slog.String("request_id", x.requestID())}
+	if e.Code != "" {
+		attrs = append(attrs, slog.String("code", string(e.Code)))
+	}
+	if x.action != "" {
+		attrs = append(attrs, slog.String("action", x.action))
 	}
 	if x.providerID != "" {
 		attrs = append(attrs, slog.String("provider", x.providerID))

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"path"
 	"strings"
 
 	"github.com/sesame-auth/sesame/engine/schema"
@@ -139,15 +140,14 @@ func (e *Engine) Protect(patterns ...string) (func(http.Handler) http.Handler, e
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasPrefix(r.URL.Path, e.base+"/") {
+			if strings.HasPrefix(path.Clean(r.URL.Path), e.base+"/") {
 				next.ServeHTTP(w, r)
 				return
 			}
 			r, h := e.with(w, r)
-			if _, pattern := mux.Handler(r); pattern != "" && !e.admit(w, r, h) {
-				return
+			if !matches(mux, r) || e.admit(w, r, h) {
+				next.ServeHTTP(w, r)
 			}
-			next.ServeHTTP(w, r)
 		})
 	}, nil
 }
@@ -162,6 +162,22 @@ func handle(mux *http.ServeMux, pattern string) (err error) {
 	}()
 	mux.Handle(pattern, http.NotFoundHandler())
 	return nil
+}
+
+// matches reports whether a pattern fits the path as it was sent or as it is
+// decoded: what is behind may go by either (/app%2Fsecret).
+func matches(mux *http.ServeMux, r *http.Request) bool {
+	if _, pattern := mux.Handler(r); pattern != "" {
+		return true
+	}
+	if r.URL.RawPath == "" {
+		return false
+	}
+	decoded, u := *r, *r.URL
+	u.RawPath = ""
+	decoded.URL = &u
+	_, pattern := mux.Handler(&decoded)
+	return pattern != ""
 }
 
 // admit decides on a request, and answers it when it may not go on.
@@ -261,7 +277,7 @@ func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string,
 		return "", fail(CodeConfiguration, "InvalidProvider", fmt.Errorf("there is no provider %q", provider), "")
 	}
 	x.action, x.providerID, x.trusted = "signin", provider, true
-	x.form = map[string]any{"callbackUrl": o.RedirectTo, "email": o.Email}
+	x.form = map[string]any{"callbackUrl": or(o.RedirectTo, x.origin), "email": o.Email}
 	x.query = make(map[string][]string, len(o.Params))
 	for name, v := range o.Params {
 		x.query[name] = []string{v}

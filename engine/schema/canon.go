@@ -96,7 +96,10 @@ func (f *Field) canon(v any) (any, *mismatch) {
 
 func (f *Field) canonList(v any) (any, *mismatch) {
 	if b, ok := v.([]byte); ok {
-		v, _ = decodeJSON(string(b), true)
+		var err error
+		if v, err = decodeJSON(string(b), true); err != nil {
+			return nil, f.mismatch("text that is not JSON")
+		}
 	}
 	if v == nil {
 		return []any{}, nil
@@ -254,7 +257,10 @@ func (f *Field) canonTime(v any) (any, *mismatch) {
 
 func (f *Field) canonObject(v any) (any, *mismatch) {
 	if b, ok := v.([]byte); ok {
-		v, _ = decodeJSON(string(b), true)
+		var err error
+		if v, err = decodeJSON(string(b), true); err != nil {
+			return nil, f.mismatch("text that is not JSON")
+		}
 	}
 	m, ok := v.(map[string]any)
 	if !ok {

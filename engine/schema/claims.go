@@ -210,9 +210,6 @@ func (p *parser) end() error {
 func (p *parser) member(first bool) (name string, more bool, err error) {
 	p.space()
 	if p.take('}') {
-		if first {
-			return "", false, nil
-		}
 		return "", false, nil
 	}
 	if !first {

@@ -1,0 +1,25 @@
+# Shorthands; .ci/run is what decides.
+.PHONY: test race lint generate fuzz ci
+
+FUZZTIME ?= 20000x
+
+test:
+	go test ./...
+
+race:
+	go list ./... | grep -v '/internal/e2e$$' | xargs go test -race -count=1
+
+lint:
+	! gofmt -l $$(go list -f '{{.Dir}}' ./...) | grep .
+	go vet ./...
+	go tool -modfile=tools.mod staticcheck ./...
+
+generate:
+	go generate ./...
+
+# make fuzz PKG=./engine/wire TARGET=FuzzName
+fuzz:
+	go test -run '^$$' -fuzz '^$(TARGET)$$' -fuzztime $(FUZZTIME) $(PKG)
+
+ci:
+	.ci/run

@@ -1,0 +1,134 @@
+package entclient
+
+import (
+	"context"
+	"crypto/sha256"
+	"database/sql"
+	"database/sql/driver"
+	"embed"
+	"encoding/hex"
+	"fmt"
+	"path"
+)
+
+// migrations holds one folder per dialect. Files are applied in the order of
+// their names, once each, and never change after a release.
+//
+//go:embed migrations
+var migrations embed.FS
+
+type migration struct {
+	name, checksum, sql string
+}
+
+func migrationsOf(dialect string) ([]migration, error) {
+	folder := path.Join("migrations", dialect)
+	entries, err := migrations.ReadDir(folder) // sorted by name
+	if err != nil {
+		return nil, err
+	}
+	all := make([]migration, 0, len(entries))
+	for _, e := range entries {
+		text, err := migrations.ReadFile(path.Join(folder, e.Name()))
+		if err != nil {
+			return nil, err
+		}
+		sum := sha256.Sum256(text)
+		all = append(all, migration{e.Name(), hex.EncodeToString(sum[:]), string(text)})
+	}
+	return all, nil
+}
+
+// migrateSQLite brings the tables up to date. It may run in any number of
+// processes at once: what is missing is decided under SQLite's write lock. A
+// database that is up to date is only read.
+func migrateSQLite(ctx context.Context, db *sql.DB) (err error) {
+	all, err := migrationsOf("sqlite")
+	if err != nil {
+		return err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+
+	if missing, err := pending(ctx, conn, all); err != nil || len(missing) == 0 {
+		return err
+	}
+	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
+		return err
+	}
+	defer func() {
+		if err == nil {
+			return
+		}
+		if _, rerr := conn.ExecContext(context.WithoutCancel(ctx), `ROLLBACK`); rerr != nil {
+			// A connection with an open transaction must not go back to the pool.
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}()
+	if _, err := conn.ExecContext(ctx, `CREATE TABLE IF NOT EXISTS "sesame_migration" (
+		"name" text NOT NULL PRIMARY KEY, "checksum" text NOT NULL)`); err != nil {
+		return err
+	}
+	missing, err := pending(ctx, conn, all)
+	if err != nil {
+		return err
+	}
+	for _, m := range missing {
+		if _, err := conn.ExecContext(ctx, m.sql); err != nil {
+			return fmt.Errorf("migration %s: %w (Sesame needs tables of its own; if this database belongs to another application, open another file)", m.name, err)
+		}
+		if _, err := conn.ExecContext(ctx, `INSERT INTO "sesame_migration" VALUES (?, ?)`, m.name, m.checksum); err != nil {
+			return err
+		}
+	}
+	_, err = conn.ExecContext(ctx, `COMMIT`)
+	return err
+}
+
+// pending returns what is not applied yet.
+func pending(ctx context.Context, conn *sql.Conn, all []migration) ([]migration, error) {
+	applied, err := appliedSQLite(ctx, conn)
+	if err != nil {
+		return nil, err
+	}
+	var missing []migration
+	for _, m := range all {
+		switch checksum, ok := applied[m.name]; {
+		case !ok:
+			missing = append(missing, m)
+		case checksum != m.checksum:
+			return nil, fmt.Errorf("migration %s was changed after it was applied to this database; run the version of the program that applied it, or restore the file", m.name)
+		}
+		delete(applied, m.name)
+	}
+	for name := range applied {
+		return nil, fmt.Errorf("the database has migration %s, which this program does not know; it was migrated by a newer version, run that one", name)
+	}
+	return missing, nil
+}
+
+// appliedSQLite returns the checksums of what is applied, by name.
+func appliedSQLite(ctx context.Context, conn *sql.Conn) (map[string]string, error) {
+	applied := map[string]string{}
+	var exists bool
+	err := conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sesame_migration')`).Scan(&exists)
+	if err != nil || !exists {
+		return applied, err
+	}
+	rows, err := conn.QueryContext(ctx, `SELECT "name", "checksum" FROM "sesame_migration"`)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	for rows.Next() {
+		var name, checksum string
+		if err := rows.Scan(&name, &checksum); err != nil {
+			return nil, err
+		}
+		applied[name] = checksum
+	}
+	return applied, rows.Err()
+}

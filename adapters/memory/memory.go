@@ -1,0 +1,332 @@
+// Package memory is an adapter that keeps everything in this process, for
+// tests and for development. What it holds is gone when the process ends.
+package memory
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"sync"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// Adapter is an engine.Adapter, and an AuthenticatorAdapter, Transactor,
+// Purger and SessionLister. Use [New] to make one.
+type Adapter struct {
+	userFields, sessionFields map[string]bool
+
+	writing chan struct{} // full while a writer or a transaction is at work
+
+	mu     sync.RWMutex // guards data and closed
+	data   *data
+	closed error // not nil after Close
+}
+
+var (
+	_ engine.Adapter              = (*Adapter)(nil)
+	_ engine.AuthenticatorAdapter = (*Adapter)(nil)
+	_ engine.Transactor           = (*Adapter)(nil)
+	_ engine.Purger               = (*Adapter)(nil)
+	_ engine.SessionLister        = (*Adapter)(nil)
+)
+
+// data is all that is stored. A stored value is never changed in place and
+// shares nothing with a caller, so that copying the maps copies everything.
+type data struct {
+	users          map[string]engine.User
+	emails         map[string]string // address to user id
+	accounts       map[pair]engine.Account
+	sessions       map[string]engine.AdapterSession
+	tokens         map[pair]engine.VerificationToken
+	authenticators map[string]engine.Authenticator
+}
+
+// pair is (provider, provider account id) or (identifier, token).
+type pair struct{ first, second string }
+
+func (d *data) clone() *data {
+	return &data{
+		users:          maps.Clone(d.users),
+		emails:         maps.Clone(d.emails),
+		accounts:       maps.Clone(d.accounts),
+		sessions:       maps.Clone(d.sessions),
+		tokens:         maps.Clone(d.tokens),
+		authenticators: maps.Clone(d.authenticators),
+	}
+}
+
+// New returns an empty adapter. It accepts the extra fields of users and
+// sessions that s declares and no others; nil declares none.
+func New(s *engine.Schema) *Adapter {
+	a := &Adapter{
+		userFields:    map[string]bool{},
+		sessionFields: map[string]bool{},
+		writing:       make(chan struct{}, 1),
+		data: &data{
+			users:          map[string]engine.User{},
+			emails:         map[string]string{},
+			accounts:       map[pair]engine.Account{},
+			sessions:       map[string]engine.AdapterSession{},
+			tokens:         map[pair]engine.VerificationToken{},
+			authenticators: map[string]engine.Authenticator{},
+		},
+	}
+	if s == nil {
+		return a
+	}
+	for _, f := range s.User {
+		switch f.Name {
+		case "id", "name", "email", "image": // built in, see engine.Schema
+		default:
+			a.userFields[f.Name] = true
+		}
+	}
+	for _, f := range s.Session {
+		a.sessionFields[f.Name] = true
+	}
+	return a
+}
+
+// Close drops everything. Every method fails afterwards.
+func (a *Adapter) Close() error {
+	_, _ = a.end(errors.New("memory: the adapter is closed"))
+	return nil
+}
+
+// end makes every later call fail with err. It returns what was stored, or the
+// error when it had ended before.
+func (a *Adapter) end(err error) (*data, error) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed != nil {
+		return nil, a.closed
+	}
+	last := a.data
+	a.data, a.closed = nil, err
+	return last, nil
+}
+
+// Tx implements engine.Transactor. Writes through a wait for the end of the
+// transaction: fn must use the adapter it is given only, or it waits for
+// itself until its context ends. The adapter given to fn is of no use after fn
+// has returned.
+func (a *Adapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+	if err := a.beginWrite(ctx); err != nil {
+		return err
+	}
+	defer a.endWrite()
+	tx := &Adapter{userFields: a.userFields, sessionFields: a.sessionFields, writing: make(chan struct{}, 1)}
+	if err := a.read(ctx, func(d *data) error { tx.data = d.clone(); return nil }); err != nil {
+		return err
+	}
+	ended := errors.New("memory: the transaction has ended")
+	defer tx.end(ended)
+	if err := fn(tx); err != nil {
+		return err
+	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	written, err := tx.end(ended)
+	if err != nil {
+		return err
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed == nil {
+		a.data = written
+	}
+	return a.closed
+}
+
+func (a *Adapter) beginWrite(ctx context.Context) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	select {
+	case a.writing <- struct{}{}:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+func (a *Adapter) endWrite() { <-a.writing }
+
+// write calls f with the data to change. When f fails it must have changed
+// nothing.
+func (a *Adapter) write(ctx context.Context, f func(*data) error) error {
+	if err := a.beginWrite(ctx); err != nil {
+		return err
+	}
+	defer a.endWrite()
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.closed != nil {
+		return a.closed
+	}
+	return f(a.data)
+}
+
+// read calls f with the data to look at.
+func (a *Adapter) read(ctx context.Context, f func(*data) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	a.mu.RLock()
+	defer a.mu.RUnlock()
+	if a.closed != nil {
+		return a.closed
+	}
+	return f(a.data)
+}
+
+// get copies the value at key out of what in returns.
+func get[K comparable, V any](ctx context.Context, a *Adapter, key K, in func(*data) map[K]V, copied func(V) V) (V, error) {
+	var v V
+	err := a.read(ctx, func(d *data) error {
+		stored, ok := in(d)[key]
+		if !ok {
+			return engine.ErrNotFound
+		}
+		v = copied(stored)
+		return nil
+	})
+	return v, err
+}
+
+// list copies the values that match.
+func list[K comparable, V any](ctx context.Context, a *Adapter, in func(*data) map[K]V, match func(V) bool, copied func(V) V) ([]V, error) {
+	var found []V
+	err := a.read(ctx, func(d *data) error {
+		for _, v := range in(d) {
+			if match(v) {
+				found = append(found, copied(v))
+			}
+		}
+		return nil
+	})
+	return found, err
+}
+
+func instant(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
+
+func clonePtr[T any](p *T) *T {
+	if p == nil {
+		return nil
+	}
+	v := *p
+	return &v
+}
+
+func cloneTime(t *time.Time) *time.Time {
+	if t == nil {
+		return nil
+	}
+	v := instant(*t)
+	return &v
+}
+
+func cloneUser(u engine.User) engine.User {
+	u.Name, u.Email, u.Image = clonePtr(u.Name), clonePtr(u.Email), clonePtr(u.Image)
+	u.EmailVerified = cloneTime(u.EmailVerified)
+	u.Extra = cloneExtra(u.Extra)
+	return u
+}
+
+func cloneAccount(a engine.Account) engine.Account {
+	a.RefreshToken, a.AccessToken, a.IDToken = clonePtr(a.RefreshToken), clonePtr(a.AccessToken), clonePtr(a.IDToken)
+	a.TokenType, a.Scope, a.SessionState = clonePtr(a.TokenType), clonePtr(a.Scope), clonePtr(a.SessionState)
+	a.ExpiresAt = clonePtr(a.ExpiresAt)
+	return a
+}
+
+func cloneSession(s engine.AdapterSession) engine.AdapterSession {
+	s.Expires = instant(s.Expires)
+	s.Extra = cloneExtra(s.Extra)
+	return s
+}
+
+func cloneToken(t engine.VerificationToken) engine.VerificationToken {
+	t.Expires = instant(t.Expires)
+	return t
+}
+
+func cloneAuthenticator(a engine.Authenticator) engine.Authenticator {
+	a.Transports = clonePtr(a.Transports)
+	return a
+}
+
+// cloneExtra copies deep; nil values mean none.
+func cloneExtra(extra map[string]any) map[string]any {
+	var out map[string]any
+	for k, v := range extra {
+		if v == nil {
+			continue
+		}
+		if out == nil {
+			out = make(map[string]any, len(extra))
+		}
+		out[k] = cloneValue(v)
+	}
+	return out
+}
+
+func cloneValue(v any) any {
+	switch v := v.(type) {
+	case time.Time:
+		return instant(v)
+	case []any:
+		out := make([]any, len(v))
+		for i := range v {
+			out[i] = cloneValue(v[i])
+		}
+		return out
+	case map[string]any:
+		out := make(map[string]any, len(v))
+		for k := range v {
+			out[k] = cloneValue(v[k])
+		}
+		return out
+	}
+	return v
+}
+
+// checkExtra refuses what is not declared and what is not canonical.
+func checkExtra(table string, declared map[string]bool, extra map[string]any) error {
+	for key, v := range extra {
+		if !declared[key] {
+			return fmt.Errorf("memory: %w: the schema declares no %s field %q", engine.ErrInvalid, table, key)
+		}
+		if bad, ok := notCanonical(v); ok {
+			return fmt.Errorf("memory: %w: the %s field %q holds a %T; canonical values are nil, bool, string, int64, float64, time.Time, []any and map[string]any of them", engine.ErrInvalid, table, key, bad)
+		}
+	}
+	return nil
+}
+
+// notCanonical finds a value that cannot be copied.
+func notCanonical(v any) (any, bool) {
+	switch v := v.(type) {
+	case nil, bool, string, int64, float64, time.Time:
+		return nil, false
+	case []any:
+		for _, e := range v {
+			if bad, ok := notCanonical(e); ok {
+				return bad, true
+			}
+		}
+		return nil, false
+	case map[string]any:
+		for _, e := range v {
+			if bad, ok := notCanonical(e); ok {
+				return bad, true
+			}
+		}
+		return nil, false
+	}
+	return v, true
+}

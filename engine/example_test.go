@@ -1,0 +1,169 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+)
+
+// newEngine is an engine with one way in, and users in a map.
+func newEngine() *engine.Engine {
+	passwords := map[string]string{"ada": "lovelace"}
+	eng, err := engine.New(engine.Config{
+		Secret: strings.Repeat("secret ", 6), // in production: AUTH_SECRET
+		URL:    "https://app.example.com",    // in production: AUTH_URL
+		Providers: []engine.Provider{&engine.Credentials{
+			Inputs: []engine.CredentialInput{{Name: "username"}, {Name: "password", Type: "password"}},
+			Authorize: func(ctx context.Context, values map[string]string, r *http.Request) (*engine.User, error) {
+				name := values["username"]
+				if want, ok := passwords[name]; !ok || values["password"] != want {
+					return nil, nil // wrong credentials
+				}
+				return &engine.User{ID: name, Name: &name}, nil
+			},
+		}},
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	return eng
+}
+
+// The engine is an http.Handler for everything below the base path, where
+// next-auth/react looks for it.
+func Example() {
+	eng := newEngine()
+
+	mux := http.NewServeMux()
+	mux.Handle("/api/auth/", eng)
+
+	w := httptest.NewRecorder()
+	mux.ServeHTTP(w, httptest.NewRequest("GET", "/api/auth/session", nil))
+	fmt.Println(w.Code, w.Body)
+	// Output: 200 null
+}
+
+// Require guards a handler. A page is sent to the sign-in page and comes back;
+// an API answers 401.
+func ExampleEngine_Require() {
+	eng := newEngine()
+
+	orders := eng.Require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session, _ := engine.SessionFrom(r.Context())
+		fmt.Fprintln(w, "orders of", session.User.ID)
+	}))
+
+	page := httptest.NewRequest("GET", "/orders?open=1", nil)
+	page.Header.Set("Accept", "text/html")
+	w := httptest.NewRecorder()
+	orders.ServeHTTP(w, page)
+	fmt.Println(w.Code, w.Header().Get("Location"))
+
+	api := httptest.NewRequest("GET", "/orders?open=1", nil)
+	w = httptest.NewRecorder()
+	orders.ServeHTTP(w, api)
+	fmt.Println(w.Code, w.Body)
+	// Output:
+	// 302 https://app.example.com/api/auth/signin?callbackUrl=https%3A%2F%2Fapp.example.com%2Forders%3Fopen%3D1
+	// 401 {"message":"Sign in first."}
+}
+
+// Protect is Require for the paths of a router. It is a plain middleware:
+//
+//	r.Use(protect)                                  // chi
+//	e.Use(echo.WrapMiddleware(protect))             // echo
+//	http.ListenAndServe(addr, protect(ginEngine))   // gin, or any http.Handler
+func ExampleEngine_Protect() {
+	eng := newEngine()
+
+	protect, err := eng.Protect("/app/", "POST /api/")
+	if err != nil {
+		log.Fatal(err)
+	}
+	site := protect(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "hello")
+	}))
+
+	for _, path := range []string{"/", "/app/settings"} {
+		w := httptest.NewRecorder()
+		site.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		fmt.Println(path, w.Code)
+	}
+	// Output:
+	// / 200
+	// /app/settings 401
+}
+
+// Session is auth() of Auth.js: the session where a page is public and only
+// wants to know.
+func ExampleEngine_Session() {
+	eng := newEngine()
+
+	home := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session, err := eng.Session(w, r)
+		if err != nil || session == nil {
+			fmt.Fprint(w, "hello, stranger")
+			return
+		}
+		fmt.Fprintf(w, "hello, %s", *session.User.Name)
+	})
+
+	w := httptest.NewRecorder()
+	home.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+	fmt.Println(w.Body)
+	// Output: hello, stranger
+}
+
+// SignIn signs in from a handler of the application, a form of its own say.
+func ExampleEngine_SignIn() {
+	eng := newEngine()
+
+	login := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		url, err := eng.SignIn(w, r, "credentials", engine.SignInOptions{
+			RedirectTo:  "/welcome",
+			Credentials: map[string]string{"username": r.FormValue("username"), "password": r.FormValue("password")},
+		})
+		if err != nil {
+			http.Error(w, "That did not work.", http.StatusUnauthorized)
+			return
+		}
+		http.Redirect(w, r, url, http.StatusSeeOther)
+	})
+
+	form := httptest.NewRequest("POST", "/login", strings.NewReader("username=ada&password=lovelace"))
+	form.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	w := httptest.NewRecorder()
+	login.ServeHTTP(w, form)
+	fmt.Println(w.Code, w.Header().Get("Location"))
+	// Output: 303 https://app.example.com/welcome
+}
+
+// A schema says which extra fields there are and what the browser may do with
+// them: here it may read role, and write theme through update({ theme }).
+func ExampleConfig_schema() {
+	_, err := engine.New(engine.Config{
+		Secret: strings.Repeat("secret ", 6),
+		Schema: &engine.Schema{
+			User: []schema.Field{{
+				Name:    "role",
+				Type:    schema.Type{Kind: schema.Enum, Name: "Role", Enum: []string{"admin", "member"}},
+				Default: "member",
+				Client:  schema.Read,
+			}},
+			Session: []schema.Field{{
+				Name:    "theme",
+				Type:    schema.Type{Kind: schema.Enum, Name: "Theme", Enum: []string{"light", "dark"}},
+				Default: "light",
+				Client:  schema.Write,
+			}},
+		},
+	})
+	fmt.Println(err)
+	// Output: <nil>
+}

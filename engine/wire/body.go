@@ -1,0 +1,110 @@
+package wire
+
+import (
+	"time"
+
+	"github.com/sesame-auth/sesame/engine/schema"
+)
+
+// Body is the body of GET session of somebody signed in (WIRE.md section 5).
+type Body struct {
+	Name, Email, Image Text
+	Expires            time.Time
+	// User and Session hold more members of the user object and of the body,
+	// already allowed for the browser, in order; values are canonical (package
+	// schema).
+	User, Session []Member
+}
+
+// Text is a member that may be null or absent.
+type Text struct {
+	Value *string
+	Null  bool // with a nil Value: write null instead of leaving the member out
+}
+
+// Member is a named value.
+type Member struct {
+	Name  string
+	Value any
+}
+
+// AppendSession appends the body of GET session; nil is signed out: null.
+func AppendSession(dst []byte, b *Body) []byte {
+	if b == nil {
+		return append(dst, "null"...)
+	}
+	dst = append(dst, `{"user":{`...)
+	start := len(dst)
+	dst = b.Name.append(dst, start, "name")
+	dst = b.Email.append(dst, start, "email")
+	dst = b.Image.append(dst, start, "image")
+	for i := range b.User {
+		dst = appendName(dst, start, b.User[i].Name)
+		dst = schema.AppendJSON(dst, b.User[i].Value)
+	}
+	dst = append(dst, `},"expires":"`...)
+	dst = schema.AppendTime(dst, b.Expires)
+	dst = append(dst, '"')
+	for i := range b.Session {
+		dst = appendName(dst, 0, b.Session[i].Name)
+		dst = schema.AppendJSON(dst, b.Session[i].Value)
+	}
+	return append(dst, '}')
+}
+
+func (t Text) append(dst []byte, start int, name string) []byte {
+	switch {
+	case t.Value != nil:
+		dst = appendName(dst, start, name)
+		return schema.AppendString(dst, *t.Value)
+	case t.Null:
+		dst = appendName(dst, start, name)
+		return append(dst, "null"...)
+	}
+	return dst
+}
+
+// appendName appends the name of a member of the object whose first member
+// stands at start.
+func appendName(dst []byte, start int, name string) []byte {
+	if len(dst) > start {
+		dst = append(dst, ',')
+	}
+	dst = schema.AppendString(dst, name)
+	return append(dst, ':')
+}
+
+// AppendCSRF appends the body of GET csrf.
+func AppendCSRF(dst []byte, token string) []byte { return appendOnly(dst, "csrfToken", token) }
+
+// AppendURL appends the body of an answer to a request with
+// X-Auth-Return-Redirect.
+func AppendURL(dst []byte, url string) []byte { return appendOnly(dst, "url", url) }
+
+func appendOnly(dst []byte, name, value string) []byte {
+	dst = append(dst, '{')
+	dst = appendName(dst, len(dst), name)
+	dst = schema.AppendString(dst, value)
+	return append(dst, '}')
+}
+
+// ProviderBody is a provider in the body of GET providers.
+type ProviderBody struct{ ID, Name, Type, SignInURL, CallbackURL string }
+
+// AppendProviders appends the body of GET providers, in order.
+func AppendProviders(dst []byte, ps []ProviderBody) []byte {
+	dst = append(dst, '{')
+	start := len(dst)
+	for i := range ps {
+		p := &ps[i]
+		dst = appendName(dst, start, p.ID)
+		dst = append(dst, '{')
+		in := len(dst)
+		for _, m := range [...][2]string{{"id", p.ID}, {"name", p.Name}, {"type", p.Type}, {"signinUrl", p.SignInURL}, {"callbackUrl", p.CallbackURL}} {
+			dst = appendName(dst, in, m[0])
+			dst = schema.AppendString(dst, m[1])
+		}
+		dst = append(dst, '}')
+	}
+	return append(dst, '}')
+}

@@ -1,0 +1,158 @@
+package wire
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// ChunkSize is the most characters of a session token in one cookie.
+const ChunkSize = 3936
+
+// MaxChunks is the most chunks of a session token that are read or written.
+const MaxChunks = 16
+
+// MaxTokenSize is the most characters of a token that is looked at.
+const MaxTokenSize = ChunkSize * MaxChunks
+
+// SessionCookie joins the session token from the cookies: the chunks name.0,
+// name.1, … when they are complete (no gap, not more than MaxChunks), else the
+// cookie name. Other names that begin with name are not looked at (WIRE.md
+// section 12 row 3), and neither is a second cookie of a name. "" when there is
+// none, and when it is longer than MaxTokenSize.
+func SessionCookie(cookies []Cookie, name string) string {
+	var (
+		plain  string
+		chunks [MaxChunks]string
+		have   [MaxChunks]bool
+		last   = -1 // highest index seen
+	)
+	havePlain := false
+	for i := range cookies {
+		c := &cookies[i]
+		suffix, ok := strings.CutPrefix(c.Name, name)
+		switch {
+		case !ok:
+		case suffix == "":
+			if !havePlain {
+				plain, havePlain = c.Value, true
+			}
+		default:
+			n, ok := chunkIndex(suffix)
+			if !ok {
+				continue
+			}
+			last = max(last, n)
+			if n < MaxChunks && !have[n] {
+				chunks[n], have[n] = c.Value, true
+			}
+		}
+	}
+	complete := 0 <= last && last < MaxChunks
+	size := 0
+	for n := 0; complete && n <= last; n++ {
+		complete = have[n]
+		size += len(chunks[n])
+	}
+	if !complete {
+		return capped(unescape(plain))
+	}
+	if last == 0 {
+		return capped(unescape(chunks[0]))
+	}
+	var b strings.Builder
+	b.Grow(size)
+	for _, c := range chunks[:last+1] {
+		b.WriteString(unescape(c))
+	}
+	return capped(b.String())
+}
+
+func capped(token string) string {
+	if len(token) > MaxTokenSize {
+		return ""
+	}
+	return token
+}
+
+// chunkIndex reads the suffix of a chunk's name, ".0" to ".9999", written
+// without leading zeros.
+func chunkIndex(suffix string) (int, bool) {
+	if !chunkSuffix(suffix) || suffix[1] == '0' && len(suffix) > 2 {
+		return 0, false
+	}
+	n, err := strconv.Atoi(suffix[1:])
+	return n, err == nil
+}
+
+// chunkSuffix reports whether suffix is a dot and one to four digits.
+func chunkSuffix(suffix string) bool {
+	if len(suffix) < 2 || len(suffix) > 5 || suffix[0] != '.' {
+		return false
+	}
+	for _, c := range []byte(suffix[1:]) {
+		if c < '0' || c > '9' {
+			return false
+		}
+	}
+	return true
+}
+
+// SetSessionCookie appends the cookies that store token under name, in chunks
+// when it is long, and those that clear what else the request holds under name
+// or name.<digits>. They stand in the order of Auth.js: what the request holds,
+// in its order, then the new names. A zero expires makes browser-session
+// cookies; an empty token only clears. It is an error when the token needs more
+// than MaxChunks chunks.
+func SetSessionCookie(dst []SetCookie, request []Cookie, name, token string, expires time.Time, secure bool) ([]SetCookie, error) {
+	if len(token) > MaxTokenSize {
+		return dst, fmt.Errorf("wire: a session token of %d characters does not fit into %d cookies of %d: keep less in the token", len(token), MaxChunks, ChunkSize)
+	}
+	var chunks [MaxChunks]SetCookie
+	n := 0
+	if token != "" && len(token) <= ChunkSize {
+		chunks[0] = SetCookie{Name: name, Value: token, Expires: expires, Secure: secure}
+		n = 1
+	} else {
+		for ; token != ""; n++ {
+			size := min(len(token), ChunkSize)
+			chunks[n] = SetCookie{Name: name + "." + strconv.Itoa(n), Value: token[:size], Expires: expires, Secure: secure}
+			token = token[size:]
+		}
+	}
+	start := len(dst)
+	dst = ClearSessionCookie(dst, request, name, secure)
+	held := dst[start:]
+	for i := range chunks[:n] {
+		if at := cookieAt(held, chunks[i].Name); at >= 0 {
+			held[at] = chunks[i]
+		} else {
+			dst = append(dst, chunks[i])
+		}
+	}
+	return dst, nil
+}
+
+// ClearSessionCookie appends the cookies that clear what the request holds
+// under name or name.<digits> (at most four), in its order.
+func ClearSessionCookie(dst []SetCookie, request []Cookie, name string, secure bool) []SetCookie {
+	start := len(dst)
+	for i := range request {
+		held := request[i].Name
+		suffix, ok := strings.CutPrefix(held, name)
+		if ok && (suffix == "" || chunkSuffix(suffix)) && cookieAt(dst[start:], held) < 0 {
+			dst = append(dst, SetCookie{Name: held, Clear: true, Secure: secure})
+		}
+	}
+	return dst
+}
+
+func cookieAt(cookies []SetCookie, name string) int {
+	for i := range cookies {
+		if cookies[i].Name == name {
+			return i
+		}
+	}
+	return -1
+}

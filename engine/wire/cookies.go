@@ -1,0 +1,186 @@
+package wire
+
+import (
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+)
+
+// Names are the cookie names of one set-up (WIRE.md section 3.1).
+type Names struct {
+	SessionToken, CSRFToken, CallbackURL, PKCECodeVerifier, State, Nonce, Challenge string
+}
+
+// CookieNames returns the names of Auth.js v5, with the __Secure- and __Host-
+// prefixes when secure.
+func CookieNames(secure bool) Names {
+	prefix, host := "authjs.", "authjs."
+	if secure {
+		prefix, host = "__Secure-authjs.", "__Host-authjs."
+	}
+	return Names{
+		SessionToken:     prefix + "session-token",
+		CSRFToken:        host + "csrf-token",
+		CallbackURL:      prefix + "callback-url",
+		PKCECodeVerifier: prefix + "pkce.code_verifier",
+		State:            prefix + "state",
+		Nonce:            prefix + "nonce",
+		Challenge:        prefix + "challenge",
+	}
+}
+
+// SetCookie is a cookie to be set or cleared. It is always HttpOnly, with
+// Path=/ and SameSite=Lax, and never has a Domain.
+type SetCookie struct {
+	Name    string
+	Value   string    // not yet encoded
+	MaxAge  int       // seconds; 0 or less: no Max-Age attribute
+	Expires time.Time // zero: no Expires attribute
+	Clear   bool      // remove the cookie: empty value, Max-Age=0, no Expires
+	Secure  bool
+}
+
+// Append appends the value of the Set-Cookie header, attributes in the order
+// of Auth.js and the value percent-encoded as encodeURIComponent does.
+func (c SetCookie) Append(dst []byte) []byte {
+	dst = append(dst, c.Name...)
+	dst = append(dst, '=')
+	if !c.Clear {
+		dst = appendEscaped(dst, c.Value)
+	}
+	switch {
+	case c.Clear:
+		dst = append(dst, "; Max-Age=0"...)
+	case c.MaxAge > 0:
+		dst = append(dst, "; Max-Age="...)
+		dst = strconv.AppendInt(dst, int64(c.MaxAge), 10)
+	}
+	dst = append(dst, "; Path=/"...)
+	if !c.Clear && !c.Expires.IsZero() {
+		dst = append(dst, "; Expires="...)
+		dst = c.Expires.UTC().AppendFormat(dst, "Mon, 02 Jan 2006 15:04:05 GMT")
+	}
+	dst = append(dst, "; HttpOnly"...)
+	if c.Secure {
+		dst = append(dst, "; Secure"...)
+	}
+	return append(dst, "; SameSite=Lax"...)
+}
+
+// appendEscaped appends s as encodeURIComponent encodes it (ECMA-262). Bytes
+// that are not UTF-8 become U+FFFD.
+func appendEscaped(dst []byte, s string) []byte {
+	const hex = "0123456789ABCDEF"
+	for _, r := range s {
+		if r < utf8.RuneSelf && unreserved(byte(r)) {
+			dst = append(dst, byte(r))
+			continue
+		}
+		var b [utf8.UTFMax]byte
+		for _, c := range b[:utf8.EncodeRune(b[:], r)] {
+			dst = append(dst, '%', hex[c>>4], hex[c&15])
+		}
+	}
+	return dst
+}
+
+func unreserved(c byte) bool {
+	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0
+}
+
+// Cookie is a cookie of a request; its value is still percent-encoded.
+type Cookie struct{ Name, Value string }
+
+// The most of the Cookie headers that is looked at.
+const (
+	maxCookieBytes = 64 << 10
+	maxCookies     = 256
+)
+
+// ParseCookies appends the cookies of the Cookie headers to dst. It never
+// fails: what is not a cookie (no equals sign, no name, a control character) is
+// left out, and so is all beyond 64 KiB or 256 cookies. Names are compared byte
+// for byte, quotes belong to the value, and several cookies of one name are all
+// there, in order.
+func ParseCookies(dst []Cookie, headers []string) []Cookie {
+	room := maxCookieBytes
+	most := len(dst) + maxCookies
+	for _, h := range headers {
+		for h != "" {
+			pair, rest, _ := strings.Cut(h, ";")
+			h = rest
+			if room -= len(pair) + 1; room < 0 || len(dst) == most {
+				return dst
+			}
+			name, value, ok := strings.Cut(pair, "=")
+			name, value = trim(name), trim(value)
+			if ok && name != "" && printable(name) && printable(value) {
+				dst = append(dst, Cookie{Name: name, Value: value})
+			}
+		}
+	}
+	return dst
+}
+
+func trim(s string) string { return strings.Trim(s, " \t") }
+
+func printable(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] < ' ' || s[i] == 0x7f {
+			return false
+		}
+	}
+	return true
+}
+
+// CookieValue returns the percent-decoded value of the first cookie with the
+// name, and whether there is one. A malformed percent sequence leaves the value
+// as it is.
+func CookieValue(cookies []Cookie, name string) (string, bool) {
+	for i := range cookies {
+		if cookies[i].Name == name {
+			return unescape(cookies[i].Value), true
+		}
+	}
+	return "", false
+}
+
+// unescape is decodeURIComponent, but returns what it cannot decode.
+func unescape(s string) string {
+	if strings.IndexByte(s, '%') < 0 {
+		return s
+	}
+	b := make([]byte, 0, len(s))
+	for i := 0; i < len(s); i++ {
+		if s[i] != '%' {
+			b = append(b, s[i])
+			continue
+		}
+		if i+2 >= len(s) {
+			return s
+		}
+		high, low := unhex(s[i+1]), unhex(s[i+2])
+		if high < 0 || low < 0 {
+			return s
+		}
+		b = append(b, byte(high<<4|low))
+		i += 2
+	}
+	if !utf8.Valid(b) {
+		return s
+	}
+	return string(b)
+}
+
+func unhex(c byte) int {
+	switch {
+	case '0' <= c && c <= '9':
+		return int(c - '0')
+	case 'a' <= c && c <= 'f':
+		return int(c-'a') + 10
+	case 'A' <= c && c <= 'F':
+		return int(c-'A') + 10
+	}
+	return -1
+}

@@ -1,0 +1,215 @@
+// Command quickstart is a small site that people can sign in to: by OpenID
+// Connect, with a password, and by a link in a mail. It needs no setting, no
+// account anywhere and no network:
+//
+//	go run ./examples/quickstart
+//
+// Its users and sessions are in an SQLite file in the folder -data (.sesame
+// below the working directory), with the secret beside it. Delete the folder to
+// begin anew.
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"path/filepath"
+	"syscall"
+	"time"
+
+	"github.com/sesame-auth/sesame/adapters/entclient"
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/authtest"
+)
+
+func main() {
+	addr := flag.String("addr", "127.0.0.1:3000", "loopback `address` to listen on; port 0 takes any free one")
+	data := flag.String("data", ".sesame", "`folder` of the database and the secret")
+	flag.Parse()
+	if flag.NArg() > 0 {
+		fmt.Fprintf(os.Stderr, "quickstart: unexpected argument %q\n", flag.Arg(0))
+		flag.Usage()
+		os.Exit(2)
+	}
+
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+
+	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
+	if err := run(ctx, *addr, *data, os.Stdout, log); err != nil {
+		fmt.Fprintln(os.Stderr, "quickstart:", err)
+		os.Exit(1)
+	}
+}
+
+// run serves until ctx is done. It prints READY and the site's URL to stdout
+// when it can be used.
+func run(ctx context.Context, addr, data string, stdout io.Writer, log *slog.Logger) (err error) {
+	listener, err := listen(addr)
+	if err != nil {
+		return err
+	}
+	defer listener.Close()
+
+	// What has to outlive the program: a secret and a database.
+	if err := os.MkdirAll(data, 0o700); err != nil {
+		return fmt.Errorf("the folder of -data: %w", err)
+	}
+	secret, err := loadSecret(data, log)
+	if err != nil {
+		return err
+	}
+	db, err := entclient.OpenSQLite(ctx, filepath.Join(data, "quickstart.db"), entclient.Options{})
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+
+	// What a real application has elsewhere: an identity provider, and mail.
+	idp, err := identityProvider(listener.Addr().(*net.TCPAddr))
+	if err != nil {
+		return err
+	}
+	mail := new(authtest.Mailbox)
+
+	eng, err := engine.New(engine.Config{
+		Secret:  secret,
+		Adapter: db, // with one, sessions are rows of the database
+		Providers: []engine.Provider{
+			&engine.OIDC{
+				ID:     "demo",
+				Name:   "the demo provider",
+				Issuer: idp.Issuer(),
+				OAuthOptions: engine.OAuthOptions{
+					ClientID:     clientID,
+					ClientSecret: clientSecret,
+				},
+			},
+			&engine.Credentials{
+				Name: "password",
+				Inputs: []engine.CredentialInput{
+					{Name: "username", Label: "User name", Placeholder: "ada"},
+					{Name: "password", Label: "Password", Type: "password", Placeholder: "lovelace"},
+				},
+				Authorize:   checkPassword,
+				CreateUsers: true, // the user is not in the database before the first sign-in
+			},
+			&engine.Email{
+				Name: "e-mail",
+				Sender: engine.MailSenderFunc(func(ctx context.Context, m engine.VerificationRequest) error {
+					// As good as a password until it is used: print such a link
+					// only where there is no other way to reach its reader.
+					log.Info("mail with a sign-in link", "to", m.Identifier, "link", m.URL)
+					return mail.SendVerificationRequest(ctx, m)
+				}),
+			},
+		},
+		Pages:  engine.Pages{VerifyRequest: "/mailbox"}, // instead of "check your mail"
+		Logger: log,
+		// The variables of Auth.js (AUTH_URL, AUTH_TRUST_HOST, …) may be set for
+		// another program; without this line they would count here as well.
+		Getenv: func(string) string { return "" },
+	})
+	if err != nil {
+		return err
+	}
+	defer eng.Close()
+
+	return serve(ctx, listener, &site{eng: eng, idp: idp, mail: mail}, stdout, log)
+}
+
+// The quickstart as a client of its own identity provider, which forgets
+// everything when it ends.
+const (
+	clientID     = "quickstart"
+	clientSecret = "known-to-this-program-only"
+)
+
+// identityProvider returns an OpenID provider for this server's address. It
+// signs in whoever clicks a name.
+func identityProvider(addr *net.TCPAddr) (*authtest.IdP, error) {
+	const callback = "/api/auth/callback/demo"
+	return authtest.NewIdP(authtest.IdPConfig{
+		Issuer: fmt.Sprintf("http://%s/idp", addr),
+		Clients: []authtest.Client{{
+			ID:     clientID,
+			Secret: clientSecret,
+			RedirectURIs: []string{
+				fmt.Sprintf("http://%s%s", addr, callback),
+				fmt.Sprintf("http://localhost:%d%s", addr.Port, callback),
+			},
+		}},
+		Users: []authtest.User{
+			{Subject: "1", Name: "Grace Hopper", Email: "grace@example.com", EmailVerified: true},
+			{Subject: "2", Name: "Alan Turing", Email: "alan@example.com", EmailVerified: true},
+			{Subject: "3", Name: "Katherine Johnson", Email: "katherine@example.com", EmailVerified: true},
+		},
+	})
+}
+
+// checkPassword is the whole user directory. Comparing two hashes takes the
+// same time whatever was typed, which is enough for a password that the home
+// page tells. Real passwords are stored as hashes made for that, argon2id
+// (golang.org/x/crypto/argon2), never like this.
+func checkPassword(_ context.Context, values map[string]string, _ *http.Request) (*engine.User, error) {
+	got := sha256.Sum256([]byte(values["username"] + "\x00" + values["password"]))
+	want := sha256.Sum256([]byte("ada\x00lovelace"))
+	if subtle.ConstantTimeCompare(got[:], want[:]) != 1 {
+		return nil, nil // refused
+	}
+	name, email := "Ada Lovelace", "ada@example.com"
+	return &engine.User{ID: "ada", Name: &name, Email: &email}, nil
+}
+
+// listen opens addr, on this machine only: everybody who can reach the
+// quickstart can sign in to it.
+func listen(addr string) (net.Listener, error) {
+	tcp, err := net.ResolveTCPAddr("tcp", addr)
+	if err != nil {
+		return nil, fmt.Errorf("-addr: %w", err)
+	}
+	if !tcp.IP.IsLoopback() {
+		return nil, fmt.Errorf("-addr %s could be reached from other machines, and everybody knows the quickstart's password: use 127.0.0.1:%d", addr, tcp.Port)
+	}
+	listener, err := net.ListenTCP("tcp", tcp)
+	if errors.Is(err, syscall.EADDRINUSE) {
+		return nil, fmt.Errorf("%s is taken by another program: stop that one, or choose another port (-addr 127.0.0.1:0 takes any free one)", tcp)
+	}
+	return listener, err
+}
+
+// serve answers requests until ctx is done, then finishes those under way.
+func serve(ctx context.Context, listener net.Listener, s *site, stdout io.Writer, log *slog.Logger) error {
+	server := &http.Server{
+		Handler:           s.handler(),
+		ReadHeaderTimeout: 10 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelWarn),
+	}
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	fmt.Fprintf(stdout, "READY http://%s\n", listener.Addr())
+
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+	}
+	log.Info("shutting down")
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 3*time.Second)
+	defer cancel()
+	if err := server.Shutdown(ctx); err != nil {
+		log.Warn("closing connections that are still in use", "cause", err)
+		return server.Close()
+	}
+	return nil
+}

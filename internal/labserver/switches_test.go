@@ -1,0 +1,300 @@
+package labserver_test
+
+import (
+	"net/http"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// The tests below hold one parity switch each: what Auth.js does while it is
+// on, as in the recordings, and beside it the default. labserver has every
+// switch on; the default is the same server with this one off.
+
+func TestReissueOnEveryRead(t *testing.T) {
+	read := func(t *testing.T, configure func(*engine.Config)) bool {
+		b := newLab(t, "jwt", configure).browser()
+		b.signInAsAlice()
+		r := b.get("/api/auth/session")
+		if !strings.Contains(r.body, `"Alice"`) {
+			t.Fatalf("not signed in: %s", r.body)
+		}
+		return r.sets("authjs.session-token")
+	}
+	t.Run("on", func(t *testing.T) {
+		if !read(t, nil) {
+			t.Error("a session read sets no cookie")
+		}
+	})
+	t.Run("default", func(t *testing.T) {
+		if read(t, func(c *engine.Config) { c.ReissueOnEveryRead = false }) {
+			t.Error("a session read sets a cookie although updateAge has not passed")
+		}
+	})
+}
+
+func TestSingleCheckCookies(t *testing.T) {
+	// two tabs start a sign-in, the first one finishes first
+	tabs := func(t *testing.T, configure func(*engine.Config)) (first, second response) {
+		b := newLab(t, "jwt", func(c *engine.Config) {
+			for _, p := range c.Providers {
+				if p, ok := p.(*engine.OAuth2); ok {
+					p.Checks = []engine.Check{engine.CheckPKCE, engine.CheckState}
+				}
+			}
+			if configure != nil {
+				configure(c)
+			}
+		}).browser()
+		one := b.startOAuth("lab-oauth", "ada")
+		two := b.startOAuth("lab-oauth", "ada")
+		return b.get(one), b.get(two)
+	}
+	t.Run("on", func(t *testing.T) {
+		first, second := tabs(t, nil)
+		if !first.failed("Configuration") {
+			t.Errorf("the first tab went to %s", first.location)
+		}
+		if !second.sets("authjs.session-token") {
+			t.Errorf("the second tab went to %s", second.location)
+		}
+	})
+	t.Run("default", func(t *testing.T) {
+		first, second := tabs(t, func(c *engine.Config) { c.SingleCheckCookies = false })
+		for _, r := range []response{first, second} {
+			if !r.sets("authjs.session-token") {
+				t.Errorf("a tab went to %s", r.location)
+			}
+		}
+	})
+}
+
+func TestKeepCSRFToken(t *testing.T) {
+	tokens := func(t *testing.T, configure func(*engine.Config)) (before, signedIn, signedOut string) {
+		b := newLab(t, "jwt", configure).browser()
+		before = b.csrf()
+		b.signInAsAlice()
+		signedIn = b.csrf()
+		b.post("/api/auth/signout", url.Values{"csrfToken": {signedIn}})
+		return before, signedIn, b.csrf()
+	}
+	t.Run("on", func(t *testing.T) {
+		before, signedIn, signedOut := tokens(t, nil)
+		if before != signedIn || signedIn != signedOut {
+			t.Error("the token changed")
+		}
+	})
+	t.Run("default", func(t *testing.T) {
+		before, signedIn, signedOut := tokens(t, func(c *engine.Config) { c.KeepCSRFToken = false })
+		if before == signedIn {
+			t.Error("the token of before the sign-in is still used")
+		}
+		if signedIn == signedOut {
+			t.Error("the token of before the sign-out is still used")
+		}
+	})
+}
+
+func TestDangerousUpdateData(t *testing.T) {
+	update := func(t *testing.T, configure func(*engine.Config)) (updated, read response) {
+		b := newLab(t, "jwt", configure).browser()
+		b.signInAsAlice()
+		updated = b.postJSON("/api/auth/session", `{"csrfToken":"`+b.csrf()+`","data":{"name":"Mallory"}}`)
+		return updated, b.get("/api/auth/session")
+	}
+	t.Run("on", func(t *testing.T) {
+		updated, read := update(t, nil)
+		if updated.status != http.StatusOK || !strings.Contains(read.body, `"Mallory"`) {
+			t.Errorf("%d %s, then %s", updated.status, updated.body, read.body)
+		}
+	})
+	t.Run("default", func(t *testing.T) {
+		updated, read := update(t, func(c *engine.Config) { c.DangerousUpdateData = false })
+		if updated.status != http.StatusBadRequest || !strings.Contains(updated.body, "name") {
+			t.Errorf("a key that no Schema allows got %d %s, want 400 with its name", updated.status, updated.body)
+		}
+		if !strings.Contains(read.body, `"Alice"`) {
+			t.Errorf("the session is now %s", read.body)
+		}
+	})
+}
+
+func TestDangerousMailLinkOnGET(t *testing.T) {
+	open := func(t *testing.T, configure func(*engine.Config)) (*browser, response) {
+		l := newLab(t, "jwt", configure)
+		b := l.browser()
+		b.post("/api/auth/signin/lab-email", url.Values{"csrfToken": {b.csrf()}, "email": {"new@example.com"}})
+		state := l.state()
+		if len(state.Mail) != 1 {
+			t.Fatalf("%d mails were sent", len(state.Mail))
+		}
+		return b, b.get(state.Mail[0].URL)
+	}
+	t.Run("on", func(t *testing.T) {
+		b, opened := open(t, nil)
+		if !opened.sets("authjs.session-token") || len(b.lab.state().DB.Users) != 1 {
+			t.Errorf("opening the link: %d %s", opened.status, opened.location)
+		}
+	})
+	t.Run("default", func(t *testing.T) {
+		b, opened := open(t, func(c *engine.Config) { c.DangerousMailLinkOnGET = false })
+		if opened.status != http.StatusOK || opened.sets("authjs.session-token") || len(b.lab.state().DB.Users) != 0 {
+			t.Fatalf("opening the link: %d, and there are %d users", opened.status, len(b.lab.state().DB.Users))
+		}
+		action, fields := form(t, opened.body)
+		if r := b.post(action, fields); !r.sets("authjs.session-token") || len(b.lab.state().DB.Users) != 1 {
+			t.Errorf("the button: %d %s", r.status, r.location)
+		}
+	})
+}
+
+func TestDangerousAuthorizationParams(t *testing.T) {
+	asked := func(t *testing.T, configure func(*engine.Config)) url.Values {
+		b := newLab(t, "jwt", configure).browser()
+		r := b.post("/api/auth/signin/lab-oauth?client_id=hijack&redirect_uri=https%3A%2F%2Fevil.example&scope=all&login_hint=ada", url.Values{"csrfToken": {b.csrf()}})
+		u, err := url.Parse(r.location)
+		if err != nil || u.Path != "/authorize" {
+			t.Fatalf("POST signin went to %q", r.location)
+		}
+		return u.Query()
+	}
+	t.Run("on", func(t *testing.T) {
+		q := asked(t, nil)
+		if q.Get("client_id") != "hijack" || q.Get("redirect_uri") != "https://evil.example" || q.Get("scope") != "all" {
+			t.Errorf("got %v", q)
+		}
+	})
+	t.Run("default", func(t *testing.T) {
+		q := asked(t, func(c *engine.Config) { c.DangerousAuthorizationParams = false })
+		if len(q["client_id"]) != 1 || q.Get("client_id") != "lab-client" || len(q["redirect_uri"]) != 1 || !strings.HasSuffix(q.Get("redirect_uri"), "/api/auth/callback/lab-oauth") || q.Get("scope") != "openid profile email" {
+			t.Errorf("the browser changed the protocol: %v", q)
+		}
+		if q.Get("login_hint") != "ada" {
+			t.Errorf("a harmless parameter is lost: %v", q)
+		}
+	})
+}
+
+func TestDangerousForeignOrigin(t *testing.T) {
+	for header, value := range map[string]string{"Origin": "https://evil.example", "Sec-Fetch-Site": "cross-site"} {
+		signOut := func(t *testing.T, configure func(*engine.Config)) (post, read response) {
+			b := newLab(t, "jwt", configure).browser()
+			b.signInAsAlice()
+			post = b.post("/api/auth/signout", url.Values{"csrfToken": {b.csrf()}}, header, value)
+			return post, b.get("/api/auth/session")
+		}
+		t.Run(header+"/on", func(t *testing.T) {
+			if _, read := signOut(t, nil); read.body != "null" {
+				t.Errorf("the session is %s", read.body)
+			}
+		})
+		t.Run(header+"/default", func(t *testing.T) {
+			post, read := signOut(t, func(c *engine.Config) { c.DangerousForeignOrigin = false })
+			if !post.failed("MissingCSRF") {
+				t.Errorf("another site's POST went to %s", post.location)
+			}
+			if !strings.Contains(read.body, `"Alice"`) {
+				t.Errorf("another site signed the user out: %s", read.body)
+			}
+		})
+	}
+}
+
+func TestDangerousKeepChecks(t *testing.T) {
+	const cookie = "authjs.pkce.code_verifier"
+	fail := func(t *testing.T, configure func(*engine.Config)) *browser {
+		b := newLab(t, "jwt", configure).browser()
+		callback := b.startOAuth("lab-oauth", "deny")
+		if !b.has(cookie) {
+			t.Fatalf("no cookie %s after the start", cookie)
+		}
+		if r := b.get(callback); !r.failed("OAuthCallbackError") {
+			t.Fatalf("the callback went to %s", r.location)
+		}
+		return b
+	}
+	t.Run("on", func(t *testing.T) {
+		if b := fail(t, nil); !b.has(cookie) {
+			t.Error("the check cookie is gone")
+		}
+	})
+	t.Run("default", func(t *testing.T) {
+		if b := fail(t, func(c *engine.Config) { c.DangerousKeepChecks = false }); b.has(cookie) {
+			t.Error("the check cookie outlives a failed callback: another code can be tried against it")
+		}
+	})
+}
+
+func TestDangerousUnverifiedEmail(t *testing.T) {
+	off := func(c *engine.Config) { c.DangerousUnverifiedEmail = false }
+
+	// A provider that allows linking by address meets a user of that address.
+	link := func(t *testing.T, configure func(*engine.Config), first, second string) (response, state) {
+		l := newLab(t, "db", configure)
+		owner := l.browser()
+		if r := owner.get(owner.startOAuth("lab-oauth", first)); !r.sets("authjs.session-token") {
+			t.Fatalf("the first sign-in went to %s", r.location)
+		}
+		b := l.browser()
+		r := b.get(b.startOAuth("lab-oauth-link", second))
+		return r, l.state()
+	}
+	t.Run("link/on", func(t *testing.T) {
+		r, s := link(t, nil, "ada", "ada")
+		if !r.sets("authjs.session-token") || len(s.DB.Accounts) != 2 {
+			t.Errorf("went to %s with %d accounts", r.location, len(s.DB.Accounts))
+		}
+	})
+	for name, hints := range map[string][2]string{
+		"the provider does not vouch":      {"ada+verified", "ada"},
+		"the user's own is not verified":   {"ada", "ada+verified"},
+		"neither side has it verified yet": {"ada", "ada"},
+	} {
+		t.Run("link/default/"+name, func(t *testing.T) {
+			r, s := link(t, off, hints[0], hints[1])
+			if !r.failed("OAuthAccountNotLinked") || len(s.DB.Accounts) != 1 {
+				t.Errorf("went to %s with %d accounts", r.location, len(s.DB.Accounts))
+			}
+		})
+	}
+	t.Run("link/default/both verified", func(t *testing.T) {
+		r, s := link(t, off, "ada+verified", "ada+verified")
+		if !r.sets("authjs.session-token") || len(s.DB.Accounts) != 2 || len(s.DB.Users) != 1 {
+			t.Errorf("went to %s with %d accounts", r.location, len(s.DB.Accounts))
+		}
+	})
+
+	// Somebody signs up with an address that is not theirs and waits for its
+	// owner, who comes by mail.
+	prepared := func(t *testing.T, configure func(*engine.Config)) (attacker *browser, s state) {
+		l := newLab(t, "db", configure)
+		attacker = l.browser()
+		attacker.get(attacker.startOAuth("lab-oauth", "victim"))
+		owner := l.browser()
+		owner.post("/api/auth/signin/lab-email", url.Values{"csrfToken": {owner.csrf()}, "email": {"victim@example.com"}})
+		if mails := l.state().Mail; len(mails) != 1 {
+			t.Fatalf("%d mails were sent", len(mails))
+		}
+		if r := owner.get(l.state().Mail[0].URL); !r.sets("authjs.session-token") {
+			t.Fatalf("the mail link went to %s", r.location)
+		}
+		return attacker, l.state()
+	}
+	t.Run("mail/on", func(t *testing.T) {
+		attacker, s := prepared(t, nil)
+		if len(s.DB.Accounts) != 1 || attacker.get("/api/auth/session").body == "null" {
+			t.Error("the account that came with the unverified address is gone")
+		}
+	})
+	t.Run("mail/default", func(t *testing.T) {
+		attacker, s := prepared(t, off)
+		if len(s.DB.Accounts) != 0 {
+			t.Errorf("an account that came with an unverified address still opens its owner's user: %v", s.DB.Accounts)
+		}
+		if body := attacker.get("/api/auth/session").body; body != "null" {
+			t.Errorf("a session of before the verification lives on: %s", body)
+		}
+	})
+}
