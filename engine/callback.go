@@ -31,7 +31,9 @@ func (x *exchange) finish(in signIn) (*answer, error) {
 		}
 	}
 	if f := x.e.cfg.Events.SignIn; f != nil {
-		x.eventFailed("signIn", f(x.ctx, &SignInEvent{User: in.user, Account: in.account, Profile: in.profile, IsNewUser: in.isNewUser}))
+		x.event("signIn", func() error {
+			return f(x.ctx, &SignInEvent{User: in.user, Account: in.account, Profile: in.profile, IsNewUser: in.isNewUser})
+		})
 	}
 	return x.signedInAt(in), nil
 }

@@ -7,7 +7,6 @@ import (
 	"io"
 	"net/http"
 	"net/url"
-	"runtime/debug"
 	"strings"
 
 	"github.com/sesame-auth/sesame/engine/pages"
@@ -62,7 +61,6 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x, err := e.exchange(r)
 	x.action, x.providerID = action, providerID
-	defer x.recover(w)
 	if err != nil {
 		x.misconfigured(w, asError(err, "UntrustedHost"))
 		return
@@ -78,7 +76,11 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 			return
 		}
 	}
-	a, err := x.answer()
+	var a *answer
+	err = guard(func() (err error) {
+		a, err = x.answer()
+		return err
+	})
 	if err == errCallbackURL { // of the query; that of a body is the flow's error
 		a = x.badCallbackURL()
 	} else if err != nil {
@@ -289,11 +291,24 @@ func (x *exchange) goTo(u string) *answer {
 // failed reports e and sends the browser to the page that shows its code.
 func (x *exchange) failed(e *Error) *answer {
 	x.report(e)
-	if x.action == "session" {
+	switch x.action {
+	case "session": // the client takes a redirect for broken JSON
+		a := x.json(wire.AppendSession(nil, nil))
+		a.bare = true
 		if e.Code == CodeMissingCSRF {
-			return &answer{status: http.StatusBadRequest, contentType: contentTypeJSON, body: wire.AppendSession(nil, nil), bare: true}
+			a.status = http.StatusBadRequest
 		}
-		return &answer{status: http.StatusOK, contentType: contentTypeJSON, body: wire.AppendSession(nil, nil), bare: true}
+		return a
+	case "csrf", "providers":
+		if x.r.Method == http.MethodGet {
+			return jsonMessage(http.StatusInternalServerError, misconfiguredMessage)
+		}
+	case "error": // a redirect would lead here again
+		if x.r.Method == http.MethodGet {
+			a := x.errorPage(http.StatusInternalServerError, string(e.Code))
+			a.bare = true
+			return a
+		}
 	}
 	a := x.goTo(x.errorURL(e))
 	a.bare = true
@@ -353,22 +368,6 @@ func (x *exchange) badCallbackURL() *answer {
 		return a
 	}
 	return jsonMessage(http.StatusBadRequest, "callbackUrl is not a path or an http(s) URL of at most 2048 bytes.")
-}
-
-// recover answers a panic of a callback, an event or an adapter as a failure
-// of the server.
-func (x *exchange) recover(w http.ResponseWriter) {
-	v := recover()
-	if v == nil {
-		return
-	}
-	if v == http.ErrAbortHandler {
-		panic(v)
-	}
-	x.e.cfg.Logger.Error("auth: panic", "request_id", x.requestID(), "action", x.action,
-		"cause", fmt.Sprint(v), "stack", string(debug.Stack()))
-	x.set = nil
-	x.write(w, x.failed(fail(CodeConfiguration, "CallbackRouteError", errors.New("a callback or the adapter panicked"), "")))
 }
 
 // ---- providers and pages

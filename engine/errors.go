@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"net/http"
+	"runtime/debug"
 )
 
 // Errors of an [Adapter]. An adapter may wrap them.
@@ -83,6 +85,7 @@ type Error struct {
 
 	detail string // of CredentialsSignin: the code in the URL
 	benign bool   // a user's mistake, not the server's
+	stack  string // of a panic
 }
 
 func (e *Error) Error() string {
@@ -183,5 +186,23 @@ func (x *exchange) report(e *Error) {
 	if e.Hint != "" {
 		attrs = append(attrs, slog.String("hint", e.Hint))
 	}
+	if e.stack != "" {
+		attrs = append(attrs, slog.String("stack", e.stack))
+	}
 	x.e.cfg.Logger.LogAttrs(x.ctx, level, "auth: "+e.Type, attrs...)
+}
+
+// guard runs fn, and makes a panic of a callback, an event or an adapter in it
+// an error.
+func guard(fn func() error) (err error) {
+	defer func() {
+		if v := recover(); v == http.ErrAbortHandler {
+			panic(v)
+		} else if v != nil {
+			e := fail(CodeConfiguration, "CallbackRouteError", fmt.Errorf("panic: %v", v), "a callback, an event or the adapter panicked")
+			e.stack = string(debug.Stack())
+			err = e
+		}
+	}()
+	return fn()
 }

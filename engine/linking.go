@@ -168,7 +168,7 @@ func (x *exchange) createUser(a Adapter, u User, tell func(func())) (User, error
 	}
 	x.canonical(&created)
 	if f := x.e.cfg.Events.CreateUser; f != nil {
-		tell(func() { x.eventFailed("createUser", f(x.ctx, &UserEvent{User: &created})) })
+		tell(func() { x.event("createUser", func() error { return f(x.ctx, &UserEvent{User: &created}) }) })
 	}
 	return created, nil
 }
@@ -183,7 +183,7 @@ func (x *exchange) linkAccount(a Adapter, in signIn, profileUser *User, tell fun
 	if f := x.e.cfg.Events.LinkAccount; f != nil {
 		user := in.user
 		tell(func() {
-			x.eventFailed("linkAccount", f(x.ctx, &LinkAccountEvent{User: user, Account: &linked, Profile: profileUser}))
+			x.event("linkAccount", func() error { return f(x.ctx, &LinkAccountEvent{User: user, Account: &linked, Profile: profileUser}) })
 		})
 	}
 	return nil
@@ -242,7 +242,7 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 		x.canonical(&updated)
 		in.user = &updated
 		if f := x.e.cfg.Events.UpdateUser; f != nil {
-			tell(func() { x.eventFailed("updateUser", f(x.ctx, &UserEvent{User: &updated})) })
+			tell(func() { x.event("updateUser", func() error { return f(x.ctx, &UserEvent{User: &updated}) }) })
 		}
 		return x.startSession(a, in)
 	})

@@ -39,29 +39,18 @@ func (e *Engine) hold(w http.ResponseWriter, r *http.Request) *held {
 	h := &held{e: e}
 	x, err := e.exchange(r)
 	if err == nil {
-		h.session, err = x.read()
+		err = guard(func() (err error) {
+			h.session, err = x.readSession(TriggerRead, nil)
+			return err
+		})
 	}
 	if err != nil {
 		known := asError(err, "SessionTokenError")
 		x.report(known)
-		h.err = known
+		h.session, h.err = nil, known
 	}
 	x.addCookies(w)
 	return h
-}
-
-// read is readSession for a handler of the application: a panic in a callback
-// fails closed.
-func (x *exchange) read() (s *Session, err error) {
-	defer func() {
-		if v := recover(); v != nil {
-			if v == http.ErrAbortHandler {
-				panic(v)
-			}
-			s, err = nil, fmt.Errorf("a callback or the adapter panicked: %v", v)
-		}
-	}()
-	return x.readSession(TriggerRead, nil)
 }
 
 // addCookies sets the cookies of x on an answer of the application.
@@ -73,7 +62,8 @@ func (x *exchange) addCookies(w http.ResponseWriter) {
 	if len(x.ambient)+len(x.keptChecks)+len(x.set) == 0 {
 		return
 	}
-	if h.Get("Cache-Control") == "" { // a shared cache must not hand cookies on
+	// A shared cache must not hand cookies on.
+	if c := strings.ToLower(h.Get("Cache-Control")); !strings.Contains(c, "no-store") && !strings.Contains(c, "private") {
 		h["Cache-Control"] = headerNoStore
 	}
 	writeCookies(h, x.ambient)
@@ -140,7 +130,7 @@ func (e *Engine) Protect(patterns ...string) (func(http.Handler) http.Handler, e
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasPrefix(path.Clean(r.URL.Path), e.base+"/") {
+			if strings.HasPrefix(r.URL.Path, e.base+"/") && strings.HasPrefix(path.Clean(r.URL.Path), e.base+"/") {
 				next.ServeHTTP(w, r)
 				return
 			}
@@ -188,9 +178,12 @@ func (e *Engine) admit(w http.ResponseWriter, r *http.Request, h *held) bool {
 	}
 	x, err := e.exchange(r)
 	if err == nil && h.err == nil && e.cfg.Callbacks.Authorized != nil {
-		d, err = e.cfg.Callbacks.Authorized(r.Context(), &AuthorizedParams{Session: h.session, Request: r})
-		if err != nil {
-			x.report(refuse(CodeAccessDenied, "AccessDenied", fmt.Errorf("the authorized callback: %w", err), ""))
+		failed := guard(func() (err error) {
+			d, err = e.cfg.Callbacks.Authorized(r.Context(), &AuthorizedParams{Session: h.session, Request: r})
+			return err
+		})
+		if failed != nil {
+			x.report(asError(failed, "AccessDenied"))
 			d = Deny
 		}
 	}
@@ -277,7 +270,10 @@ func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string,
 		return "", fail(CodeConfiguration, "InvalidProvider", fmt.Errorf("there is no provider %q", provider), "")
 	}
 	x.action, x.providerID, x.trusted = "signin", provider, true
-	x.form = map[string]any{"callbackUrl": or(o.RedirectTo, x.origin), "email": o.Email}
+	x.form = map[string]any{"callbackUrl": or(o.RedirectTo, x.origin)}
+	if p.email != nil {
+		x.form["email"] = o.Email
+	}
 	x.query = make(map[string][]string, len(o.Params))
 	for name, v := range o.Params {
 		x.query[name] = []string{v}
@@ -285,18 +281,21 @@ func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string,
 	for name, v := range o.Credentials {
 		x.form[name] = v
 	}
-	if err := x.readCSRF(); err != nil {
-		return "", err
-	}
-	if err := x.readCallbackURL(); err != nil {
-		return "", asError(err, "InvalidCallbackUrl")
-	}
 	var a *answer
-	if p.credentials != nil {
-		a, err = x.postCredentials(p)
-	} else {
-		a, err = x.postSignIn(p)
-	}
+	err = guard(func() (err error) {
+		if err := x.readCSRF(); err != nil {
+			return err
+		}
+		if err := x.readCallbackURL(); err != nil {
+			return err
+		}
+		if p.credentials != nil {
+			a, err = x.postCredentials(p)
+		} else {
+			a, err = x.postSignIn(p)
+		}
+		return err
+	})
 	if err != nil {
 		known := asError(err, "SignInError")
 		x.report(known)
@@ -317,7 +316,7 @@ func (e *Engine) SignOut(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	x.action = "signout"
-	if err = x.endSession(); err != nil {
+	if err = guard(x.endSession); err != nil {
 		known := asError(err, "SignOutError")
 		x.report(known)
 		err = known
@@ -340,7 +339,11 @@ func (e *Engine) Update(w http.ResponseWriter, r *http.Request, data map[string]
 		return nil, err
 	}
 	x.action, x.trusted = "session", true
-	s, err := x.readSession(TriggerUpdate, changes)
+	var s *Session
+	err = guard(func() (err error) {
+		s, err = x.readSession(TriggerUpdate, changes)
+		return err
+	})
 	if err != nil {
 		known := asError(err, "SessionTokenError")
 		x.report(known)

@@ -206,15 +206,20 @@ func (x *exchange) sessionCallback(s *Session, trigger Trigger, update any) erro
 
 func (x *exchange) sessionEvent(s *Session) error {
 	if f := x.e.cfg.Events.Session; f != nil {
-		x.eventFailed("session", f(x.ctx, &SessionEvent{Session: s}))
+		x.event("session", func() error { return f(x.ctx, &SessionEvent{Session: s}) })
 	}
 	return nil
 }
 
-// eventFailed logs the error of an event, which changes nothing.
-func (x *exchange) eventFailed(name string, err error) {
-	if err != nil {
-		x.report(fail("", "EventError", fmt.Errorf("the %s event: %w", name, err), "the request went on"))
+// event runs an event. Its failure is logged and changes nothing.
+func (x *exchange) event(name string, tell func() error) {
+	if err := guard(tell); err != nil {
+		e := fail("", "EventError", fmt.Errorf("the %s event: %w", name, err), "the request went on")
+		var panicked *Error
+		if errors.As(err, &panicked) {
+			e.stack = panicked.stack
+		}
+		x.report(e)
 	}
 }
 
@@ -530,7 +535,7 @@ func (x *exchange) updateUser(id string, changes map[string]any) (User, error) {
 		return u, adapterError("updating a user", err)
 	}
 	if f := x.e.cfg.Events.UpdateUser; f != nil {
-		x.eventFailed("updateUser", f(x.ctx, &UserEvent{User: &u}))
+		x.event("updateUser", func() error { return f(x.ctx, &UserEvent{User: &u}) })
 	}
 	return u, nil
 }

@@ -41,7 +41,7 @@ func (x *exchange) endSession() error {
 			return nil
 		}
 		if tell != nil {
-			x.eventFailed("signOut", tell(x.ctx, &SignOutEvent{Token: t}))
+			x.event("signOut", func() error { return tell(x.ctx, &SignOutEvent{Token: t}) })
 		}
 		return nil
 	}
@@ -61,7 +61,7 @@ func (x *exchange) endSession() error {
 		return adapterError("deleting a session", err)
 	}
 	if tell != nil {
-		x.eventFailed("signOut", tell(x.ctx, &SignOutEvent{Session: &ended}))
+		x.event("signOut", func() error { return tell(x.ctx, &SignOutEvent{Session: &ended}) })
 	}
 	return nil
 }

@@ -45,7 +45,8 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	if err := run(ctx, *addr, *data, os.Stdout, log); err != nil {
+	err := run(ctx, *addr, *data, os.Stdout, log)
+	if err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) { // interrupted while starting is no failure
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
@@ -87,7 +88,7 @@ func run(ctx context.Context, addr, data string, stdout io.Writer, log *slog.Log
 		Providers: []engine.Provider{
 			&engine.OIDC{
 				ID:     "demo",
-				Name:   "the demo provider",
+				Name:   "Demo provider",
 				Issuer: idp.Issuer(),
 				OAuthOptions: engine.OAuthOptions{
 					ClientID:     clientID,

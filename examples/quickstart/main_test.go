@@ -295,7 +295,7 @@ func TestSignedOut(t *testing.T) {
 	}
 
 	p := b.open(a.url + "/protected?tab=2")
-	b.expect(p, 200, "/api/auth/signin", "the demo provider")
+	b.expect(p, 200, "/api/auth/signin", "Demo provider")
 	if got, want := p.url.Query().Get("callbackUrl"), a.url+"/protected?tab=2"; got != want {
 		t.Errorf("callbackUrl is %q, want %q", got, want)
 	}
