@@ -1,7 +1,7 @@
 # Shorthands; .ci/run is what decides.
 .PHONY: test race lint generate fuzz ci
 
-FUZZTIME ?= 20000x
+FUZZTIME ?= 100000x
 
 test:
 	go test ./...

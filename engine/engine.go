@@ -456,8 +456,8 @@ func (x *exchange) errorPage(status int, code string) *answer {
 
 func (x *exchange) getVerifyRequest() *answer {
 	if own := x.e.cfg.Pages.VerifyRequest; own != "" {
-		if x.r.URL.RawQuery != "" {
-			own += "?" + x.r.URL.RawQuery
+		if provider := x.param("provider"); provider != "" {
+			own = withQuery(own, "provider", provider, "type", x.param("type"))
 		}
 		return x.goTo(own)
 	}

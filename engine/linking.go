@@ -1,8 +1,10 @@
 package engine
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/sesame-auth/sesame/engine/schema"
 )
@@ -268,4 +270,10 @@ func (x *exchange) dropUnverified(a Adapter, userID string) error {
 		return adapterError("ending the sessions of an address that was never verified", err)
 	}
 	return nil
+}
+
+// detached is a context for cleaning up after a failure: it outlives the
+// request, but not for long.
+func (x *exchange) detached() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(x.ctx), 5*time.Second)
 }

@@ -224,15 +224,6 @@ func (e *Engine) denied(x *exchange, h *held, d Decision) string {
 	return withQuery(x.page(e.cfg.Pages.SignIn, "/signin"), "callbackUrl", x.origin+requestedPath(x.r))
 }
 
-// requestedPath is the path and query as the browser sent them, whatever a
-// router has done to r.URL since.
-func requestedPath(r *http.Request) string {
-	if strings.HasPrefix(r.RequestURI, "/") {
-		return r.RequestURI
-	}
-	return r.URL.RequestURI()
-}
-
 // wantsPage reports whether a person is waiting for a page, rather than a
 // script for data.
 func wantsPage(r *http.Request) bool {

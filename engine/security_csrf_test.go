@@ -245,7 +245,10 @@ func TestSecurity16_CSRFTokenIsFreshAfterSignInAndOut(t *testing.T) {
 		s := newSite(t, withStrategy(strategy))
 		enter := map[string]func(*browser){
 			"credentials": func(b *browser) { b.signIn() },
-			"oidc":        func(b *browser) { b.oauth("oidc").wantTo(s.origin) },
+			"oidc": func(b *browser) {
+				s.idp.user = map[string]any{"sub": "bob", "email": "bob@example.com"}
+				b.oauth("oidc").wantTo(s.origin)
+			},
 			"oauth": func(b *browser) {
 				s.idp.user = map[string]any{"id": "dora", "email": "dora@example.com"}
 				b.oauth("oauth").wantTo(s.origin)

@@ -78,7 +78,7 @@ func leadsHome(t *testing.T, asked string) {
 	s = newSite(t, func(_ *site, c *engine.Config) { c.Pages.SignIn = "/login" })
 	s.browser().get("/signin" + query).wantTo("/login?callbackUrl=" + url.QueryEscape(s.origin))
 
-	ownCallback := newSite(t, withStore, func(_ *site, c *engine.Config) {
+	ownCallback := newSite(t, withStrategy(engine.StrategyDatabase), func(_ *site, c *engine.Config) {
 		c.Callbacks.SignIn = func(context.Context, *engine.SignInParams) (engine.Decision, error) {
 			return engine.RedirectTo(asked), nil
 		}
@@ -103,8 +103,8 @@ func TestSecurity02_CallbackURLWithoutScheme(t *testing.T) {
 
 func TestSecurity03_CallbackURLOfASimilarHost(t *testing.T) {
 	for _, asked := range []string{
-		"http://localhost.evil.example", "http://evillocalhost:3000/", "http://localhost:3000.evil.example/",
-		"http://localhost:3000@evil.example/", "http://evil.localhost:3000/",
+		"http://localhost.evil.example", "http://evillocalhost:3000/", "http://localhost.evil.example:3000/",
+		"http://localhost:3000@evil.example/", "http://localhost%3A3000@evil.example/", "http://evil.localhost:3000/",
 	} {
 		leadsHome(t, asked)
 	}
@@ -124,7 +124,8 @@ func TestSecurity05_CallbackURLThatIsNone(t *testing.T) {
 	s := newSite(t, withStrategy(engine.StrategyDatabase))
 	for _, asked := range []string{
 		"%", "/%zz", "http://[", "http://", "javascript:alert(1)", "data:text/html,x", "ftp://localhost:3000/", "page", "\\\\evil.example",
-		"/a\r\nSet-Cookie: x=1", "/\x00", "http://local host/", "http://localhost:x/", "/" + strings.Repeat("a", 10<<10), "https:evil.example",
+		"/a\r\nSet-Cookie: x=1", "/\x00", "http://local host/", "http://localhost:x/", "http://localhost:3000.evil.example/",
+		"/" + strings.Repeat("a", 10<<10), "https:evil.example",
 	} {
 		query := "?callbackUrl=" + url.QueryEscape(asked)
 		for _, request := range []string{

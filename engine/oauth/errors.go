@@ -122,13 +122,21 @@ func (s secrets) answer(code, description string) string {
 	return code
 }
 
-// cause is why a request failed, without its URL.
+// quoted matches what net/http quotes: what the server sent.
+var quoted = regexp.MustCompile(`"(?:[^"\\]|\\.)*("|$)`)
+
+// cause is why a request failed, without its URL and without what the server
+// sent.
 func (s secrets) cause(err error) error {
+	text := ""
 	var u *url.Error
 	if errors.As(err, &u) {
 		err = u.Err
+		text = quoted.ReplaceAllString(err.Error(), removed)
+	} else {
+		text = err.Error()
 	}
-	text := s.clean(err.Error(), 200)
+	text = s.clean(text, 200)
 	for _, known := range []error{context.Canceled, context.DeadlineExceeded} {
 		if errors.Is(err, known) {
 			return &withCause{text, known}

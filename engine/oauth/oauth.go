@@ -96,7 +96,7 @@ func New(cfg Config) (*Client, error) {
 	case authNone:
 		c.style, cfg.ClientSecret = oauth2.AuthStyleInParams, ""
 	default:
-		problem("ClientAuth is %q; it must be %q, %q or %q", cfg.ClientAuth, authBasic, authPost, authNone)
+		problem("ClientAuth is %q, not %q, %q or %q", cfg.ClientAuth, authBasic, authPost, authNone)
 	}
 	if cfg.Issuer != "" {
 		if err := checkURL(cfg.Issuer, cfg.AllowInsecureHTTP); err != nil {

@@ -169,6 +169,10 @@ func TestCanon(t *testing.T) {
 		{schema.Field{Type: address}, []byte(`{"floor":1,"floor":2}`), bad("text that is not JSON, want an object")},
 		{schema.Field{Type: address}, map[int]string{1: "x"}, bad("a Go map[int]string, want an object")},
 		{schema.Field{Type: address}, nil, bad("null, want an object")},
+		{schema.Field{Type: address}, labels(nil), bad("null, want an object")},
+		{schema.Field{Type: address}, map[string]any(nil), bad("null, want an object")},
+		{kind(schema.Int), map[string]any{}, bad("an object, want a whole number within ±2^53")},
+		{kind(schema.Int), 1i, bad("a Go complex128, want a whole number within ±2^53")},
 		{schema.Field{Type: schema.Type{Kind: schema.Object, List: true, Fields: address.Fields}}, []map[string]any{{"zip": 1}}, bad("[0].zip: got a number, want a string, or null")},
 		{schema.Field{Type: schema.Type{Kind: 99}}, "x", bad("a string, want a known kind of field")},
 	} {

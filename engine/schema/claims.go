@@ -48,8 +48,8 @@ func decodeJSON(text string, exact bool) (any, error) {
 //
 // Declared claims (user fields with InToken, session fields and token fields)
 // are all there in Extra, as canonical values: an unfit or missing one is taken
-// from its earlier names, and else is the field's Zero. Claims that are not
-// declared are in Extra as JSON gives them.
+// from its earlier names, and else is the field's Zero. Earlier names are not in
+// Extra themselves. Claims that are not declared are there as JSON gives them.
 func (s *Schema) DecodeClaims(data []byte) (*Token, error) {
 	p := parser{s: string(data)}
 	if !utf8.ValidString(p.s) {

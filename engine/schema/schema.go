@@ -114,10 +114,10 @@ func (f Field) Zero() any {
 	return ""
 }
 
-// UserField returns the extra user field with the name. The built-in fields id,
-// name, email and image are not extra; see [Schema.ClientAccess] for them.
+// UserField returns the extra user field with the name. The built-in fields are
+// not extra ([Builtin]); see [Schema.ClientAccess] for them.
 func (s *Schema) UserField(name string) (Field, bool) {
-	if s == nil || builtIn(name) {
+	if s == nil || Builtin(name) {
 		return Field{}, false
 	}
 	return find(s.User, name)
@@ -165,11 +165,11 @@ func find(fields []Field, name string) (Field, bool) {
 	return Field{}, false
 }
 
-// builtIn reports whether name is a column that every user has and that
-// Schema.User may list with an Access.
-func builtIn(name string) bool {
+// Builtin reports whether name is a member that every user has: id, name,
+// email, emailVerified or image.
+func Builtin(name string) bool {
 	switch name {
-	case "id", "name", "email", "image":
+	case "id", "name", "email", "emailVerified", "image":
 		return true
 	}
 	return false
@@ -182,7 +182,7 @@ func (s *Schema) claims(yield func(*Field) bool) {
 		return
 	}
 	for i := range s.User {
-		if f := &s.User[i]; !builtIn(f.Name) && f.InToken() && !yield(f) {
+		if f := &s.User[i]; !Builtin(f.Name) && f.InToken() && !yield(f) {
 			return
 		}
 	}

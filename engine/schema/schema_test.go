@@ -59,6 +59,11 @@ func TestLookup(t *testing.T) {
 			}
 		}
 	}
+	for name, want := range map[string]bool{"id": true, "name": true, "email": true, "emailVerified": true, "image": true, "role": false, "ID": false, "": false} {
+		if schema.Builtin(name) != want {
+			t.Errorf("Builtin(%q) = %t", name, !want)
+		}
+	}
 	f, _ := reference.UserField("stripeCustomerId")
 	g, _ := reference.UserField("score")
 	h, _ := reference.UserField("role")
@@ -113,7 +118,7 @@ func TestValidate(t *testing.T) {
 		{token(schema.Field{Name: "image"}), []string{`Token.image: the name "image" is a built-in user field`}},
 		{session(schema.Field{Name: "expires"}), []string{"Session.expires: is a member that every session has"}},
 		{session(schema.Field{Name: "userId"}), []string{"Session.userId: is a member that every session has"}},
-		{user(schema.Field{Name: "emailVerified"}), []string{"User.emailVerified: is a column that every user has"}},
+		{user(schema.Field{Name: "emailVerified"}), []string{"User.emailVerified: stays on the server"}},
 		{user(schema.Field{Name: "a", Was: []string{"exp", "", "name"}}), []string{`"exp" is a registered claim`, "User.a: Was: the name is empty", `"name" is a built-in`}},
 		{
 			&schema.Schema{

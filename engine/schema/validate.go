@@ -18,14 +18,11 @@ func (s *Schema) Validate() error {
 	v.seen = map[string]string{}
 	for i := range s.User {
 		f := &s.User[i]
-		if builtIn(f.Name) {
-			v.builtIn(f)
+		if Builtin(f.Name) {
+			v.builtin(f)
 			continue
 		}
 		at := v.extra("User", f)
-		if f.Name == "emailVerified" {
-			v.report(at, "is a column that every user has")
-		}
 		for provider, claim := range f.Profile {
 			if provider == "" || claim == "" {
 				v.report(at, "Profile: empty provider or claim")
@@ -61,10 +58,14 @@ func (v *validator) report(at, format string, args ...any) {
 	v.problems = append(v.problems, errors.New("schema: "+at+": "+fmt.Sprintf(format, args...)))
 }
 
-// builtIn checks an entry of Schema.User that is there for its Client only.
-func (v *validator) builtIn(f *Field) {
+// builtin checks an entry of Schema.User that is there for its Client only.
+func (v *validator) builtin(f *Field) {
 	at := "User." + f.Name
 	v.unique(at, f.Name)
+	if f.Name == "emailVerified" {
+		v.report(at, "stays on the server; only id, name, email and image may be listed")
+		return
+	}
 	if f.Type.Kind != String || f.Type.List || f.Type.Nullable || f.Type.Name != "" || f.Type.Enum != nil || f.Type.Fields != nil ||
 		f.Default != nil || f.Max != 0 || f.Was != nil || f.Profile != nil || f.Token {
 		v.report(at, "is built in: only Name, Client and Doc may be set")
@@ -121,7 +122,7 @@ func (v *validator) name(at, section, name string) bool {
 		v.report(section, "a name is not UTF-8")
 	case name == "__proto__":
 		v.report(at, "is not a usable name in JavaScript")
-	case builtIn(name):
+	case Builtin(name):
 		v.report(at, "the name %q is a built-in user field", name)
 	case defaultClaim(name) >= 0, name == "iss", name == "aud":
 		v.report(at, "the name %q is a registered claim of session tokens", name)

@@ -11,7 +11,7 @@ import (
 
 // CSRF makes and checks CSRF tokens (WIRE.md section 3.2): the cookie holds
 // token|hash, hash = hex SHA-256 of token + secret. It is safe for concurrent
-// use.
+// use. The zero CSRF makes and accepts none.
 type CSRF struct {
 	secrets []string // the first is used for new tokens
 }
@@ -43,6 +43,9 @@ const csrfSize = 64 // characters of a token, and of a hash
 // New returns a new token and its cookie value. It reads 32 bytes of rand; the
 // error is rand's.
 func (c *CSRF) New(rand io.Reader) (token, cookie string, err error) {
+	if len(c.secrets) == 0 {
+		return "", "", errNoKey
+	}
 	token, err = RandomHex(rand)
 	if err != nil {
 		return "", "", err

@@ -166,7 +166,7 @@ func (k *Keys) Seal(plaintext []byte, rand io.Reader) (string, error) {
 	return c.finish(s), nil
 }
 
-var errNoKey = errors.New("wire: Keys without a key; use NewKeys")
+var errNoKey = errors.New("wire: there is no secret; use NewKeys and NewCSRF")
 
 // begin appends the start of what is authenticated: the header and the IV. The
 // plaintext comes next.

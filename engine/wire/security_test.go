@@ -1,11 +1,13 @@
 package wire_test
 
 import (
+	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"testing/iotest"
 	"time"
@@ -206,32 +208,39 @@ func TestSecurity39_EncryptedKey(t *testing.T) {
 }
 
 func TestSecurity40_BitFlips(t *testing.T) {
-	keys, token, p := good(t)
-	for part := range p {
-		b, err := rawURL.DecodeString(p[part])
-		if err != nil {
-			t.Fatal(err)
-		}
-		for bit := range len(b) * 8 {
-			flipped := slices.Clone(b)
-			flipped[bit/8] ^= 1 << (bit % 8)
-			q := slices.Clone(p)
-			q[part] = rawURL.EncodeToString(flipped)
-			refused(t, keys, fmt.Sprintf("segment %d bit %d", part, bit), strings.Join(q, "."))
-		}
-		for _, size := range []int{0, 1, len(b) - 1, len(b) / 2} {
-			if size >= 0 && size < len(b) {
-				q := slices.Clone(p)
-				q[part] = rawURL.EncodeToString(b[:size])
-				refused(t, keys, fmt.Sprintf("segment %d cut to %d bytes", part, size), strings.Join(q, "."))
-			}
-		}
-		q := slices.Clone(p)
-		q[part] = rawURL.EncodeToString(append(slices.Clone(b), 0))
-		refused(t, keys, fmt.Sprintf("segment %d with one byte more", part), strings.Join(q, "."))
+	keys, token, _ := good(t)
+	gcm := sealGCM(t, `{"alg":"dir","enc":"A256GCM"}`, []byte(defaultClaims))
+	if _, _, err := keys.DecodeToken(gcm, nil, epoch); err != nil {
+		t.Fatal(err)
 	}
-	for at := range token {
-		refused(t, keys, fmt.Sprintf("cut at %d", at), token[:at])
+	for _, token := range []string{token, gcm} {
+		p := strings.Split(token, ".")
+		for part := range p {
+			b, err := rawURL.DecodeString(p[part])
+			if err != nil {
+				t.Fatal(err)
+			}
+			for bit := range len(b) * 8 {
+				flipped := slices.Clone(b)
+				flipped[bit/8] ^= 1 << (bit % 8)
+				q := slices.Clone(p)
+				q[part] = rawURL.EncodeToString(flipped)
+				refused(t, keys, fmt.Sprintf("segment %d bit %d", part, bit), strings.Join(q, "."))
+			}
+			for _, size := range []int{0, 1, len(b) - 1, len(b) / 2} {
+				if size >= 0 && size < len(b) {
+					q := slices.Clone(p)
+					q[part] = rawURL.EncodeToString(b[:size])
+					refused(t, keys, fmt.Sprintf("segment %d cut to %d bytes", part, size), strings.Join(q, "."))
+				}
+			}
+			q := slices.Clone(p)
+			q[part] = rawURL.EncodeToString(append(slices.Clone(b), 0))
+			refused(t, keys, fmt.Sprintf("segment %d with one byte more", part), strings.Join(q, "."))
+		}
+		for at := range token {
+			refused(t, keys, fmt.Sprintf("cut at %d", at), token[:at])
+		}
 	}
 	// A wrong padding under a right tag is the same error again.
 	r := newRaw(t, derive(t, secret, salt, 64))
@@ -410,6 +419,35 @@ func TestSecurity45_Slots(t *testing.T) {
 	}
 }
 
+// One Keys serves all requests at once.
+func TestConcurrentUse(t *testing.T) {
+	keys := wire.NewKeys(salt, secret, oldSecret)
+	csrf := wire.NewCSRF(secret, oldSecret)
+	var wg sync.WaitGroup
+	for worker := range 8 {
+		wg.Go(func() {
+			in := claims(t, fmt.Sprintf(`{"sub":"%d","pad":"%s"}`, worker, strings.Repeat("x", 300*worker)))
+			for range 50 {
+				token, err := keys.EncodeToken(in, epoch, time.Hour, rand.Reader)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				if got, _, err := keys.DecodeToken(token, nil, epoch); err != nil || !got.SameClaims(in) {
+					t.Errorf("worker %d reads %+v, %v", worker, got, err)
+					return
+				}
+				token, cookie, err := csrf.New(rand.Reader)
+				if got, ok := csrf.Token(cookie); err != nil || !ok || got != token {
+					t.Errorf("worker %d: CSRF %q, %t, %v", worker, got, ok, err)
+					return
+				}
+			}
+		})
+	}
+	wg.Wait()
+}
+
 // A source of randomness that fails is an error, never a token with fewer
 // random bits.
 func TestRandomnessFails(t *testing.T) {
@@ -442,6 +480,17 @@ func TestRandomnessFails(t *testing.T) {
 	}
 	if _, err := (&wire.Keys{}).EncodeToken(claims(t, "{}"), epoch, 0, replay(t, make([]byte, 32))); err == nil {
 		t.Error("zero Keys encodes")
+	}
+	if token, cookie, err := (&wire.CSRF{}).New(replay(t, make([]byte, 32))); err == nil || token+cookie != "" {
+		t.Error("zero CSRF makes a token")
+	}
+	if _, ok := (&wire.CSRF{}).Token(strings.Repeat("0", 64) + "|" + strings.Repeat("0", 64)); ok {
+		t.Error("zero CSRF accepts a token")
+	}
+	if token, err := keys.EncodeToken(nil, epoch, time.Hour, replay(t, make([]byte, 32))); err != nil {
+		t.Error(err)
+	} else if got, _, err := keys.DecodeToken(token, nil, epoch); err != nil || got.Subject != "" || got.Extra != nil {
+		t.Errorf("no claims are read as %+v, %v", got, err)
 	}
 	if panics(func() { wire.NewKeys(salt) }) == nil || panics(func() { wire.NewCSRF() }) == nil || panics(func() { wire.NewCSRF(secret, "") }) == nil {
 		t.Error("no secret, no panic")

@@ -13,8 +13,8 @@ const ClockTolerance = 15 * time.Second
 const toleranceSeconds = int64(ClockTolerance / time.Second)
 
 // EncodeToken seals the claims of t with iat, exp and jti set: now, now +
-// maxAge (whole seconds) and a random UUID. t itself is not changed. It reads
-// 32 bytes of rand, the UUID's first; the error is rand's.
+// maxAge (whole seconds) and a random UUID. t itself is not changed; nil has no
+// claims. It reads 32 bytes of rand, the UUID's first; the error is rand's.
 func (k *Keys) EncodeToken(t *schema.Token, now time.Time, maxAge time.Duration, rand io.Reader) (string, error) {
 	if len(k.keys) == 0 {
 		return "", errNoKey
@@ -24,7 +24,10 @@ func (k *Keys) EncodeToken(t *schema.Token, now time.Time, maxAge time.Duration,
 	if err := s.random(rand, 32); err != nil {
 		return "", err
 	}
-	claims := *t
+	var claims schema.Token
+	if t != nil {
+		claims = *t
+	}
 	claims.IssuedAt = now.Unix()
 	claims.Expires = claims.IssuedAt + int64(maxAge/time.Second)
 	claims.ID = formatUUID(s.rand[:16])

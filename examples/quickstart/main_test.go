@@ -387,7 +387,7 @@ func TestMailLink(t *testing.T) {
 	if status, _ := b.me(a); status != 401 {
 		t.Fatalf("opening the link has signed in: status %d", status)
 	}
-	b.expect(b.submit(p, `name="token"`, nil), 200, "/protected", "Hello, grace@example.com")
+	b.expect(b.submit(p, `name="token"`, nil), 200, "/protected", "<h1>Hello</h1>", "<dd>grace@example.com</dd>")
 
 	other := newBrowser(t)
 	p = other.submit(other.open(mail), `name="token"`, nil)

@@ -141,6 +141,14 @@ func (v view) Name() string {
 	}
 }
 
+// Greeting is the headline for a user.
+func (v view) Greeting() string {
+	if u := v.Session.User; u.Name != nil && *u.Name != "" {
+		return "Hello, " + *u.Name
+	}
+	return "Hello"
+}
+
 func parse(page string) *template.Template {
 	return template.Must(template.ParseFS(files, "templates/layout.html", "templates/"+page))
 }

@@ -8,25 +8,85 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-// TestStory runs the whole story for every way to sign in and both session
-// strategies, once as it comes and once with session reads answered late.
-func TestStory(t *testing.T) {
+func TestBrowser(t *testing.T) {
 	l := newLab(t)
-	for _, strategy := range []engine.Strategy{engine.StrategyJWT, engine.StrategyDatabase} {
-		t.Run(string(strategy), func(t *testing.T) {
-			s := newSite(t, l, sesame(t, strategy, nil))
-			for _, way := range ways {
-				t.Run(way.name, func(t *testing.T) { story(t, l, s, way, false) })
-				t.Run(way.name+"/overlapping", func(t *testing.T) { story(t, l, s, way, true) })
-			}
-		})
-	}
+	t.Run("Story", func(t *testing.T) {
+		for _, strategy := range []engine.Strategy{engine.StrategyJWT, engine.StrategyDatabase} {
+			t.Run(string(strategy), func(t *testing.T) {
+				s := newSite(t, l, sesame(t, strategy, nil))
+				for _, way := range ways {
+					t.Run(way.name, func(t *testing.T) {
+						t.Run("plain", func(t *testing.T) { story(t, l, s, way, false) })
+						t.Run("overlapping", func(t *testing.T) { story(t, l, s, way, true) })
+					})
+				}
+			})
+		}
+	})
+	t.Run("LateRead", func(t *testing.T) { lateRead(t, l) })
+	t.Run("SignInTwice", func(t *testing.T) { signInTwice(t, l) })
+	t.Run("MailLinkElsewhere", func(t *testing.T) { mailLinkElsewhere(t, l) })
 }
 
-// TestLateRead shows the switch beside its default: where every read sets the
-// cookie anew, as in Auth.js, a late one undoes an update and a sign-out.
-func TestLateRead(t *testing.T) {
-	l := newLab(t)
+// story is a user's: two tabs, from signed out to signed out, and back by a
+// protected page. With overlapping set, session reads are answered late.
+func story(t *testing.T, l *lab, s *site, way way, overlapping bool) {
+	one := newTab(t, "one", s.url, l.browser, chromedp.WithNewBrowserContext())
+	one.open("/?tab=one")
+	one.shows("#status", "unauthenticated")
+	one.settled(2)
+	two := newTab(t, "two", s.url, one.ctx)
+	two.open("/?tab=two")
+	two.shows("#status", "unauthenticated")
+	two.settled(2)
+	one.settled(3)
+
+	// sign in
+	way.fromPage(one, s)
+	one.isAt("/?tab=one")
+	one.shows("#status", "authenticated")
+	one.shows("#email", way.email)
+	two.shows("#email", way.email)
+	one.settled(2)
+	two.settled(3)
+	checkSessionCookie(one)
+
+	// update()
+	update(one, s, "Renamed", overlapping)
+	one.shows("#name", "Renamed")
+	two.shows("#name", "Renamed")
+	one.reload()
+	one.shows("#name", "Renamed")
+	one.shows("#email", way.email)
+	two.shows("#name", "Renamed")
+	one.settled(2)
+
+	// sign out
+	signOut(one, two, s, overlapping)
+	one.shows("#status", "unauthenticated")
+	two.shows("#status", "unauthenticated")
+	one.settled(2)
+	if one.cookie(sessionCookie) != nil {
+		t.Error("the browser still has a session cookie")
+	}
+	for _, b := range []*tab{one, two} {
+		b.reload()
+		b.shows("#status", "unauthenticated")
+		b.settled(2)
+	}
+
+	// the protected page
+	const wanted = "/protected/report%20of/2026?part=a%2Fb&part=c"
+	one.open(wanted)
+	one.at(s.url + "/api/auth/signin")
+	way.fromForm(one, s)
+	one.isAt(wanted)
+	one.shows("#who", way.email)
+}
+
+// lateRead shows a switch beside its default: where every read sets the cookie
+// anew, as in Auth.js, a late one undoes an update and a sign-out.
+func lateRead(t *testing.T, l *lab) {
 	for _, test := range []struct {
 		name    string
 		reissue bool
@@ -62,14 +122,14 @@ func TestLateRead(t *testing.T) {
 			two.shows("#status", test.status)
 			one.reload()
 			one.shows("#status", test.status)
+			one.settled(2)
 		})
 	}
 }
 
-// TestSignInTwice starts a sign-in in each of two tabs before either is
-// finished: both arrive.
-func TestSignInTwice(t *testing.T) {
-	l := newLab(t)
+// signInTwice starts a sign-in in each of two tabs before either is finished:
+// both arrive.
+func signInTwice(t *testing.T, l *lab) {
 	s := newSite(t, l, sesame(t, engine.StrategyJWT, nil))
 	one := newTab(t, "one", s.url, l.browser, chromedp.WithNewBrowserContext())
 	two := newTab(t, "two", s.url, one.ctx)
@@ -87,15 +147,28 @@ func TestSignInTwice(t *testing.T) {
 	}
 }
 
-// way is a way to sign in.
-type way struct {
-	name  string
-	email string // whom it signs in
-	// fromPage signs in by the React client, from the page that the tab shows.
-	fromPage func(b *tab, s *site)
-	// fromForm signs in by the built-in sign-in page, which the tab shows.
-	fromForm func(b *tab, s *site)
+// mailLinkElsewhere opens the link in another browser than the one that asked
+// for it: that other one is signed in.
+func mailLinkElsewhere(t *testing.T, l *lab) {
+	s := newSite(t, l, sesame(t, engine.StrategyDatabase, nil))
+	desk := newTab(t, "desk", s.url, l.browser, chromedp.WithNewBrowserContext())
+	desk.open("/?at=desk")
+	desk.settled(2)
+	desk.fill("#address", bob)
+	desk.click("#mail")
+	desk.at(s.url + "/api/auth/verify-request")
+
+	phone := newTab(t, "phone", s.url, l.browser, chromedp.WithNewBrowserContext())
+	confirm(phone, s.mail.link(t, bob))
+	phone.isAt("/?at=desk") // the link says where the user was
+	phone.shows("#email", bob)
+	phone.settled(2)
+	desk.open("/?at=desk")
+	desk.shows("#status", "unauthenticated")
+	desk.settled(2)
 }
+
+// ---- steps
 
 const (
 	username = "alice"
@@ -106,7 +179,19 @@ const (
 
 	// identityProvider begins the URLs of its pages.
 	identityProvider = "http://127.0.0.1:"
+
+	sessionCookie = "authjs.session-token"
 )
+
+// way is a way to sign in.
+type way struct {
+	name  string
+	email string // whom it signs in
+	// fromPage signs in by the React client, from the page that the tab shows.
+	fromPage func(b *tab, s *site)
+	// fromForm signs in by the built-in sign-in page, which the tab shows.
+	fromForm func(b *tab, s *site)
+}
 
 var ways = []way{
 	{
@@ -151,7 +236,6 @@ func signInWithPassword(b *tab) {
 	b.click("#credentials")
 }
 
-// followLink opens the link of the mail and confirms it.
 func followLink(b *tab, s *site) {
 	b.t.Helper()
 	b.at(s.url + "/api/auth/verify-request") // "check your mail"
@@ -166,86 +250,6 @@ func confirm(b *tab, link string) {
 		b.t.Error("opening the mail's link has signed in without a click")
 	}
 	b.click(`form[action*="/callback/email"] button`)
-}
-
-const sessionCookie = "authjs.session-token"
-
-// TestMailLinkElsewhere opens the link in another browser than the one that
-// asked for it: that other one is signed in.
-func TestMailLinkElsewhere(t *testing.T) {
-	l := newLab(t)
-	s := newSite(t, l, sesame(t, engine.StrategyDatabase, nil))
-	desk := newTab(t, "desk", s.url, l.browser, chromedp.WithNewBrowserContext())
-	desk.open("/?at=desk")
-	desk.settled(2)
-	desk.fill("#address", bob)
-	desk.click("#mail")
-	desk.at(s.url + "/api/auth/verify-request")
-
-	phone := newTab(t, "phone", s.url, l.browser, chromedp.WithNewBrowserContext())
-	confirm(phone, s.mail.link(t, bob))
-	phone.isAt("/?at=desk") // the link says where the user was
-	phone.shows("#email", bob)
-	phone.settled(2)
-	desk.open("/?at=desk")
-	desk.shows("#status", "unauthenticated")
-	desk.settled(2)
-}
-
-// story is a user's: two tabs, from signed out to signed out, and back by a
-// protected page. With overlapping set, session reads are answered late.
-func story(t *testing.T, l *lab, s *site, way way, overlapping bool) {
-	one := newTab(t, "one", s.url, l.browser, chromedp.WithNewBrowserContext())
-	one.open("/?tab=one")
-	one.shows("#status", "unauthenticated")
-	one.settled(2)
-	two := newTab(t, "two", s.url, one.ctx)
-	two.open("/?tab=two")
-	two.shows("#status", "unauthenticated")
-	two.settled(2)
-	one.settled(3)
-
-	// sign in
-	way.fromPage(one, s)
-	one.isAt("/?tab=one")
-	one.shows("#status", "authenticated")
-	one.shows("#email", way.email)
-	two.shows("#email", way.email)
-	one.settled(2)
-	two.settled(3)
-	checkSessionCookie(one)
-
-	// update()
-	update(one, s, "Renamed", overlapping)
-	one.shows("#name", "Renamed")
-	two.shows("#name", "Renamed")
-	one.reload()
-	one.shows("#name", "Renamed")
-	one.shows("#email", way.email)
-	two.shows("#name", "Renamed")
-
-	// sign out
-	one.settled(2)
-	signOut(one, two, s, overlapping)
-	one.shows("#status", "unauthenticated")
-	two.shows("#status", "unauthenticated")
-	one.settled(2)
-	if one.cookie(sessionCookie) != nil {
-		t.Error("the browser still has a session cookie")
-	}
-	for _, b := range []*tab{one, two} {
-		b.reload()
-		b.shows("#status", "unauthenticated")
-		b.settled(2)
-	}
-
-	// the protected page
-	const wanted = "/protected/report%20of/2026?part=a%2Fb&part=c"
-	one.open(wanted)
-	one.at(s.url + "/api/auth/signin")
-	way.fromForm(one, s)
-	one.isAt(wanted)
-	one.shows("#who", way.email)
 }
 
 // update changes the name with update(). When it overlaps, a session read is
@@ -272,7 +276,8 @@ func update(b *tab, s *site, name string, overlapping bool) {
 }
 
 // signOut signs out in tab one. When it overlaps, a session read of tab two is
-// sent before it and answered after it.
+// sent before it and answered after it. (One of tab one would be cut off: the
+// client leaves the page.)
 func signOut(one, two *tab, s *site, overlapping bool) {
 	one.t.Helper()
 	var read *late

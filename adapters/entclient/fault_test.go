@@ -1,0 +1,452 @@
+package entclient_test
+
+import (
+	"context"
+	"errors"
+	"io/fs"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/sesame-auth/sesame/adapters/entclient"
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/adaptercases"
+)
+
+var errInjected = errors.New("the wire is cut")
+
+func populated(t testing.TB, f *faulty, o entclient.Options) *entclient.Adapter {
+	t.Helper()
+	a := openFaulty(t, f, o)
+	if err := adaptercases.Populate(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	return a
+}
+
+func snapshot(t testing.TB, a engine.Adapter) string {
+	t.Helper()
+	s, err := adaptercases.Snapshot(t.Context(), a)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// session/one-query
+func TestSessionAndUserIsOneStatement(t *testing.T) {
+	var f faulty
+	a := populated(t, &f, entclient.Options{})
+	get := func() {
+		t.Helper()
+		if _, _, err := a.GetSessionAndUser(t.Context(), "s1"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	get()
+	var statements atomic.Int32
+	f.fail(func(string) error { statements.Add(1); return nil })
+	for range 10 {
+		get()
+	}
+	if n := statements.Load(); n != 10 {
+		t.Errorf("10 reads made %d statements", n)
+	}
+}
+
+// fault/read-never-absent, fault/write-error
+func TestBrokenStore(t *testing.T) {
+	for _, c := range append(adaptercases.Reads(), adaptercases.Writes()...) {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			var f faulty
+			a := populated(t, &f, entclient.Options{})
+			f.fail(func(string) error { return errInjected })
+			err := c.Do(t.Context(), a)
+			if !errors.Is(err, errInjected) || errors.Is(err, engine.ErrNotFound) {
+				t.Fatalf("got %v, want an error that matches the injected one", err)
+			}
+			f.heal()
+			if err := c.Do(t.Context(), a); err != nil {
+				t.Fatalf("once the store works again: %v", err)
+			}
+		})
+	}
+}
+
+// Whichever statement of a call fails: all of it is done, or nothing
+// (fault/delete-user-atomic, and the same for every other write).
+func TestEveryStatementFails(t *testing.T) {
+	for _, c := range adaptercases.Writes() {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			for nth := int32(1); ; nth++ {
+				var f faulty
+				a := populated(t, &f, entclient.Options{})
+				before := snapshot(t, a)
+				var n atomic.Int32
+				f.fail(func(string) error {
+					if n.Add(1) == nth {
+						return errInjected
+					}
+					return nil
+				})
+				err := c.Do(t.Context(), a)
+				f.heal()
+				if n.Load() < nth {
+					if nth == 1 || err != nil {
+						t.Fatalf("%d statements, error %v", nth-1, err)
+					}
+					return // every one of them has failed once
+				}
+				if !errors.Is(err, errInjected) {
+					t.Fatalf("statement %d: got %v, want the injected error", nth, err)
+				}
+				// A purge may stop half-way; it removes row by row.
+				if after := snapshot(t, a); after != before && c.Name != "PurgeExpired" {
+					t.Fatalf("statement %d failed and left\n%s\nof\n%s", nth, after, before)
+				}
+			}
+		})
+	}
+}
+
+// SQLite may end a transaction when a statement fails for want of space or the
+// like; what fn writes then must not be written outside of it.
+func TestTxAfterStoreError(t *testing.T) {
+	var f faulty
+	a := populated(t, &f, entclient.Options{})
+	before := snapshot(t, a)
+	err := a.Tx(t.Context(), func(tx engine.Adapter) error {
+		if _, err := tx.CreateUser(t.Context(), engine.User{ID: "u2", Name: new(string), Email: new(string), Image: new(string)}); err != nil {
+			t.Fatal(err)
+		}
+		f.fail(func(string) error { return errInjected })
+		if err := tx.DeleteUser(t.Context(), "u1"); !errors.Is(err, errInjected) {
+			t.Fatal(err)
+		}
+		f.heal()
+		if err := tx.DeleteUser(t.Context(), "u1"); err == nil {
+			t.Error("the transaction goes on after the error")
+		}
+		return nil
+	})
+	if err == nil {
+		t.Error("the transaction was committed")
+	}
+	if after := snapshot(t, a); after != before {
+		t.Errorf("the transaction left\n%s\nof\n%s", after, before)
+	}
+}
+
+func TestTxCommitFails(t *testing.T) {
+	var f faulty
+	a := openFaulty(t, &f, entclient.Options{})
+	f.fail(func(s string) error {
+		if s == "COMMIT" {
+			return errInjected
+		}
+		return nil
+	})
+	err := a.Tx(t.Context(), func(tx engine.Adapter) error {
+		_, err := tx.CreateUser(t.Context(), engine.User{ID: "u1"})
+		return err
+	})
+	if !errors.Is(err, errInjected) {
+		t.Fatalf("got %v, want the injected error", err)
+	}
+	if _, err := a.GetUser(t.Context(), "u1"); !errors.Is(err, engine.ErrNotFound) {
+		t.Fatalf("got %v, want ErrNotFound", err)
+	}
+}
+
+// A call that a lock turns away is made again.
+func TestLockedForAMoment(t *testing.T) {
+	for _, c := range append(adaptercases.Reads(), adaptercases.Writes()...) {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			var f faulty
+			a := populated(t, &f, entclient.Options{})
+			var n atomic.Int32
+			f.fail(func(string) error {
+				if n.Add(1) <= 3 {
+					return sqlite3.Error{Code: sqlite3.ErrBusy}
+				}
+				return nil
+			})
+			if err := c.Do(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+		})
+	}
+}
+
+// Another process holds the write lock and does not let go.
+func TestLocked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "auth.db")
+	a, err := entclient.OpenSQLite(t.Context(), path, entclient.Options{BusyTimeout: 50 * time.Millisecond})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	if err := adaptercases.Populate(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	other := openAt(t, path)
+	err = other.Tx(t.Context(), func(engine.Adapter) error {
+		for _, c := range adaptercases.Reads() {
+			if err := c.Do(t.Context(), a); err != nil {
+				t.Errorf("%s: %v", c.Name, err)
+			}
+		}
+		for _, c := range adaptercases.Writes() {
+			err := c.Do(t.Context(), a)
+			if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "locked") {
+				t.Errorf("%s: got %v, want an error that says locked", c.Name, err)
+			}
+			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+			if err := c.Do(ctx, a); !errors.Is(err, context.DeadlineExceeded) {
+				t.Errorf("%s with a deadline: got %v, want DeadlineExceeded", c.Name, err)
+			}
+			cancel()
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.CreateUser(t.Context(), engine.User{ID: "u2"}); err != nil {
+		t.Errorf("once the lock is gone: %v", err)
+	}
+}
+
+// A write through the adapter inside of its own transaction fails clearly.
+func TestTxOuterWriteFails(t *testing.T) {
+	var f faulty
+	a := openFaulty(t, &f, entclient.Options{BusyTimeout: 20 * time.Millisecond})
+	err := a.Tx(t.Context(), func(engine.Adapter) error {
+		_, err := a.CreateUser(t.Context(), engine.User{ID: "u1"})
+		return err
+	})
+	if err == nil || !strings.Contains(err.Error(), "must use the adapter it is given") {
+		t.Fatalf("got %v", err)
+	}
+	if _, err := a.CreateUser(t.Context(), engine.User{ID: "u1"}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestOpenLocked(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "auth.db")
+	other := openAt(t, path)
+	conn, err := other.DB().Conn(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	// Nobody else can even read.
+	for _, statement := range []string{`PRAGMA locking_mode = EXCLUSIVE`, `PRAGMA wal_checkpoint(TRUNCATE)`, `BEGIN EXCLUSIVE`} {
+		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
+			t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	a, err := entclient.OpenSQLite(ctx, path, entclient.Options{})
+	if err == nil {
+		a.Close()
+	}
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v, want DeadlineExceeded", err)
+	}
+}
+
+func TestDiskFull(t *testing.T) {
+	f := faulty{setUp: func(c *sqlite3.SQLiteConn) error {
+		_, err := c.Exec(`PRAGMA max_page_count = 40`, nil)
+		return err
+	}}
+	a := populated(t, &f, entclient.Options{})
+	big := strings.Repeat("x", 4096)
+	var full error
+	for i := 0; full == nil && i < 100; i++ {
+		_, full = a.UpdateUser(t.Context(), engine.UserUpdate{ID: "u1", Name: engine.SetTo(strings.Repeat(big, i))})
+	}
+	if full == nil || errors.Is(full, engine.ErrNotFound) || !strings.Contains(full.Error(), "no room left") {
+		t.Fatalf("got %v, want an error that says what is wrong", full)
+	}
+	before := snapshot(t, a)
+	_, err := a.LinkAccount(t.Context(), engine.Account{UserID: "u1", Provider: "google", ProviderAccountID: "1", AccessToken: new(strings.Repeat(big, 100))})
+	if err == nil || !strings.Contains(err.Error(), "no room left") {
+		t.Fatalf("got %v, want an error that says what is wrong", err)
+	}
+	if after := snapshot(t, a); after != before {
+		t.Error("a failed write changed something")
+	}
+	// Reading works, and so does making room.
+	if _, _, err := a.GetSessionAndUser(t.Context(), "s1"); err != nil {
+		t.Error(err)
+	}
+	if err := a.DeleteUser(t.Context(), "u1"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestTooBig(t *testing.T) {
+	const limitLength = 0 // SQLITE_LIMIT_LENGTH
+	f := faulty{setUp: func(c *sqlite3.SQLiteConn) error { c.SetLimit(limitLength, 10_000); return nil }}
+	a := openFaulty(t, &f, entclient.Options{})
+	_, err := a.CreateUser(t.Context(), engine.User{ID: "u1", Name: new(strings.Repeat("x", 20_000))})
+	if !errors.Is(err, engine.ErrInvalid) {
+		t.Fatalf("got %v, want ErrInvalid", err)
+	}
+	if _, err := a.GetUser(t.Context(), "u1"); !errors.Is(err, engine.ErrNotFound) {
+		t.Fatalf("got %v, want ErrNotFound", err)
+	}
+}
+
+func TestReadOnlyConnection(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "auth.db")
+	if err := adaptercases.Populate(t.Context(), openAt(t, path)); err != nil {
+		t.Fatal(err)
+	}
+	a := openFaulty(t, &faulty{dsn: "file:" + path + "?mode=ro&_fk=1&_txlock=immediate"}, entclient.Options{})
+	checkReadOnly(t, a)
+}
+
+func checkReadOnly(t testing.TB, a *entclient.Adapter) {
+	t.Helper()
+	for _, c := range adaptercases.Reads() {
+		if err := c.Do(t.Context(), a); err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+		}
+	}
+	for _, c := range adaptercases.Writes() {
+		err := c.Do(t.Context(), a)
+		if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "needs write access") {
+			t.Errorf("%s: got %v, want an error that says what is wrong", c.Name, err)
+		}
+	}
+}
+
+// A string that not every database can hold is refused with the name of its field.
+func TestUnstorable(t *testing.T) {
+	ctx, a := t.Context(), open(t)
+	if err := adaptercases.Populate(ctx, a); err != nil {
+		t.Fatal(err)
+	}
+	before := snapshot(t, a)
+	for _, bad := range []string{"\x00", "a\x00b", "\xff", "\xed\xa0\x80"} {
+		for field, create := range map[string]func() error{
+			"id":    func() error { _, err := a.CreateUser(ctx, engine.User{ID: bad}); return err },
+			"email": func() error { _, err := a.CreateUser(ctx, engine.User{ID: "u2", Email: &bad}); return err },
+			"name": func() error {
+				_, err := a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Name: engine.SetTo(bad)})
+				return err
+			},
+			"image": func() error {
+				_, err := a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Image: engine.SetTo(bad)})
+				return err
+			},
+			"sessionToken": func() error {
+				_, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: bad, UserID: "u1"})
+				return err
+			},
+			"userId": func() error {
+				_, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s", UserID: bad})
+				return err
+			},
+			"identifier": func() error {
+				_, err := a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: bad})
+				return err
+			},
+			"token": func() error {
+				_, err := a.CreateVerificationToken(ctx, engine.VerificationToken{Token: bad})
+				return err
+			},
+			"provider": func() error { _, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", Provider: bad}); return err },
+			"providerAccountId": func() error {
+				_, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", ProviderAccountID: bad})
+				return err
+			},
+			"type": func() error { _, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", Type: bad}); return err },
+			"refresh_token": func() error {
+				_, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", RefreshToken: &bad})
+				return err
+			},
+			"access_token": func() error {
+				_, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", AccessToken: &bad})
+				return err
+			},
+			"token_type": func() error { _, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", TokenType: &bad}); return err },
+			"scope":      func() error { _, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", Scope: &bad}); return err },
+			"id_token":   func() error { _, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", IDToken: &bad}); return err },
+			"session_state": func() error {
+				_, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", SessionState: &bad})
+				return err
+			},
+			"credentialID": func() error {
+				_, err := a.CreateAuthenticator(ctx, engine.Authenticator{UserID: "u1", CredentialID: bad})
+				return err
+			},
+			"credentialPublicKey": func() error {
+				_, err := a.CreateAuthenticator(ctx, engine.Authenticator{UserID: "u1", CredentialPublicKey: bad})
+				return err
+			},
+			"credentialDeviceType": func() error {
+				_, err := a.CreateAuthenticator(ctx, engine.Authenticator{UserID: "u1", CredentialDeviceType: bad})
+				return err
+			},
+			"transports": func() error {
+				_, err := a.CreateAuthenticator(ctx, engine.Authenticator{UserID: "u1", Transports: &bad})
+				return err
+			},
+		} {
+			err := create()
+			if !errors.Is(err, engine.ErrInvalid) || !strings.Contains(err.Error(), " "+field+" ") || strings.Contains(err.Error(), bad) {
+				t.Errorf("%s = %q: got %v, want ErrInvalid that names the field and not the value", field, bad, err)
+			}
+		}
+	}
+	if after := snapshot(t, a); after != before {
+		t.Errorf("a refused value left\n%s\nof\n%s", after, before)
+	}
+}
+
+func TestOpenErrors(t *testing.T) {
+	dir := t.TempDir()
+	for name, c := range map[string]struct {
+		path, want string
+	}{
+		"empty":      {"", "path is empty"},
+		"memory":     {":memory:", "adapters/memory"},
+		"DSN":        {"file:x.db?_fk=1", "not a DSN"},
+		"directory":  {dir, "is a directory"},
+		"no folder":  {filepath.Join(dir, "no", "auth.db"), "no such file"},
+		"no folder ": {filepath.Join(dir, "no\x00", "auth.db"), "invalid argument"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, err := entclient.OpenSQLite(t.Context(), c.path, entclient.Options{})
+			if err == nil {
+				a.Close()
+				t.Fatal("it opened")
+			}
+			if !strings.Contains(err.Error(), c.want) {
+				t.Errorf("got %q, want it to say %q", err, c.want)
+			}
+		})
+	}
+	_, err := entclient.OpenSQLite(t.Context(), filepath.Join(dir, "no", "auth.db"), entclient.Options{})
+	if !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("got %v, want fs.ErrNotExist", err)
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	if _, err := entclient.OpenSQLite(ctx, filepath.Join(dir, "auth.db"), entclient.Options{}); !errors.Is(err, context.Canceled) {
+		t.Errorf("got %v, want context.Canceled", err)
+	}
+}

@@ -1,0 +1,207 @@
+package memory_test
+
+import (
+	"context"
+	"errors"
+	"maps"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sesame-auth/sesame/adapters/memory"
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/internal/adaptercases"
+)
+
+func TestContract(t *testing.T) {
+	adaptercases.Run(t, func(t testing.TB) engine.Adapter {
+		a := memory.New(nil)
+		t.Cleanup(func() { a.Close() })
+		return a
+	})
+}
+
+var declared = &engine.Schema{
+	User: []schema.Field{
+		{Name: "name", Client: schema.Write}, // built in, no extra field
+		{Name: "plan"}, {Name: "seats"}, {Name: "since"}, {Name: "tags"}, {Name: "address"},
+	},
+	Session: []schema.Field{{Name: "device"}},
+}
+
+func extra() map[string]any {
+	return map[string]any{
+		"plan": "pro", "seats": int64(3), "since": time.Date(2026, 11, 21, 10, 20, 30, 123e6, time.UTC),
+		"tags": []any{"a", "b"}, "address": map[string]any{"city": "Bern", "lines": []any{"1"}},
+	}
+}
+
+func TestExtraRoundTrip(t *testing.T) {
+	ctx, a := t.Context(), memory.New(declared)
+	want := engine.User{ID: "u1", Extra: extra()}
+	got, err := a.CreateUser(ctx, engine.User{ID: "u1", Extra: extra()})
+	equal(t, got, want, err)
+	got, err = a.GetUser(ctx, "u1")
+	equal(t, got, want, err)
+
+	got, err = a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Extra: map[string]any{"plan": "free", "seats": nil}})
+	want.Extra["plan"] = "free"
+	delete(want.Extra, "seats")
+	equal(t, got, want, err)
+	got, err = a.GetUser(ctx, "u1")
+	equal(t, got, want, err)
+
+	session := engine.AdapterSession{SessionToken: "s1", UserID: "u1", Expires: time.Unix(0, 0).UTC(), Extra: map[string]any{"device": "phone"}}
+	s, err := a.CreateSession(ctx, session)
+	equal(t, s, session, err)
+	s, u, err := a.GetSessionAndUser(ctx, "s1")
+	equal(t, s, session, err)
+	equal(t, u, want, err)
+	s, err = a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1", Extra: map[string]any{"device": nil}})
+	session.Extra = nil
+	equal(t, s, session, err)
+}
+
+func TestExtraIsCopiedDeep(t *testing.T) {
+	ctx, a := t.Context(), memory.New(declared)
+	spoil := func(extra map[string]any) {
+		extra["tags"].([]any)[0] = "x"
+		extra["address"].(map[string]any)["lines"].([]any)[0] = "x"
+		extra["address"].(map[string]any)["city"] = "x"
+		extra["plan"] = "x"
+	}
+	given := extra()
+	created, err := a.CreateUser(ctx, engine.User{ID: "u1", Extra: given})
+	if err != nil {
+		t.Fatal(err)
+	}
+	read, err := a.GetUser(ctx, "u1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	changes := extra()
+	updated, err := a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Extra: changes})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []map[string]any{given, created.Extra, read.Extra, changes, updated.Extra} {
+		spoil(m)
+		got, err := a.GetUser(ctx, "u1")
+		equal(t, got, engine.User{ID: "u1", Extra: extra()}, err)
+	}
+	// What a rolled back transaction did to its copy is not seen either.
+	rollback := errors.New("roll back")
+	err = a.Tx(ctx, func(tx engine.Adapter) error {
+		u, err := tx.GetUser(ctx, "u1")
+		if err != nil {
+			return err
+		}
+		spoil(u.Extra)
+		return rollback
+	})
+	if err != rollback {
+		t.Fatal(err)
+	}
+	got, err := a.GetUser(ctx, "u1")
+	equal(t, got, engine.User{ID: "u1", Extra: extra()}, err)
+}
+
+func TestExtraRefused(t *testing.T) {
+	ctx, a := t.Context(), memory.New(declared)
+	for name, bad := range map[string]map[string]any{
+		"undeclared":             {"other": "x"},
+		"built in":               {"name": "x"},
+		"of the session":         {"device": "x"},
+		"undeclared nil":         {"other": nil},
+		"int":                    {"seats": 3},
+		"pointer":                {"plan": new(string)},
+		"typed list":             {"tags": []string{"a"}},
+		"typed list in an Extra": {"address": map[string]any{"lines": []any{map[string]string{}}}},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if _, err := a.CreateUser(ctx, engine.User{ID: name, Extra: bad}); !errors.Is(err, engine.ErrInvalid) {
+				t.Errorf("create: got %v, want ErrInvalid", err)
+			}
+			if _, err := a.GetUser(ctx, name); !errors.Is(err, engine.ErrNotFound) {
+				t.Errorf("afterwards: got %v, want ErrNotFound", err)
+			}
+			if _, err := a.CreateUser(ctx, engine.User{ID: name, Extra: extra()}); err != nil {
+				t.Fatal(err)
+			}
+			changes := maps.Clone(bad)
+			changes["plan2"] = "x"
+			if _, err := a.UpdateUser(ctx, engine.UserUpdate{ID: name, Extra: changes}); !errors.Is(err, engine.ErrInvalid) {
+				t.Errorf("update: got %v, want ErrInvalid", err)
+			}
+			got, err := a.GetUser(ctx, name)
+			equal(t, got, engine.User{ID: name, Extra: extra()}, err)
+		})
+	}
+}
+
+// A transaction inside a transaction is undone by itself, or with the outer one.
+func TestTxNested(t *testing.T) {
+	ctx, a := t.Context(), memory.New(nil)
+	rollback := errors.New("roll back")
+	create := func(a engine.Adapter, id string) {
+		t.Helper()
+		if _, err := a.CreateUser(ctx, engine.User{ID: id}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	err := a.Tx(ctx, func(outer engine.Adapter) error {
+		create(outer, "outer")
+		nested := outer.(engine.Transactor)
+		if err := nested.Tx(ctx, func(inner engine.Adapter) error { create(inner, "undone"); return rollback }); err != rollback {
+			t.Fatal(err)
+		}
+		return nested.Tx(ctx, func(inner engine.Adapter) error { create(inner, "inner"); return nil })
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for id, want := range map[string]bool{"outer": true, "inner": true, "undone": false} {
+		if _, err := a.GetUser(ctx, id); (err == nil) != want {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+}
+
+// A write through the adapter itself waits for the transaction, no longer than
+// its context allows.
+func TestTxOuterWriteWaits(t *testing.T) {
+	a := memory.New(nil)
+	err := a.Tx(t.Context(), func(engine.Adapter) error {
+		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		_, err := a.CreateUser(ctx, engine.User{ID: "u1"})
+		return err
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Fatalf("got %v, want DeadlineExceeded", err)
+	}
+}
+
+func TestCloseInsideTx(t *testing.T) {
+	a := memory.New(nil)
+	for _, closed := range []func(tx engine.Adapter) error{
+		func(tx engine.Adapter) error { return tx.(*memory.Adapter).Close() },
+		func(engine.Adapter) error { return a.Close() },
+	} {
+		if err := a.Tx(t.Context(), closed); err == nil {
+			t.Error("the transaction was committed")
+		}
+	}
+}
+
+func equal[V any](t *testing.T, got, want V, err error) {
+	t.Helper()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("(-want +got)\n%s", diff)
+	}
+}

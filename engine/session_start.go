@@ -1,0 +1,144 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/wire"
+)
+
+// startSession begins a new session for u and sets its cookie. Nothing of a
+// session before it is taken over.
+func (x *exchange) startSession(a Adapter, in signIn) error {
+	if x.e.strategy == StrategyJWT {
+		return x.startJWT(in)
+	}
+	token, err := x.e.newSessionToken()
+	if err != nil {
+		return fail(CodeConfiguration, "SessionTokenError", err, "")
+	}
+	row := AdapterSession{
+		SessionToken: x.e.sessionKey(token),
+		UserID:       in.user.ID,
+		Expires:      schema.Instant(x.now.Add(x.e.cfg.SessionMaxAge)),
+	}
+	if c := x.e.cfg.Schema; c != nil {
+		row.Extra = x.canonicalExtra(c.Session, nil)
+	}
+	if row, err = a.CreateSession(x.ctx, row); err != nil {
+		return adapterError("creating a session", err)
+	}
+	return x.setDatabaseCookie(token, row.Expires)
+}
+
+func (e *Engine) newSessionToken() (string, error) {
+	if e.cfg.GenerateSessionToken != nil {
+		return e.cfg.GenerateSessionToken()
+	}
+	return wire.UUID(e.cfg.Rand)
+}
+
+func (x *exchange) startJWT(in signIn) error {
+	t := &Token{Name: in.user.Name, Email: in.user.Email, Picture: in.user.Image, Subject: in.user.ID}
+	if c := x.e.cfg.Schema; c != nil {
+		t.Extra = tokenExtra(c, in.user.Extra)
+	}
+	if f := x.e.cfg.Callbacks.JWT; f != nil {
+		p := &JWTParams{Token: t, Trigger: TriggerSignIn, User: in.user, Account: in.account,
+			Profile: in.profile, Tokens: in.tokens, IsNewUser: in.isNewUser}
+		if in.isNewUser {
+			p.Trigger = TriggerSignUp
+		}
+		if err := f(x.ctx, p); err != nil {
+			return fail(CodeConfiguration, "CallbackRouteError", fmt.Errorf("the jwt callback: %w", err), "")
+		}
+		if t = p.Token; t == nil {
+			x.clearSession()
+			return nil
+		}
+	}
+	return x.setJWT(t)
+}
+
+// tokenExtra is what a new token carries: the user's fields that the browser
+// may see or that are meant for the token, and the session's defaults.
+func tokenExtra(c *Schema, user map[string]any) map[string]any {
+	var out map[string]any
+	put := func(f *schema.Field, v any) {
+		if out == nil {
+			out = make(map[string]any)
+		}
+		out[f.Name] = v
+	}
+	for i := range c.User {
+		f := &c.User[i]
+		if schema.Builtin(f.Name) || (f.Client < schema.Read && !f.Token) {
+			continue
+		}
+		if v, ok := user[f.Name]; ok {
+			put(f, v)
+		} else {
+			put(f, f.Zero())
+		}
+	}
+	for i := range c.Session {
+		put(&c.Session[i], c.Session[i].Zero())
+	}
+	for i := range c.Token {
+		put(&c.Token[i], c.Token[i].Zero())
+	}
+	return out
+}
+
+// current is the session that a browser already has when it signs in again.
+type current struct {
+	user    *User  // nil: signed out
+	cookie  string // database strategy
+	key     string
+	expires time.Time
+}
+
+func (c current) is(u User) bool { return c.user != nil && c.user.ID == u.ID }
+
+// signedIn finds out who is signed in. A cookie that is none is not an error.
+func (x *exchange) signedIn() (current, error) {
+	cookie := wire.SessionCookie(x.cookies, x.site.names.SessionToken)
+	if cookie == "" || x.e.adapter == nil {
+		return current{}, nil
+	}
+	if x.e.strategy == StrategyJWT {
+		t, _, err := x.site.session.DecodeToken(cookie, x.e.cfg.Schema, x.now)
+		if err != nil || t.Subject == "" {
+			return current{}, nil
+		}
+		u, err := x.e.adapter.GetUser(x.ctx, t.Subject)
+		switch {
+		case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
+			return current{}, nil
+		case err != nil:
+			return current{}, adapterError("looking up the signed-in user", err)
+		}
+		x.canonical(&u)
+		return current{user: &u}, nil
+	}
+	row, u, err := x.e.adapter.GetSessionAndUser(x.ctx, x.e.sessionKey(cookie))
+	switch {
+	case errors.Is(err, ErrNotFound), err == nil && !row.Expires.After(x.now):
+		return current{}, nil
+	case err != nil:
+		return current{}, adapterError("reading the session", err)
+	}
+	x.canonical(&u)
+	return current{user: &u, cookie: cookie, key: row.SessionToken, expires: row.Expires}, nil
+}
+
+// stay keeps the session that the browser has, now that it is known to be the
+// right user's: a database session goes on, a token is made anew.
+func (x *exchange) stay(c current, in signIn) error {
+	if x.e.strategy == StrategyDatabase {
+		return x.setDatabaseCookie(c.cookie, c.expires)
+	}
+	return x.startJWT(in)
+}

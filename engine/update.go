@@ -1,0 +1,176 @@
+package engine
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/sesame-auth/sesame/engine/schema"
+)
+
+// postSession answers POST session: update() of the client.
+func (x *exchange) postSession() (*answer, error) {
+	if err := x.checkCSRF(); err != nil {
+		return nil, err
+	}
+	data, sent := x.form["data"]
+	var update any
+	switch {
+	case x.e.cfg.DangerousUpdateData:
+		update = data
+	case sent && data != nil:
+		changes, err := x.e.clientUpdate(data)
+		if err != nil {
+			x.report(refuse(CodeConfiguration, "UpdateRefused", err,
+				"mark the field as client: write in the Schema if the browser may change it"))
+			return jsonMessage(http.StatusBadRequest, err.Error()), nil
+		}
+		if len(changes) > 0 {
+			update = changes
+		}
+	}
+	s, err := x.readSession(TriggerUpdate, update)
+	if err != nil {
+		x.report(asError(err, "SessionTokenError"))
+		s = nil
+	}
+	return x.json(x.e.appendSession(nil, s)), nil
+}
+
+// clientUpdate checks what the browser sent to update(): only fields that the
+// Schema marks as writable, with values that fit.
+func (e *Engine) clientUpdate(data any) (map[string]any, error) {
+	m, ok := data.(map[string]any)
+	if !ok {
+		return nil, errors.New("update: data is not an object")
+	}
+	return e.checkUpdate(m, schema.Write)
+}
+
+// checkUpdate returns the canonical values of m. Every key must be a field
+// that the browser has at least the access to.
+func (e *Engine) checkUpdate(m map[string]any, least schema.Access) (map[string]any, error) {
+	out := make(map[string]any, len(m))
+	for name, v := range m {
+		f, ok := e.updatable(name)
+		if !ok || f.Client < least {
+			return nil, fmt.Errorf("update: the field %q cannot be changed", cut(name))
+		}
+		canon, err := f.Canon(v)
+		if err != nil {
+			return nil, fmt.Errorf("update: %w", err)
+		}
+		out[name] = canon
+	}
+	return out, nil
+}
+
+// maxBuiltin is the longest name or image, in bytes, that update() stores.
+const maxBuiltin = 2048
+
+func (e *Engine) updatable(name string) (schema.Field, bool) {
+	c := e.cfg.Schema
+	switch name {
+	case "name", "image":
+		return schema.Field{Name: name, Type: schema.Type{Nullable: true}, Client: c.ClientAccess(name), Max: maxBuiltin}, true
+	}
+	if f, ok := c.UserField(name); ok && !schema.Builtin(name) {
+		return f, true
+	}
+	return c.SessionField(name)
+}
+
+// split sorts checked changes into those of the user and those of the session.
+func (e *Engine) split(changes map[string]any) (user, session map[string]any) {
+	for name, v := range changes {
+		_, ofUser := e.cfg.Schema.UserField(name)
+		if ofUser || schema.Builtin(name) {
+			if user == nil {
+				user = make(map[string]any)
+			}
+			user[name] = v
+			continue
+		}
+		if session == nil {
+			session = make(map[string]any)
+		}
+		session[name] = v
+	}
+	return user, session
+}
+
+// updateToken applies checked changes to a token, and to the stored user where
+// there is one.
+func (x *exchange) updateToken(t *Token, changes map[string]any) error {
+	user, _ := x.e.split(changes)
+	if len(user) > 0 && x.e.adapter != nil && t.Subject != "" {
+		if _, err := x.updateUser(t.Subject, user); err != nil && !errors.Is(err, ErrNotFound) {
+			return err
+		}
+	}
+	for name, v := range changes {
+		switch name {
+		case "name":
+			t.Name = textOf(v)
+			t.SetNull("name", t.Name == nil)
+		case "image":
+			t.Picture = textOf(v)
+			t.SetNull("picture", t.Picture == nil)
+		default:
+			if t.Extra == nil {
+				t.Extra = make(map[string]any)
+			}
+			t.Extra[name] = v
+		}
+	}
+	return nil
+}
+
+func (x *exchange) updateRows(u User, row AdapterSession, changes map[string]any) (User, AdapterSession, error) {
+	user, session := x.e.split(changes)
+	var err error
+	if len(user) > 0 {
+		if u, err = x.updateUser(u.ID, user); err != nil {
+			return u, row, err
+		}
+	}
+	if len(session) > 0 {
+		row, err = x.e.adapter.UpdateSession(x.ctx, SessionUpdate{SessionToken: row.SessionToken, Extra: session})
+		if err != nil {
+			return u, row, adapterError("updating a session", err)
+		}
+	}
+	return u, row, nil
+}
+
+func (x *exchange) updateUser(id string, changes map[string]any) (User, error) {
+	up := UserUpdate{ID: id}
+	for name, v := range changes {
+		switch name {
+		case "name":
+			up.Name = Change[string]{Set: true, Value: textOf(v)}
+		case "image":
+			up.Image = Change[string]{Set: true, Value: textOf(v)}
+		default:
+			if up.Extra == nil {
+				up.Extra = make(map[string]any)
+			}
+			up.Extra[name] = v
+		}
+	}
+	u, err := x.e.adapter.UpdateUser(x.ctx, up)
+	if err != nil {
+		return u, adapterError("updating a user", err)
+	}
+	if f := x.e.cfg.Events.UpdateUser; f != nil {
+		x.event("updateUser", func() error { return f(x.ctx, &UserEvent{User: &u}) })
+	}
+	return u, nil
+}
+
+func textOf(v any) *string {
+	if s, ok := v.(string); ok {
+		return &s
+	}
+	return nil
+}
