@@ -85,7 +85,7 @@ func (x *exchange) oauthCallback(p *provider) (*answer, error) {
 	}
 	in.user = profileUser
 	if x.e.adapter == nil {
-		if err := x.startSession(nil, in); err != nil {
+		if err := x.startSession(in); err != nil {
 			return nil, err
 		}
 		return x.finish(in)
@@ -263,16 +263,18 @@ func (x *exchange) postCredentials(p *provider) (*answer, error) {
 	if err := x.declared(u.Extra); err != nil {
 		return nil, err
 	}
-	in := signIn{user: &u}
+	stored := true
 	if x.e.strategy == StrategyDatabase {
-		if err := x.storedUser(p, &u); err != nil {
+		if stored, err = x.storedUser(p, &u); err != nil {
 			return nil, err
 		}
-	} else if u.ID == "" {
+	}
+	if u.ID == "" {
 		if u.ID, err = wire.UUID(x.e.cfg.Rand); err != nil {
 			return nil, err
 		}
 	}
+	in := signIn{user: &u, isNewUser: !stored}
 	in.account = &Account{Type: "credentials", Provider: p.ID, ProviderAccountID: u.ID, UserID: u.ID}
 	redirect, err := x.ask(SignInParams{User: in.user, Account: in.account, Credentials: values})
 	if err != nil {
@@ -281,15 +283,20 @@ func (x *exchange) postCredentials(p *provider) (*answer, error) {
 	if redirect != "" {
 		return x.goTo(redirect), nil
 	}
-	if err := x.startSession(x.e.adapter, in); err != nil {
+	if stored {
+		err = x.startSession(in)
+	} else {
+		in, err = x.createForCredentials(in)
+	}
+	if err != nil {
 		return nil, err
 	}
 	return x.finish(in)
 }
 
 // storedUser makes u the stored user with its id, which a database session
-// needs.
-func (x *exchange) storedUser(p *provider, u *User) error {
+// needs. It reports false when there is none, and one may be created.
+func (x *exchange) storedUser(p *provider, u *User) (bool, error) {
 	stored, err := User{}, error(ErrNotFound)
 	if u.ID != "" {
 		stored, err = x.e.adapter.GetUser(x.ctx, u.ID)
@@ -298,25 +305,28 @@ func (x *exchange) storedUser(p *provider, u *User) error {
 	case err == nil:
 		x.canonical(&stored)
 		*u = stored
-		return nil
+		return true, nil
 	case !errors.Is(err, ErrNotFound):
-		return adapterError("looking up the user of a credentials sign-in", err)
+		return false, adapterError("looking up the user of a credentials sign-in", err)
 	case !p.credentials.CreateUsers:
-		return fail(CodeConfiguration, "CallbackRouteError",
+		return false, fail(CodeConfiguration, "CallbackRouteError",
 			fmt.Errorf("authorize returned a user with the id %q, which the adapter does not know; a database session needs a stored user", cut(u.ID)),
 			"return the stored user from Authorize, set CreateUsers on the provider, or use SessionStrategy jwt")
 	}
-	if u.ID == "" {
-		if u.ID, err = wire.UUID(x.e.cfg.Rand); err != nil {
+	return false, nil
+}
+
+func (x *exchange) createForCredentials(in signIn) (signIn, error) {
+	err := x.unit(func(a Adapter, tell func(func())) error {
+		created, err := x.createUser(a, *in.user, tell)
+		if err != nil {
 			return err
 		}
-	}
-	created, err := x.createUser(x.e.adapter, *u, func(tell func()) { tell() })
-	if err != nil {
-		return err
-	}
-	*u = created
-	return nil
+		in.user = &created
+		in.account.UserID, in.account.ProviderAccountID = created.ID, created.ID
+		return x.startRow(a, in)
+	})
+	return in, err
 }
 
 // ---- e-mail

@@ -54,13 +54,13 @@ func (e *Engine) Close() error { return nil }
 //
 //	mux.Handle("/api/auth/", eng)
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	action, providerID, ok := e.route(r)
-	if !ok {
+	x, err := e.exchange(r)
+	var unknown *Error
+	if x.action, x.providerID, unknown = e.route(r); unknown != nil {
+		x.report(unknown)
 		badRequest(w)
 		return
 	}
-	x, err := e.exchange(r)
-	x.action, x.providerID = action, providerID
 	if err != nil {
 		x.misconfigured(w, asError(err, "UntrustedHost"))
 		return
@@ -68,10 +68,12 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodPost {
 		switch err := x.readBody(w); {
 		case errors.Is(err, errTooLarge):
+			x.report(refuse(CodeConfiguration, "BadRequest", err, ""))
 			w.Header().Set("Connection", "close")
 			x.write(w, jsonMessage(http.StatusRequestEntityTooLarge, "The request body is larger than 64 KiB."))
 			return
 		case err != nil:
+			x.report(refuse(CodeConfiguration, "BadRequest", err, ""))
 			badRequest(w)
 			return
 		}
@@ -91,31 +93,37 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 // route finds the action and the provider in the path. The path is taken as it
 // was sent, without decoding; empty segments do not count.
-func (e *Engine) route(r *http.Request) (action, provider string, ok bool) {
-	if r.Method != http.MethodGet && r.Method != http.MethodPost {
-		return "", "", false
+func (e *Engine) route(r *http.Request) (action, provider string, err *Error) {
+	unknown := func(hint, format string, args ...any) (string, string, *Error) {
+		return "", "", refuse(CodeConfiguration, "UnknownAction", fmt.Errorf(format, args...), hint)
 	}
-	rest, ok := strings.CutPrefix(r.URL.EscapedPath(), e.base)
-	if !ok || rest == "" || rest[0] != '/' {
-		if !ok {
-			e.cfg.Logger.Warn("auth: a request outside the base path",
-				"path", cut(r.URL.Path), "base_path", e.base,
-				"hint", "mount the engine at its base path, without http.StripPrefix, or set BasePath")
-		}
-		return "", "", false
+	if r.Method != http.MethodGet && r.Method != http.MethodPost {
+		return unknown("", "the method %s is not GET or POST", cut(r.Method))
+	}
+	path := r.URL.EscapedPath()
+	rest, ok := strings.CutPrefix(path, e.base)
+	if !ok {
+		return unknown("mount the engine at its base path, without http.StripPrefix, or set BasePath",
+			"the path %s is not below %s", cut(path), e.base)
+	}
+	if !strings.HasPrefix(rest, "/") {
+		return unknown("", "the path %s has no action", cut(path))
 	}
 	action, rest = segment(rest)
 	provider, rest = segment(rest)
-	if extra, _ := segment(rest); extra != "" {
-		return "", "", false
-	}
+	extra, _ := segment(rest)
 	switch action {
-	case "signin", "callback":
-		return action, provider, true
-	case "csrf", "error", "providers", "session", "signout", "verify-request", "webauthn-options":
-		return action, provider, provider == "" || action == "webauthn-options"
+	case "signin", "callback", "webauthn-options":
+		ok = extra == ""
+	case "csrf", "error", "providers", "session", "signout", "verify-request":
+		ok = provider == ""
+	default:
+		ok = false
 	}
-	return "", "", false
+	if !ok {
+		return unknown("", "there is nothing at the path %s", cut(path))
+	}
+	return action, provider, nil
 }
 
 func segment(path string) (first, rest string) {

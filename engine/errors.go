@@ -178,7 +178,7 @@ func (x *exchange) report(e *Error) {
 		attrs = append(attrs, slog.String("action", x.action))
 	}
 	if x.providerID != "" {
-		attrs = append(attrs, slog.String("provider", x.providerID))
+		attrs = append(attrs, slog.String("provider", cut(x.providerID)))
 	}
 	if e.Err != nil {
 		attrs = append(attrs, slog.String("cause", e.Err.Error()))

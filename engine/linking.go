@@ -60,7 +60,7 @@ func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
 		in.user = &owner
 		switch {
 		case now.user == nil:
-			return in, x.startSession(a, in)
+			return in, x.startSession(in)
 		case now.is(owner):
 			return in, x.stay(now, in)
 		}
@@ -123,9 +123,12 @@ func (x *exchange) linkByAddress(p *provider, in signIn, existing User) (signIn,
 		if err := x.linkAccount(a, in, profileUser, tell); err != nil {
 			return err
 		}
-		return x.startSession(a, in)
+		return x.startRow(a, in)
 	})
-	return in, err
+	if err != nil {
+		return in, err
+	}
+	return in, x.startToken(in)
 }
 
 // signUp creates a user with the account.
@@ -142,9 +145,12 @@ func (x *exchange) signUp(in signIn) (signIn, error) {
 			x.forget(a, created.ID)
 			return err
 		}
-		return x.startSession(a, in)
+		return x.startRow(a, in)
 	})
-	return in, err
+	if err != nil {
+		return in, err
+	}
+	return in, x.startToken(in)
 }
 
 // forget removes a user whose account could not be stored, when there is no
@@ -219,16 +225,19 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 			}
 			in.user = &created
 			in.account.UserID = created.ID
-			return x.startSession(a, in)
+			return x.startRow(a, in)
 		})
-		return in, err
+		if err != nil {
+			return in, err
+		}
+		return in, x.startToken(in)
 	}
 	if err != nil {
 		return in, adapterError("looking up an address", err)
 	}
 	err = x.unit(func(a Adapter, tell func(func())) error {
 		if stored.EmailVerified == nil && !had.is(stored) && !x.e.cfg.DangerousUnverifiedEmail {
-			if err := x.dropUnverified(a, stored.ID); err != nil {
+			if err := x.dropUnverified(a, stored.ID, tell); err != nil {
 				return err
 			}
 		}
@@ -246,14 +255,17 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 		if f := x.e.cfg.Events.UpdateUser; f != nil {
 			tell(func() { x.event("updateUser", func() error { return f(x.ctx, &UserEvent{User: &updated}) }) })
 		}
-		return x.startSession(a, in)
+		return x.startRow(a, in)
 	})
-	return in, err
+	if err != nil {
+		return in, err
+	}
+	return in, x.startToken(in)
 }
 
 // dropUnverified takes away what somebody may have prepared who signed up with
 // an address that is not theirs: their ways in, and their sessions.
-func (x *exchange) dropUnverified(a Adapter, userID string) error {
+func (x *exchange) dropUnverified(a Adapter, userID string, tell func(func())) error {
 	accounts, err := a.ListAccountsByUserID(x.ctx, userID)
 	if err != nil {
 		return adapterError("listing the accounts of an address that was never verified", err)
@@ -262,9 +274,11 @@ func (x *exchange) dropUnverified(a Adapter, userID string) error {
 		if err := a.UnlinkAccount(x.ctx, account.Provider, account.ProviderAccountID); err != nil {
 			return adapterError("unlinking an account of an address that was never verified", err)
 		}
-		x.report(refuse("", "AccountUnlinked",
-			fmt.Errorf("the account at %q came with an address that was not verified, which its owner has now proven by mail", account.Provider),
-			"signed in, the user can link it again"))
+		tell(func() {
+			x.report(refuse("", "AccountUnlinked",
+				fmt.Errorf("the account at %q came with an address that was not verified, which its owner has now proven by mail", account.Provider),
+				"signed in, the user can link it again"))
+		})
 	}
 	if err := a.DeleteSessionsByUserID(x.ctx, userID); err != nil {
 		return adapterError("ending the sessions of an address that was never verified", err)

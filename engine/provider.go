@@ -137,7 +137,8 @@ type Email struct {
 	MaxAge time.Duration
 	// Sender sends the link.
 	Sender MailSender
-	// Secret hashes the tokens instead of Config.Secret.
+	// Secret hashes the tokens instead of Config.Secret. Two e-mail providers
+	// need different ones.
 	Secret string
 	// GenerateVerificationToken makes the token of a link. Default: 32 random
 	// bytes in hex.

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sesame-auth/sesame/adapters/memory"
 	"github.com/sesame-auth/sesame/engine"
 )
 
@@ -279,13 +280,21 @@ func TestSecurity65_MagicLinks(t *testing.T) {
 	}
 }
 
-// A link of one e-mail provider is no link of another, with and without
-// secrets of their own.
+// A link of one e-mail provider is no link of another: each has a secret of its
+// own, or there is no engine.
 func TestSecurity65_MagicLinkOfAnotherProvider(t *testing.T) {
-	for _, secrets := range [][2]string{{"", ""}, {"canary-secret-of-the-first", ""}, {"", "canary-secret-of-the-second"}, {"canary-secret-of-the-first", "canary-secret-of-the-second"}} {
+	two := func(s *site, first, second string) []engine.Provider {
+		return []engine.Provider{&engine.Email{Sender: s.mails, Secret: first}, &engine.Email{ID: "email2", Sender: s.mails, Secret: second}}
+	}
+	for _, same := range []string{"", "canary-secret-of-both"} {
+		_, err := engine.New(engine.Config{Secret: testSecret, Getenv: func(string) string { return "" }, Adapter: memory.New(nil), Providers: two(&site{mails: &mailbox{}}, same, same)})
+		if err == nil || !strings.Contains(err.Error(), `"email"`) || !strings.Contains(err.Error(), `"email2"`) || strings.Contains(err.Error(), "canary") {
+			t.Errorf("two e-mail providers with the secret %q: %v", same, err)
+		}
+	}
+	for _, secrets := range [][2]string{{"canary-secret-of-the-first", ""}, {"", "canary-secret-of-the-second"}, {"canary-secret-of-the-first", "canary-secret-of-the-second"}} {
 		s := newSite(t, withStore, func(s *site, c *engine.Config) {
-			c.Providers[3].(*engine.Email).Secret = secrets[0]
-			c.Providers = append(c.Providers, &engine.Email{ID: "email2", Sender: s.mails, Secret: secrets[1]})
+			c.Providers = append(c.Providers[:3], two(s, secrets[0], secrets[1])...)
 		})
 		link := s.browser().askMail("carol@example.com")
 		b := s.browser()
@@ -293,7 +302,6 @@ func TestSecurity65_MagicLinkOfAnotherProvider(t *testing.T) {
 		s.forget()
 		s.wantVerification(fmt.Sprintf("at another provider, secrets %q", secrets), b, b.post("/callback/email2", "token", link.Get("token"), "email", link.Get("email")))
 		b.post("/callback/email", "token", link.Get("token"), "email", link.Get("email")).wantTo(s.origin)
-		s.forget()
 		for _, other := range []string{"oidc", "oauth", "credentials"} {
 			link := s.browser().askMail("carol@example.com")
 			b := s.browser()

@@ -358,7 +358,7 @@ func (e *Engine) appendSession(dst []byte, s *Session) []byte {
 func appendVisible(dst []wire.Member, fields []schema.Field, values map[string]any) []wire.Member {
 	for i := range fields {
 		f := &fields[i]
-		if f.Client < schema.Read || schema.Builtin(f.Name) {
+		if !f.Shown() || schema.Builtin(f.Name) {
 			continue
 		}
 		v, ok := values[f.Name]

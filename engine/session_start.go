@@ -9,11 +9,20 @@ import (
 	"github.com/sesame-auth/sesame/engine/wire"
 )
 
-// startSession begins a new session for u and sets its cookie. Nothing of a
-// session before it is taken over.
-func (x *exchange) startSession(a Adapter, in signIn) error {
-	if x.e.strategy == StrategyJWT {
-		return x.startJWT(in)
+// startSession begins a new session and sets its cookie. Nothing of a session
+// before it is taken over.
+func (x *exchange) startSession(in signIn) error {
+	if err := x.startRow(x.e.adapter, in); err != nil {
+		return err
+	}
+	return x.startToken(in)
+}
+
+// startRow is the part of startSession that belongs into a transaction: the
+// row of the database strategy.
+func (x *exchange) startRow(a Adapter, in signIn) error {
+	if x.e.strategy != StrategyDatabase {
+		return nil
 	}
 	token, err := x.e.newSessionToken()
 	if err != nil {
@@ -40,7 +49,13 @@ func (e *Engine) newSessionToken() (string, error) {
 	return wire.UUID(e.cfg.Rand)
 }
 
-func (x *exchange) startJWT(in signIn) error {
+// startToken is the part of startSession that must stay out of a transaction,
+// because it calls the application, which may want to write to the same store:
+// the token of the jwt strategy.
+func (x *exchange) startToken(in signIn) error {
+	if x.e.strategy != StrategyJWT {
+		return nil
+	}
 	t := &Token{Name: in.user.Name, Email: in.user.Email, Picture: in.user.Image, Subject: in.user.ID}
 	if c := x.e.cfg.Schema; c != nil {
 		t.Extra = tokenExtra(c, in.user.Extra)
@@ -74,7 +89,7 @@ func tokenExtra(c *Schema, user map[string]any) map[string]any {
 	}
 	for i := range c.User {
 		f := &c.User[i]
-		if schema.Builtin(f.Name) || (f.Client < schema.Read && !f.Token) {
+		if !f.InToken() || schema.Builtin(f.Name) {
 			continue
 		}
 		if v, ok := user[f.Name]; ok {
@@ -140,5 +155,5 @@ func (x *exchange) stay(c current, in signIn) error {
 	if x.e.strategy == StrategyDatabase {
 		return x.setDatabaseCookie(c.cookie, c.expires)
 	}
-	return x.startJWT(in)
+	return x.startToken(in)
 }

@@ -283,6 +283,11 @@ func (s *settings) applyProviders() {
 			if s.cfg.Adapter == nil {
 				s.problem("provider %q needs an Adapter to keep its tokens", p.ID)
 			}
+			for _, other := range s.providers {
+				if other.email != nil && other.secret == p.secret {
+					s.problem("providers %q and %q: two e-mail providers need a Secret each, or a link of one would work at the other", other.ID, p.ID)
+				}
+			}
 		}
 		s.providers = append(s.providers, p)
 		s.byID[p.ID] = p

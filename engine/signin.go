@@ -250,8 +250,12 @@ func flowError(typ string, err error) *Error {
 	case oauth.Check:
 		return refuse(CodeConfiguration, "InvalidCheck", err,
 			or(f.Hint, "the browser lost its cookies, the sign-in took longer than 15 minutes, or its link was opened twice; try again"))
-	case oauth.Token, oauth.IDToken, oauth.UserInfo:
-		typ = "CallbackRouteError"
+	case oauth.Token:
+		f.Hint = or(f.Hint, "the provider is in trouble, or its token endpoint is another one")
+	case oauth.IDToken:
+		f.Hint = or(f.Hint, "check the issuer, and that its jwks_uri can be reached from here")
+	case oauth.UserInfo:
+		f.Hint = or(f.Hint, "the provider is in trouble, or Scopes lacks what its userinfo endpoint asks for")
 	}
 	return fail(CodeConfiguration, typ, err, f.Hint)
 }

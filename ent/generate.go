@@ -1,3 +1,5 @@
+// Package ent is the generated client of the stock tables, see ent/schema.
+// adapters/entclient opens it.
 package ent
 
-//go:generate go run entgo.io/ent/cmd/ent generate ./schema
+//go:generate go tool -modfile=../tools.mod ent generate ./schema

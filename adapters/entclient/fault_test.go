@@ -422,12 +422,12 @@ func TestOpenErrors(t *testing.T) {
 	for name, c := range map[string]struct {
 		path, want string
 	}{
-		"empty":      {"", "path is empty"},
-		"memory":     {":memory:", "adapters/memory"},
-		"DSN":        {"file:x.db?_fk=1", "not a DSN"},
-		"directory":  {dir, "is a directory"},
-		"no folder":  {filepath.Join(dir, "no", "auth.db"), "no such file"},
-		"no folder ": {filepath.Join(dir, "no\x00", "auth.db"), "invalid argument"},
+		"empty":     {"", "path is empty"},
+		"memory":    {":memory:", "adapters/memory"},
+		"DSN":       {"file:x.db?_fk=1", "not a DSN"},
+		"directory": {dir, "is a directory"},
+		"no folder": {filepath.Join(dir, "no", "auth.db"), "no such file"},
+		"NUL":       {filepath.Join(dir, "no\x00", "auth.db"), "invalid argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := entclient.OpenSQLite(t.Context(), c.path, entclient.Options{})

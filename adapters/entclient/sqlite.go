@@ -79,7 +79,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 	err = openingLocks().wait(ctx, func() error { return useWAL(ctx, db) })
 	if err != nil {
 		db.Close()
-		return nil, err
+		return nil, explain(err)
 	}
 	a, err := newAdapter(ctx, dialect.SQLite, db, o)
 	if err != nil {

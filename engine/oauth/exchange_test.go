@@ -10,7 +10,6 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -330,7 +329,7 @@ func TestSecurity56_TokenAnswers(t *testing.T) {
 		{"DPoP", reply{200, "application/json", `{"token_type": "DPoP"` + leak + `}`}, "", []string{"bearer"}},
 		{"token as type", reply{200, "application/json", `{"token_type": "` + accessToken + `"` + leak + `}`}, "", []string{"bearer"}},
 		{"content type nonsense", reply{200, "canary canary\x01/x", "canary"}, "", nil},
-		{"header nonsense", reply{200, `a", "`+accessToken+"\x01", "canary"}, "", []string{"malformed", "[removed]"}},
+		{"header nonsense", reply{200, `a", "` + accessToken + "\x01", "canary"}, "", []string{"malformed", "[removed]"}},
 		{"content type long", reply{200, "a/" + strings.Repeat("b", 500), "canary"}, "", []string{"(200 OK)"}},
 	} {
 		f.handlers["/token"] = func(w http.ResponseWriter, _ *http.Request) {
@@ -696,7 +695,7 @@ func FuzzCallback(f *testing.F) {
 		_, err = client.Exchange(t.Context(), oauth.Callback{
 			Params: params, RedirectURI: redirectURI, UseState: useState, UsePKCE: usePKCE, State: kept, CodeVerifier: codeVerifier,
 		})
-		fine := slices.Equal(params["error"], params["none"]) || params.Get("error") == "" && len(params["error"]) == 1
+		fine := params.Get("error") == "" && len(params["error"]) <= 1
 		fine = fine && len(params["code"]) == 1 && params.Get("code") != "" && len(params["state"]) <= 1 && len(params["iss"]) <= 1
 		if useState {
 			fine = fine && kept != "" && params.Get("state") == kept

@@ -39,7 +39,7 @@ const (
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
 // keys are made once; they are never changed.
-var keys = sync.OnceValue(func() (k struct{ es256, other, rs256 jose.JSONWebKey }) {
+var keys = sync.OnceValue(func() *keyring {
 	ec := func(id string) jose.JSONWebKey {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 		if err != nil {
@@ -47,14 +47,17 @@ var keys = sync.OnceValue(func() (k struct{ es256, other, rs256 jose.JSONWebKey 
 		}
 		return jose.JSONWebKey{Key: key, KeyID: id, Algorithm: "ES256", Use: "sig"}
 	}
-	k.es256, k.other = ec("first"), ec("second")
 	key, err := rsa.GenerateKey(rand.Reader, 2048)
 	if err != nil {
 		panic(err)
 	}
-	k.rs256 = jose.JSONWebKey{Key: key, KeyID: "rsa", Algorithm: "RS256", Use: "sig"}
-	return k
+	return &keyring{
+		es256: ec("first"), other: ec("second"),
+		rs256: jose.JSONWebKey{Key: key, KeyID: "rsa", Algorithm: "RS256", Use: "sig"},
+	}
 })
+
+type keyring struct{ es256, other, rs256 jose.JSONWebKey }
 
 func sign(t testing.TB, key jose.JSONWebKey, claims map[string]any) string {
 	t.Helper()

@@ -1,0 +1,244 @@
+package entclient_test
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/sesame-auth/sesame/adapters/entclient"
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/adaptercases"
+)
+
+// Some tests need other processes: this binary again, with the name of one of
+// these functions in childVar and the path of the database as its argument.
+const childVar = "SESAME_ENTCLIENT_CHILD"
+
+var children = map[string]func(path string) error{
+	"start": childStart,
+	"crash": childCrash,
+	"read":  childReadOnly,
+}
+
+func TestMain(m *testing.M) {
+	if child, ok := children[os.Getenv(childVar)]; ok {
+		if err := child(os.Args[1]); err != nil {
+			fmt.Println(err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func command(t testing.TB, child string, args ...string) *exec.Cmd {
+	t.Helper()
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.CommandContext(t.Context(), self, args...)
+	cmd.Env = append(os.Environ(), childVar+"="+child)
+	return cmd
+}
+
+// childStart says that it is ready, waits for its input to end, and then opens
+// the database and writes to it as a server does that has just started.
+func childStart(path string) error {
+	fmt.Println("ready")
+	if _, err := io.ReadAll(os.Stdin); err != nil {
+		return err
+	}
+	ctx := context.Background()
+	a, err := entclient.OpenSQLite(ctx, path, entclient.Options{})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	for i := range 5 {
+		id := fmt.Sprintf("%d-%d", os.Getpid(), i)
+		if _, err := a.CreateUser(ctx, engine.User{ID: id}); err != nil {
+			return err
+		}
+		if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: id, UserID: id}); err != nil {
+			return err
+		}
+	}
+	if _, err := a.UseVerificationToken(ctx, "a", "t"); !errors.Is(err, engine.ErrNotFound) {
+		return fmt.Errorf("token: %v", err)
+	}
+	return nil
+}
+
+func TestFourProcessesStartAtOnce(t *testing.T) {
+	rounds := 40
+	if testing.Short() {
+		rounds = 5
+	}
+	for round := range rounds {
+		path := filepath.Join(t.TempDir(), fmt.Sprint(round, ".db"))
+		var cmds []*exec.Cmd
+		var starts []io.Closer
+		var outs []*bufio.Reader
+		for range 4 {
+			cmd := command(t, "start", path)
+			in, err := cmd.StdinPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			out, err := cmd.StdoutPipe()
+			if err != nil {
+				t.Fatal(err)
+			}
+			cmd.Stderr = os.Stderr
+			if err := cmd.Start(); err != nil {
+				t.Fatal(err)
+			}
+			cmds, starts, outs = append(cmds, cmd), append(starts, in), append(outs, bufio.NewReader(out))
+		}
+		for _, out := range outs {
+			if line, err := out.ReadString('\n'); line != "ready\n" {
+				t.Fatalf("a child said %q (%v)", line, err)
+			}
+		}
+		for _, in := range starts {
+			in.Close()
+		}
+		for i, cmd := range cmds {
+			said, _ := io.ReadAll(outs[i])
+			if err := cmd.Wait(); err != nil {
+				t.Errorf("round %d, process %d: %v: %s", round, i, err, said)
+			}
+		}
+		a := openAt(t, path)
+		var migrations, users, sessions int
+		var integrity string
+		for query, dest := range map[string]any{
+			`SELECT count(*) FROM "sesame_migration"`: &migrations,
+			`SELECT count(*) FROM "user"`:             &users,
+			`SELECT count(*) FROM "session"`:          &sessions,
+			`PRAGMA integrity_check`:                  &integrity,
+		} {
+			if err := a.DB().QueryRowContext(t.Context(), query).Scan(dest); err != nil {
+				t.Fatal(err)
+			}
+		}
+		if files := migrationFiles(t); migrations != len(files) || users != 20 || sessions != 20 || integrity != "ok" {
+			t.Fatalf("round %d: %d migrations (want %d), %d users, %d sessions (want 20), integrity %s", round, migrations, len(files), users, sessions, integrity)
+		}
+		a.Close()
+	}
+}
+
+func migrationFiles(t testing.TB) []string {
+	t.Helper()
+	files, err := filepath.Glob("migrations/sqlite/*.sql")
+	if err != nil || len(files) == 0 {
+		t.Fatal("no migrations found: ", err)
+	}
+	return files
+}
+
+// childCrash uses a token, says so, and is killed before it can close anything.
+func childCrash(path string) error {
+	ctx := context.Background()
+	a, err := entclient.OpenSQLite(ctx, path, entclient.Options{})
+	if err != nil {
+		return err
+	}
+	if err := adaptercases.Populate(ctx, a); err != nil {
+		return err
+	}
+	if _, err := a.UseVerificationToken(ctx, "a", "t1"); err != nil {
+		return err
+	}
+	fmt.Println("used")
+	return syscall.Kill(os.Getpid(), syscall.SIGKILL)
+}
+
+// fault/consume-durable
+func TestUsedTokenStaysUsedAfterCrash(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "auth.db")
+	out, err := command(t, "crash", path).Output()
+	if string(out) != "used\n" {
+		t.Fatalf("the child said %q (%v)", out, err)
+	}
+	a := openAt(t, path)
+	if _, err := a.UseVerificationToken(t.Context(), "a", "t1"); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("got %v, want ErrNotFound", err)
+	}
+	if _, _, err := a.GetSessionAndUser(t.Context(), "s1"); err != nil {
+		t.Errorf("what was written before: %v", err)
+	}
+}
+
+// childReadOnly expects a file that it may not write to.
+func childReadOnly(path string) error {
+	ctx := context.Background()
+	a, err := entclient.OpenSQLite(ctx, path, entclient.Options{})
+	if err != nil {
+		return err
+	}
+	defer a.Close()
+	if _, _, err := a.GetSessionAndUser(ctx, "s1"); err != nil {
+		return err
+	}
+	for _, c := range adaptercases.Writes() {
+		err := c.Do(ctx, a)
+		if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "needs write access") {
+			return fmt.Errorf("%s: got %v, want an error that says what is wrong", c.Name, err)
+		}
+	}
+	fmt.Println("read")
+	return nil
+}
+
+func TestReadOnlyFile(t *testing.T) {
+	dir := t.TempDir()
+	if err := os.Chmod(filepath.Dir(dir), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(dir, "auth.db")
+	a := openAt(t, path)
+	if err := adaptercases.Populate(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	if err := a.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		name string
+		dir  os.FileMode
+		want string
+	}{
+		// Even to read SQLite needs its -wal and -shm files beside the database.
+		{"file and folder", 0o555, "entclient: open " + path + ": attempt to write a readonly database (the process needs write access"},
+		{"file", 0o777, "read\n"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for p, mode := range map[string]os.FileMode{path: 0o444, dir: c.dir} {
+				if err := os.Chmod(p, mode); err != nil {
+					t.Fatal(err)
+				}
+			}
+			defer os.Chmod(dir, 0o755)
+			cmd := command(t, "read", path)
+			if os.Geteuid() == 0 { // root may write anything
+				cmd.Path = "/proc/self/exe"
+				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
+			}
+			out, err := cmd.CombinedOutput()
+			if !strings.HasPrefix(string(out), c.want) {
+				t.Fatalf("the child said %q (%v), want %q", out, err, c.want)
+			}
+		})
+	}
+}
