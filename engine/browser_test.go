@@ -472,7 +472,7 @@ func (b *browser) do(r *http.Request) *reply {
 		t.Errorf("a browser would not understand every one of these cookies: %q", res.Header["Set-Cookie"])
 	}
 	for _, c := range out.set {
-		if !strings.HasSuffix(c.Name, "callback-url") {
+		if !strings.Contains(c.Name, "callback-url") {
 			b.s.canary(c.Value, "the value of the cookie "+c.Name)
 			if v, err := url.PathUnescape(c.Value); err == nil {
 				token, _, _ := strings.Cut(v, "|")

@@ -121,7 +121,7 @@ type Config struct {
 	ReissueOnEveryRead bool
 	// SingleCheckCookies keeps the state, PKCE and nonce of one sign-in
 	// attempt per browser, as Auth.js does: a second tab breaks the first.
-	// Default: attempts live side by side.
+	// Default: attempts live side by side, each with its callback URL.
 	SingleCheckCookies bool
 	// KeepCSRFToken keeps a browser's CSRF token over sign-in and sign-out, as
 	// Auth.js does. Default: both end with a new one.

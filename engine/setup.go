@@ -301,6 +301,9 @@ func (s *settings) applyFlow(p *provider, o OAuthOptions, c oauth.Config) {
 		s.problem("provider %q: no client id: set ClientID or %s", p.ID, envName(p.ID, "ID"))
 		return
 	}
+	if o.ClientSecret == "" && o.ClientAuth != "none" {
+		s.problem("provider %q: no client secret: set ClientSecret or %s, or ClientAuth \"none\" for a public client", p.ID, envName(p.ID, "SECRET"))
+	}
 	if o.Checks == nil {
 		o.Checks = []Check{CheckPKCE, CheckState}
 		if p.Type == "oidc" {
@@ -329,6 +332,9 @@ func (s *settings) applyFlow(p *provider, o OAuthOptions, c oauth.Config) {
 	for _, name := range protocolParams {
 		if f.allowed[name] {
 			s.problem("provider %q: AllowedParams names %q, which is part of the protocol", p.ID, name)
+		}
+		if _, ok := o.AuthorizationParams[name]; ok {
+			s.problem("provider %q: AuthorizationParams names %q, which is part of the protocol", p.ID, name)
 		}
 	}
 	c.ClientID, c.ClientSecret, c.ClientAuth = o.ClientID, o.ClientSecret, o.ClientAuth

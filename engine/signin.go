@@ -95,6 +95,8 @@ type checks struct {
 	suffix                 string // of the cookies' names
 }
 
+const checkSeconds = int(wire.CheckMaxAge / time.Second)
+
 // maxAttempts is how many sign-ins a browser may have under way.
 const maxAttempts = 5
 
@@ -110,6 +112,11 @@ func (x *exchange) newChecks(p *provider) (c checks, err error) {
 		if !e.cfg.SingleCheckCookies && x.attemptUnderWay() {
 			c.suffix = attemptSuffix(c.state)
 			x.dropOldAttempts()
+		}
+		if !e.cfg.SingleCheckCookies {
+			// Another tab may change the callback-url cookie meanwhile.
+			x.set = append(x.set, wire.SetCookie{Name: s.names.CallbackURL + attemptSuffix(c.state), Value: x.callbackURL,
+				MaxAge: checkSeconds, Expires: x.now.Add(wire.CheckMaxAge), Secure: s.secure})
 		}
 	}
 	if p.flow.pkce {
@@ -127,8 +134,8 @@ func (x *exchange) newChecks(p *provider) (c checks, err error) {
 		name, value string
 		maxAge      int
 	}{
-		{s.state, s.names.State, c.state, int(wire.CheckMaxAge / time.Second)},
-		{s.pkce, s.names.PKCECodeVerifier, c.verifier, int(wire.CheckMaxAge / time.Second)},
+		{s.state, s.names.State, c.state, checkSeconds},
+		{s.pkce, s.names.PKCECodeVerifier, c.verifier, checkSeconds},
 		{s.nonce, s.names.Nonce, c.nonce, 0},
 	} {
 		if check.value == "" {
@@ -171,6 +178,9 @@ func (x *exchange) dropOldAttempts() {
 	}
 	for len(suffixes) >= maxAttempts-1 {
 		x.keptChecks = append(x.keptChecks, x.clearedChecks(suffixes[0])...)
+		if name := x.site.names.CallbackURL + suffixes[0]; x.hasCookie(name) {
+			x.keptChecks = append(x.keptChecks, wire.SetCookie{Name: name, Clear: true, Secure: x.site.secure})
+		}
 		suffixes = suffixes[1:]
 	}
 }
@@ -182,9 +192,11 @@ func (x *exchange) readChecks(p *provider, state string) checks {
 	s := x.site
 	var c checks
 	if p.flow.state && state != "" && !x.e.cfg.SingleCheckCookies {
-		if suffix := attemptSuffix(state); x.hasCookie(s.names.State + suffix) {
+		suffix := attemptSuffix(state)
+		if x.hasCookie(s.names.State + suffix) {
 			c.suffix = suffix
 		}
+		x.readAttemptURL(s.names.CallbackURL + suffix)
 	}
 	read := func(use bool, keys *wire.Keys, name string) string {
 		if !use {
@@ -207,6 +219,22 @@ func (x *exchange) readChecks(p *provider, state string) checks {
 		x.keptChecks = append(x.keptChecks, x.clearedChecks(c.suffix)...)
 	}
 	return c
+}
+
+// readAttemptURL takes where the browser goes afterwards from the cookie of its
+// attempt, under the same rules as from the callback-url cookie.
+func (x *exchange) readAttemptURL(name string) {
+	u, ok := wire.CookieValue(x.cookies, name)
+	if !ok {
+		return
+	}
+	x.keptChecks = append(x.keptChecks, wire.SetCookie{Name: name, Clear: true, Secure: x.site.secure})
+	if !validCallbackURL(u) {
+		return
+	}
+	if u, err := x.redirect(u); err == nil {
+		x.callbackURL = u
+	}
 }
 
 func (x *exchange) hasCookie(name string) bool {

@@ -53,10 +53,7 @@ func (c *Client) metadata(ctx context.Context) (*metadata, error) {
 		go func() {
 			f.meta, f.err = c.discover(context.WithoutCancel(ctx))
 			c.mu.Lock()
-			c.flight = nil
-			if f.err == nil {
-				c.meta = f.meta
-			}
+			c.flight, c.meta = nil, f.meta // nil after a failure, which is not kept
 			c.mu.Unlock()
 			close(f.done)
 		}()

@@ -72,7 +72,7 @@ func TestDiscoveryErrors(t *testing.T) {
 	f := newFake(t)
 	client := f.oidc()
 	f.Close()
-	mustFail(t, "down", authorize(t, client), oauth.Discovery, "connection refused", "can reach")
+	mustFail(t, "down", authorize(t, client), oauth.Discovery, "cannot be fetched: dial tcp", "connection refused", "can reach")
 }
 
 func TestMetadataEndpoints(t *testing.T) {

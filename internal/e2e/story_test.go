@@ -25,6 +25,7 @@ func TestBrowser(t *testing.T) {
 	})
 	t.Run("LateRead", func(t *testing.T) { lateRead(t, l) })
 	t.Run("SignInTwice", func(t *testing.T) { signInTwice(t, l) })
+	t.Run("ComeBackInTwoTabs", func(t *testing.T) { comeBackInTwoTabs(t, l) })
 	t.Run("MailLinkElsewhere", func(t *testing.T) { mailLinkElsewhere(t, l) })
 }
 
@@ -141,9 +142,32 @@ func signInTwice(t *testing.T, l *lab) {
 	}
 	for _, b := range []*tab{one, two} {
 		b.click("#login")
-		b.at(s.url + "/?tab=")
+		b.isAt("/?tab=" + b.name)
 		b.shows("#email", ada)
 		b.settled(2)
+	}
+}
+
+// comeBackInTwoTabs asks for a protected page in each of two tabs, and
+// signs in in the first: it comes back to the page of that tab.
+func comeBackInTwoTabs(t *testing.T, l *lab) {
+	s := newSite(t, l, sesame(t, engine.StrategyJWT, nil))
+	for _, way := range ways {
+		t.Run(way.name, func(t *testing.T) {
+			one := newTab(t, "one", s.url, l.browser, chromedp.WithNewBrowserContext())
+			two := newTab(t, "two", s.url, one.ctx)
+			for _, b := range []*tab{one, two} {
+				b.open("/protected/" + b.name)
+				b.at(s.url + "/api/auth/signin")
+			}
+			way.fromForm(one, s)
+			if way.name == "oidc" {
+				one.at(identityProvider)
+				one.click("#login")
+			}
+			one.isAt("/protected/one")
+			one.shows("#who", way.email)
+		})
 	}
 }
 

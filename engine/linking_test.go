@@ -1,0 +1,334 @@
+package engine_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/url"
+	"slices"
+	"sync"
+	"testing"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// told notes the events of a site, "createUser alice-id" say.
+func told(list *[]string) func(*site, *engine.Config) {
+	return func(_ *site, c *engine.Config) {
+		note := func(what string, u *engine.User) { *list = append(*list, what+" "+u.ID) }
+		c.Events.CreateUser = func(_ context.Context, e *engine.UserEvent) error { note("createUser", e.User); return nil }
+		c.Events.UpdateUser = func(_ context.Context, e *engine.UserEvent) error { note("updateUser", e.User); return nil }
+		c.Events.LinkAccount = func(_ context.Context, e *engine.LinkAccountEvent) error {
+			*list = append(*list, fmt.Sprintf("linkAccount %s %s %s", e.User.ID, e.Account.Provider, e.Account.ProviderAccountID))
+			return nil
+		}
+		c.Events.SignIn = func(_ context.Context, e *engine.SignInEvent) error {
+			*list = append(*list, fmt.Sprintf("signIn %s new=%v", e.User.ID, e.IsNewUser))
+			return nil
+		}
+	}
+}
+
+// The table "Account linking decisions" (WIRE.md section 7), with both
+// strategies.
+func TestLinking(t *testing.T) {
+	for _, strategy := range both {
+		var events []string
+		setUp := func(change ...func(*site, *engine.Config)) *site {
+			events = nil
+			s := newSite(t, append([]func(*site, *engine.Config){withStrategy(strategy), told(&events)}, change...)...)
+			s.putUser(engine.User{ID: "bob-id", Email: new("bob@example.com"), EmailVerified: &start, Name: new("Bob as stored")})
+			return s
+		}
+		link := func(s *site, user, sub string) {
+			t.Helper()
+			if _, err := s.store.inner.LinkAccount(t.Context(), engine.Account{UserID: user, Type: "oidc", Provider: "oidc", ProviderAccountID: sub}); err != nil {
+				t.Fatal(err)
+			}
+		}
+		wants := func(row string, want ...string) {
+			t.Helper()
+			if !slices.Equal(events, want) {
+				t.Errorf("%s, row %s: the events are %q, want %q", strategy, row, events, want)
+			}
+			events = nil
+		}
+		is := func(row string, b *browser, want string) {
+			t.Helper()
+			if got := b.user(); got != want {
+				t.Errorf("%s, row %s: the session is of %q, want %q", strategy, row, got, want)
+			}
+		}
+		profile := func(sub, email string) map[string]any {
+			p := map[string]any{"sub": sub, "name": "The name at the provider", "email_verified": true}
+			if email != "" {
+				p["email"] = email
+			}
+			return p
+		}
+
+		// 1. Nobody knows the account or the address.
+		s := setUp()
+		s.idp.user = profile("new-sub", "new@example.com")
+		b := s.browser()
+		b.oauth("oidc").wantTo(s.origin)
+		is("1", b, "new@example.com")
+		u, err := s.store.inner.GetUserByAccount(t.Context(), "oidc", "new-sub")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wants("1", "createUser "+u.ID, "linkAccount "+u.ID+" oidc new-sub", "signIn "+u.ID+" new=true")
+		if len(u.ID) != 36 || u.ID == "new-sub" {
+			t.Errorf("%s, row 1: the id is %q", strategy, u.ID)
+		}
+		b = s.browser()
+		b.oauth("oidc").wantTo(s.origin)
+		wants("2 after 1", "signIn "+u.ID+" new=false")
+
+		// 2. The account is known; what the provider says now changes nothing.
+		s = setUp()
+		link(s, "bob-id", "bob-sub")
+		s.idp.user = profile("bob-sub", "renamed@example.com")
+		b = s.browser()
+		b.oauth("oidc").wantTo(s.origin)
+		is("2", b, "bob@example.com")
+		wants("2", "signIn bob-id new=false")
+		if _, err := s.store.inner.GetUserByEmail(t.Context(), "renamed@example.com"); !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("%s, row 2: the provider's address is stored: %v", strategy, err)
+		}
+
+		// 3. Another user has the address.
+		s = setUp()
+		b = s.browser()
+		location := b.leave("oidc")
+		s.forget()
+		s.refusesCallback("row 3", b, b.back("oidc", location), engine.CodeOAuthAccountNotLinked)
+		wants("3")
+
+		// 4. The same, and the provider's configuration allows it. No user is
+		// created, so no event says so.
+		s = setUp(func(_ *site, c *engine.Config) { c.Providers[0].(*engine.OIDC).AllowDangerousEmailAccountLinking = true })
+		b = s.browser()
+		b.oauth("oidc").wantTo(s.origin)
+		is("4", b, "bob@example.com")
+		wants("4", "linkAccount bob-id oidc bob-sub", "signIn bob-id new=false")
+		if stored, _ := s.store.inner.GetUser(t.Context(), "bob-id"); *stored.Name != "Bob as stored" {
+			t.Errorf("%s, row 4: the user is now %q", strategy, *stored.Name)
+		}
+
+		// 5. The provider says no address.
+		s = setUp()
+		s.idp.user = profile("no-mail", "")
+		b = s.browser()
+		b.oauth("oidc").wantTo(s.origin)
+		is("5", b, "The name at the provider")
+		u, err = s.store.inner.GetUserByAccount(t.Context(), "oidc", "no-mail")
+		if err != nil || u.Email != nil || u.EmailVerified != nil {
+			t.Errorf("%s, row 5: the user is %+v, %v", strategy, u, err)
+		}
+		other := s.browser()
+		s.idp.user = profile("no-mail-2", "")
+		other.oauth("oidc").wantTo(s.origin)
+		if v, _ := s.store.inner.GetUserByAccount(t.Context(), "oidc", "no-mail-2"); v.ID == u.ID {
+			t.Errorf("%s, row 5: two accounts without an address are one user", strategy)
+		}
+
+		// 6. Signed in, the account is new: it is linked to who is signed in,
+		// whoever has its address.
+		for _, address := range []string{"alice@example.com", "bob@example.com", "new@example.com", ""} {
+			s = setUp()
+			b = s.browser()
+			b.signIn()
+			events = nil
+			cookie := b.cookie(sessionCookie)
+			s.idp.user = profile("extra-sub", address)
+			b.oauth("oidc").wantTo(s.origin)
+			is("6", b, "alice@example.com")
+			wants("6", "linkAccount alice-id oidc extra-sub", "signIn alice-id new=false")
+			if stored, _ := s.store.inner.GetUser(t.Context(), "alice-id"); *stored.Name != "Alice" || *stored.Email != "alice@example.com" || stored.EmailVerified != nil {
+				t.Errorf("%s, row 6: the user is now %+v", strategy, stored)
+			}
+			if strategy == engine.StrategyDatabase && (b.cookie(sessionCookie) != cookie || s.store.count("CreateSession") != 1) {
+				t.Errorf("%s, row 6: there is a new session", strategy)
+			}
+			s.forget()
+			again := s.browser()
+			again.oauth("oidc").wantTo(s.origin)
+			is("2 after 6", again, "alice@example.com")
+		}
+
+		// 7. Signed in, and the account is this user's.
+		s = setUp()
+		link(s, "alice-id", "bob-sub")
+		b = s.browser()
+		b.signIn()
+		events = nil
+		b.oauth("oidc").wantTo(s.origin)
+		is("7", b, "alice@example.com")
+		wants("7", "signIn alice-id new=false")
+
+		// 8. Signed in, and the account is another user's.
+		s = setUp()
+		link(s, "bob-id", "bob-sub")
+		b = s.browser()
+		b.signIn()
+		location = b.leave("oidc")
+		s.forget()
+		events = nil
+		b.back("oidc", location).wantTo(s.origin + base + "/signin?error=OAuthAccountNotLinked")
+		is("8", b, "alice@example.com")
+		wants("8")
+		if writes := s.store.writes(); len(writes) > 0 {
+			t.Errorf("%s, row 8: written was %v", strategy, writes)
+		}
+
+		// 9. The session is unreadable, or its user is gone: signed out.
+		s = setUp()
+		link(s, "bob-id", "bob-sub")
+		b = s.browser()
+		b.set(sessionCookie, "garbage")
+		b.oauth("oidc").wantTo(s.origin)
+		is("9", b, "bob@example.com")
+		b = s.browser()
+		b.signIn()
+		if err := s.store.inner.DeleteUser(t.Context(), "alice-id"); err != nil {
+			t.Fatal(err)
+		}
+		b.oauth("oidc").wantTo(s.origin)
+		is("9, user gone", b, "bob@example.com")
+		s.quiet(t)
+		s.putUser(*alice())
+		b = s.browser()
+		b.signIn()
+		s.clock.add(2 * month)
+		b.oauth("oidc").wantTo(s.origin)
+		is("9, session expired", b, "bob@example.com")
+	}
+
+	// 10. Without an adapter the profile is the user.
+	s := newSite(t)
+	b := s.browser()
+	b.oauth("oidc").wantTo(s.origin)
+	if got := b.session(); got != `{"user":{"name":"Bob","email":"bob@example.com","image":"https://idp.example/bob.png"},"expires":"2026-02-01T03:04:05.000Z"}` {
+		t.Errorf("row 10: the session is %s", got)
+	}
+	s.idp.user = map[string]any{"sub": "other", "email": "bob@example.com"}
+	b.oauth("oidc").wantTo(s.origin)
+}
+
+// Two first sign-ins at the same moment make one user.
+func TestConcurrentSignUp(t *testing.T) {
+	for _, strategy := range both {
+		for _, tx := range []bool{true, false} {
+			s := newSite(t, withStrategy(strategy), func(s *site, c *engine.Config) {
+				if !tx {
+					c.Adapter = s.store.plain()
+				}
+			})
+			const tabs = 8
+			browsers := make([]*browser, tabs)
+			targets := make([]string, tabs)
+			for i := range browsers {
+				browsers[i] = s.browser()
+				targets[i] = "/callback/oidc?" + s.idp.approve(t, browsers[i].leave("oidc")).Encode()
+			}
+			replies := make([]*reply, tabs)
+			var wg sync.WaitGroup
+			for i := range browsers {
+				wg.Go(func() { replies[i] = browsers[i].get(targets[i]) })
+			}
+			wg.Wait()
+			for i, r := range replies {
+				r.wantTo(s.origin)
+				if got := browsers[i].user(); got != "bob@example.com" {
+					t.Errorf("%s, transactions %v: the session is of %q", strategy, tx, got)
+				}
+			}
+			if n := len(s.accountsOf("bob@example.com")); n != 1 {
+				t.Errorf("%s, transactions %v: %d accounts", strategy, tx, n)
+			}
+			s.quiet(t)
+
+			// The same with mail links of one new address.
+			forms := make([]url.Values, tabs)
+			for i := range browsers {
+				link := s.browser().askMail("carol@example.com")
+				browsers[i] = s.browser()
+				forms[i] = form("csrfToken", browsers[i].csrf(), "token", link.Get("token"), "email", link.Get("email"))
+			}
+			for i := range browsers {
+				wg.Go(func() { replies[i] = browsers[i].send("/callback/email", forms[i]) })
+			}
+			wg.Wait()
+			for i, r := range replies {
+				r.wantTo(s.origin)
+				if got := browsers[i].user(); got != "carol@example.com" {
+					t.Errorf("%s, transactions %v, mail: the session is of %q", strategy, tx, got)
+				}
+			}
+		}
+	}
+}
+
+// An adapter whose store makes the ids.
+func TestStoreAssignsIDs(t *testing.T) {
+	for _, strategy := range both {
+		s := newSite(t, withStore, func(s *site, c *engine.Config) {
+			c.SessionStrategy = strategy
+			c.Adapter = assigning{s.store.plain()}
+		})
+		b := s.browser()
+		b.oauth("oidc").wantTo(s.origin)
+		if got := b.user(); got != "bob@example.com" {
+			t.Errorf("%s: the session is of %q", strategy, got)
+		}
+		u, err := s.store.inner.GetUserByAccount(t.Context(), "oidc", "bob-sub")
+		if err != nil || u.ID != "assigned-bob@example.com" {
+			t.Errorf("%s: the stored user is %+v, %v", strategy, u, err)
+		}
+		b = s.browser()
+		b.followMail("carol@example.com").wantTo(s.origin)
+		if got := b.user(); got != "carol@example.com" {
+			t.Errorf("%s: by mail the session is of %q", strategy, got)
+		}
+	}
+}
+
+// assigning makes the ids of users itself.
+type assigning struct{ engine.Adapter }
+
+func (assigning) Traits() engine.Traits { return engine.Traits{AssignsIDs: true} }
+
+func (a assigning) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+	u.ID = "assigned-" + *u.Email
+	return a.Adapter.CreateUser(ctx, u)
+}
+
+// Tables that an Auth.js app reads hold the session token itself.
+func TestSharedTables(t *testing.T) {
+	for _, isShared := range []bool{true, false} {
+		s := newSite(t, withStrategy(engine.StrategyDatabase), func(s *site, c *engine.Config) {
+			if isShared {
+				c.Adapter = shared{c.Adapter}
+			}
+		})
+		b := s.browser()
+		b.signIn()
+		cookie := b.cookie(sessionCookie)
+		_, err := s.store.inner.GetSession(t.Context(), cookie)
+		if found := err == nil; found != isShared {
+			t.Errorf("shared %v: the token itself is stored: %v (%v)", isShared, found, err)
+		}
+		if got := b.user(); got != "alice@example.com" {
+			t.Errorf("shared %v: the session is of %q", isShared, got)
+		}
+		b.post("/signout")
+		if _, err := s.store.inner.GetSession(t.Context(), cookie); !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("shared %v: the row is still there", isShared)
+		}
+	}
+}
+
+type shared struct{ engine.Adapter }
+
+func (shared) Traits() engine.Traits { return engine.Traits{SharedWithAuthJS: true} }
