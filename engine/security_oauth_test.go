@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -171,21 +172,16 @@ func TestSecurity47_PKCE(t *testing.T) {
 		t.Errorf("a flow without checks: %v", err)
 	}
 	// Nor can the configuration's own parameters turn it off.
-	s := newSite(t, func(_ *site, c *engine.Config) {
-		c.Providers[0].(*engine.OIDC).AuthorizationParams = map[string]string{"code_challenge_method": "plain", "code_challenge": "x", "state": "x", "nonce": "x"}
-	})
-	b := s.browser()
-	location := b.leave("oidc")
-	u, err := url.Parse(location)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for name, values := range u.Query() {
-		if len(values) != 1 || values[0] == "x" || values[0] == "plain" {
-			t.Errorf("with AuthorizationParams the request has %s=%q", name, values)
+	for _, name := range []string{"code_challenge_method", "code_challenge", "state", "nonce"} {
+		_, err = engine.New(engine.Config{Secret: testSecret, Getenv: func(string) string { return "" }, Providers: []engine.Provider{
+			&engine.OIDC{ID: "x", Issuer: issuer, OAuthOptions: engine.OAuthOptions{
+				ClientID: "x", ClientSecret: "x", AuthorizationParams: map[string]string{name: "plain"},
+			}},
+		}})
+		if err == nil || !strings.Contains(err.Error(), strconv.Quote(name)) {
+			t.Errorf("AuthorizationParams with %s: %v", name, err)
 		}
 	}
-	b.back("oidc", location).wantTo(s.origin)
 }
 
 func TestSecurity48_Nonce(t *testing.T) {

@@ -1,0 +1,338 @@
+package engine_test
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// A session in use is extended when updateAge has passed since the last time.
+func TestRolling(t *testing.T) {
+	const never = -1
+	for _, c := range []struct {
+		what              string
+		maxAge, updateAge time.Duration
+		every             bool            // ReissueOnEveryRead
+		reads             []time.Duration // after sign-in
+		extended          []bool          // one per read
+	}{
+		{what: "defaults", reads: []time.Duration{0, time.Hour, 24*time.Hour - time.Second, 24 * time.Hour, 25 * time.Hour, 48 * time.Hour},
+			extended: []bool{false, false, false, true, false, true}},
+		{what: "an updateAge", maxAge: 10 * time.Hour, updateAge: time.Hour, reads: []time.Duration{59 * time.Minute, time.Hour, 2*time.Hour - time.Second, 2 * time.Hour, 9 * time.Hour},
+			extended: []bool{false, true, false, true, true}},
+		{what: "half of a short maxAge", maxAge: time.Hour, reads: []time.Duration{29 * time.Minute, 30 * time.Minute, 59 * time.Minute, time.Hour},
+			extended: []bool{false, true, false, true}},
+		{what: "on every read", maxAge: time.Hour, updateAge: never, reads: []time.Duration{0, time.Second, 2 * time.Second, 59 * time.Minute},
+			extended: []bool{true, true, true, true}},
+		{what: "updateAge as long as maxAge", maxAge: time.Hour, updateAge: time.Hour, reads: []time.Duration{0, 30 * time.Minute, 59 * time.Minute},
+			extended: []bool{false, false, false}},
+		{what: "updateAge longer than maxAge", maxAge: time.Hour, updateAge: 2 * time.Hour, reads: []time.Duration{0, 59 * time.Minute},
+			extended: []bool{false, false}},
+		{what: "a cookie on every read", every: true, reads: []time.Duration{0, time.Hour, 24 * time.Hour, 24*time.Hour + time.Second},
+			extended: []bool{false, false, true, false}},
+	} {
+		for _, strategy := range both {
+			s := newSite(t, withStrategy(strategy), func(_ *site, cfg *engine.Config) {
+				cfg.SessionMaxAge, cfg.SessionUpdateAge, cfg.ReissueOnEveryRead = c.maxAge, c.updateAge, c.every
+			})
+			s.clock.now = start.Truncate(time.Second)
+			maxAge := c.maxAge
+			if maxAge == 0 {
+				maxAge = month
+			}
+			b := s.browser()
+			b.signIn()
+			first := b.cookie(sessionCookie)
+			ends := s.clock.Now().Add(maxAge)
+			begin := s.clock.Now()
+			for i, after := range c.reads {
+				s.clock.mu.Lock()
+				s.clock.now = begin.Add(after)
+				s.clock.mu.Unlock()
+				what := fmt.Sprintf("%s, %s, read %d after %v", c.what, strategy, i, after)
+				s.forget()
+				r := b.get("/session")
+				if strings.Contains(r.body, "null") {
+					t.Errorf("%s: signed out", what)
+					break
+				}
+				cookie := r.sets(sessionCookie)
+				extended := c.extended[i]
+				sent := extended || c.every
+				if (cookie != nil) != sent {
+					t.Errorf("%s: a cookie is sent: %v, want %v", what, cookie != nil, sent)
+				}
+				shown := ends // by the body: the database row as it was read
+				if extended || c.every && strategy == engine.StrategyJWT {
+					ends = s.clock.Now().Add(maxAge)
+					if strategy == engine.StrategyJWT {
+						shown = ends
+					}
+				}
+				if cookie != nil && !cookie.Expires.Equal(s.clock.Now().Add(maxAge)) {
+					t.Errorf("%s: the cookie ends %v, want %v", what, cookie.Expires, s.clock.Now().Add(maxAge))
+				}
+				if cookie != nil && strategy == engine.StrategyDatabase && cookie.Value != first {
+					t.Errorf("%s: the token of a database session changed", what)
+				}
+				if want := `"expires":"` + shown.Format("2006-01-02T15:04:05.000Z") + `"`; !strings.Contains(r.body, want) {
+					t.Errorf("%s: the body is %s, want %s", what, r.body, want)
+				}
+				if strategy == engine.StrategyDatabase {
+					row, err := s.rowOf(first)
+					if err != nil || !row.Expires.Equal(ends) {
+						t.Errorf("%s: the row ends %v, want %v (%v)", what, row.Expires, ends, err)
+					}
+					want := 0
+					if extended {
+						want = 1
+					}
+					if n := s.store.count("UpdateSession"); n != want {
+						t.Errorf("%s: %d writes, want %d", what, n, want)
+					}
+				}
+			}
+		}
+	}
+}
+
+// JWTMaxAge is the lifetime in the token; the cookie's is SessionMaxAge. The
+// session ends with whichever ends first.
+func TestJWTMaxAge(t *testing.T) {
+	for _, c := range []struct{ session, jwt, ends time.Duration }{
+		{2 * time.Hour, 0, 2 * time.Hour}, {2 * time.Hour, time.Hour, time.Hour}, {time.Hour, 2 * time.Hour, time.Hour},
+	} {
+		s := newSite(t, func(_ *site, cfg *engine.Config) { cfg.SessionMaxAge, cfg.JWTMaxAge = c.session, c.jwt })
+		s.clock.now = start.Truncate(time.Second)
+		b := s.browser()
+		r := b.signIn()
+		if got := r.sets(sessionCookie).Expires; !got.Equal(s.clock.Now().Add(c.session)) {
+			t.Errorf("%+v: the cookie ends %v", c, got)
+		}
+		if got, want := b.session(), s.clock.Now().Add(c.ends).Format("2006-01-02T15:04:05.000Z"); !strings.Contains(got, want) {
+			t.Errorf("%+v: the session is %s, want the end %s", c, got, want)
+		}
+	}
+}
+
+// A cookie of an older secret is accepted and issued anew under the new one; a
+// cookie of a secret that was removed is nobody's.
+func TestSecretRotation(t *testing.T) {
+	const older = "canary-older-secret-0123456789-abcdefghijk"
+	const oldest = "canary-oldest-secret-0123456789-abcdefghijk"
+	with := func(secret string, old ...string) *site {
+		return newSite(t, func(s *site, c *engine.Config) {
+			c.Secret, c.OldSecrets = secret, old
+			s.canary(older, "an old secret")
+			s.canary(oldest, "an old secret")
+		})
+	}
+	before := with(oldest)
+	b := before.browser()
+	b.signIn("callbackUrl", "/x")
+	location := b.leave("oidc")
+
+	now := with(testSecret, older, oldest)
+	b.s, b.handler = now, now.eng
+	csrf := b.cookie(csrfCookie)
+	r := b.get("/session")
+	if !strings.Contains(r.body, "alice@example.com") || r.sets(sessionCookie) == nil {
+		t.Errorf("the old cookie: %s, %q", r.body, r.header["Set-Cookie"])
+	}
+	if r.sets(csrfCookie) != nil || b.cookie(csrfCookie) != csrf {
+		t.Error("the CSRF cookie of the old secret is replaced")
+	}
+	if r := b.get("/session"); r.sets(sessionCookie) != nil {
+		t.Error("the new cookie is issued twice")
+	}
+	// A sign-in that was under way goes on.
+	now.idp.requests = before.idp.requests
+	back := before.idp.approve(t, location)
+	b.get("/callback/oidc?" + back.Encode()).wantTo(now.origin + "/x")
+	b.post("/signout").wantTo(now.origin + "/x")
+
+	b.signIn()
+	only := with(testSecret)
+	b.s, b.handler = only, only.eng
+	if got := b.user(); got != "alice@example.com" {
+		t.Errorf("without the old secrets the re-issued session is of %q", got)
+	}
+	c := before.browser()
+	c.signIn()
+	c.s, c.handler = only, only.eng
+	if r := c.get("/session"); r.body != "null" || !r.clears(sessionCookie) {
+		t.Errorf("a cookie of a removed secret: %s, %q", r.body, r.header["Set-Cookie"])
+	}
+
+	// Mail links outlive a change of secrets, and of the list of old ones.
+	store := newSite(t, withStore, func(_ *site, c *engine.Config) { c.Secret = oldest })
+	for i, secrets := range [][]string{{testSecret, oldest}, {testSecret, older, oldest}, {older, oldest}} {
+		link := store.browser().askMail("carol@example.com")
+		next := newSite(t, func(s *site, c *engine.Config) {
+			s.store, s.mails = store.store, store.mails
+			c.Adapter, c.Secret, c.OldSecrets = store.store.adapter(), secrets[0], secrets[1:]
+			c.Providers = append(c.Providers, &engine.Email{Sender: s.mails})
+		})
+		b := next.browser()
+		if r := b.post("/callback/email", "token", link.Get("token"), "email", link.Get("email")); r.location() != next.origin {
+			t.Errorf("%d: a link of the old secret leads to %q", i, r.location())
+		}
+	}
+	// Database sessions do not depend on secrets at all.
+	one := newSite(t, withStrategy(engine.StrategyDatabase), func(_ *site, c *engine.Config) { c.Secret = oldest })
+	d := one.browser()
+	d.signIn()
+	two := newSite(t, func(s *site, c *engine.Config) { s.store, c.Adapter = one.store, one.store.adapter() })
+	d.s, d.handler = two, two.eng
+	if got := d.user(); got != "alice@example.com" {
+		t.Errorf("a database session after a change of secrets is of %q", got)
+	}
+}
+
+// Several sign-ins side by side all arrive.
+func TestParallelAttempts(t *testing.T) {
+	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}} {
+		s := newSite(t, func(_ *site, c *engine.Config) {
+			c.Providers = append(c.Providers, &engine.OIDC{ID: "second", Issuer: issuer, OAuthOptions: engine.OAuthOptions{ClientID: clientID, ClientSecret: clientSecret}})
+		})
+		b := s.browser()
+		providers := []string{"oidc", "second", "oauth"}
+		s.idp.user["id"] = "bob"
+		var locations []string
+		for _, p := range providers {
+			locations = append(locations, b.leave(p))
+		}
+		for _, i := range order {
+			b.back(providers[i], locations[i]).wantTo(s.origin)
+			if got := b.user(); got != "bob@example.com" {
+				t.Errorf("the session is of %q", got)
+			}
+		}
+		for _, name := range b.names() {
+			if strings.HasPrefix(name, stateCookie) || strings.HasPrefix(name, pkceCookie) || strings.HasPrefix(name, nonceCookie) {
+				t.Errorf("order %v: the check cookie %s is left", order, name)
+			}
+		}
+		s.quiet(t)
+	}
+	// Twice at the same provider.
+	s := newSite(t)
+	b := s.browser()
+	one, two := b.leave("oidc"), b.leave("oidc")
+	b.back("oidc", one).wantTo(s.origin)
+	b.back("oidc", two).wantTo(s.origin)
+	// The first one uses the names of Auth.js, so that its server could answer.
+	c := s.browser()
+	c.leave("oidc")
+	for _, name := range []string{stateCookie, pkceCookie, nonceCookie} {
+		if !c.has(name) {
+			t.Errorf("the first attempt has no cookie %s: %q", name, c.names())
+		}
+	}
+	// One that fails does not take the other with it.
+	b = s.browser()
+	one, two = b.leave("oidc"), b.leave("oidc")
+	s.forget()
+	b.back("oidc", one, "code", "", "error", "access_denied").wantTo(s.origin + base + "/signin?error=OAuthCallbackError")
+	b.back("oidc", two).wantTo(s.origin)
+	b = s.browser()
+	one, two = b.leave("oidc"), b.leave("oidc")
+	b.back("oidc", two, "code", "", "error", "access_denied").wantTo(s.origin + base + "/signin?error=OAuthCallbackError")
+	b.back("oidc", one).wantTo(s.origin)
+	// As Auth.js does it, the second breaks the first.
+	s = newSite(t, func(_ *site, c *engine.Config) { c.SingleCheckCookies = true })
+	b = s.browser()
+	one, two = b.leave("oidc"), b.leave("oidc")
+	if n := len(checkCookies(b)); n != 3 {
+		t.Errorf("with SingleCheckCookies there are %q", b.names())
+	}
+	early := b.copy()
+	early.back("oidc", one).wantError(engine.CodeConfiguration)
+	b.back("oidc", two).wantTo(s.origin)
+}
+
+func checkCookies(b *browser) (out []string) {
+	for _, name := range b.names() {
+		for _, prefix := range []string{stateCookie, pkceCookie, nonceCookie} {
+			if strings.HasPrefix(name, prefix) {
+				out = append(out, name)
+			}
+		}
+	}
+	return out
+}
+
+// A browser has five attempts at most, however often somebody clicks.
+func TestAttemptsAreCapped(t *testing.T) {
+	for _, origin := range []string{httpOrigin, httpsOrigin} {
+		s := newSite(t, func(_ *site, c *engine.Config) { c.URL = origin })
+		b := s.browser()
+		var locations []string
+		for range 20 {
+			locations = append(locations, b.leave("oidc"))
+			n := 0
+			for _, name := range b.names() {
+				if strings.HasPrefix(name, s.name(stateCookie)) {
+					n++
+				}
+			}
+			if n > 5 {
+				t.Fatalf("%d attempts are under way: %q", n, b.names())
+			}
+		}
+		size := 0
+		for _, c := range b.cookies {
+			size += len(c.Name) + len(c.Value) + 3
+		}
+		if size > 16<<10 {
+			t.Errorf("the cookies take %d bytes", size)
+		}
+		// The newest ones work.
+		for _, location := range locations[17:] {
+			b.back("oidc", location).wantTo(s.origin)
+		}
+		// One that was dropped is an error, and leaves the session alone.
+		s.forget()
+		b.back("oidc", locations[3]).wantTo(s.origin + base + "/error?error=Configuration")
+		s.problem(t)
+		if got := b.user(); got != "bob@example.com" {
+			t.Errorf("the session is of %q", got)
+		}
+	}
+}
+
+// The cookies of an attempt go whatever comes of it, unless parity is asked
+// for.
+func TestChecksAreClearedOnFailure(t *testing.T) {
+	for _, keep := range []bool{false, true} {
+		s := newSite(t, withStore, func(_ *site, c *engine.Config) {
+			c.DangerousKeepChecks, c.SingleCheckCookies = keep, keep
+			c.Callbacks.SignIn = func(context.Context, *engine.SignInParams) (engine.Decision, error) { return engine.Deny, nil }
+		})
+		for what, fail := range map[string]func(b *browser, location string) *reply{
+			"refused by the callback": func(b *browser, location string) *reply { return b.back("oidc", location) },
+			"refused at the provider": func(b *browser, location string) *reply {
+				return b.back("oidc", location, "code", "", "error", "access_denied")
+			},
+			"a wrong code": func(b *browser, location string) *reply { return b.back("oidc", location, "code", "x") },
+			"no code":      func(b *browser, location string) *reply { return b.back("oidc", location, "code", "") },
+		} {
+			b := s.browser()
+			location := b.leave("oidc")
+			held := checkCookies(b)
+			r := fail(b, location)
+			if !strings.Contains(r.location(), "error=") {
+				t.Errorf("%s: %q", what, r.location())
+			}
+			left := checkCookies(b)
+			if keep && !slices.Equal(left, held) || !keep && len(left) > 0 {
+				t.Errorf("keep %v, %s: left are %q", keep, what, left)
+			}
+		}
+	}
+}
