@@ -68,7 +68,7 @@ type dice struct {
 	src *rand.ChaCha8
 }
 
-func newDice() *dice { return &dice{src: rand.NewChaCha8([32]byte{1})} }
+func newDice(seed byte) *dice { return &dice{src: rand.NewChaCha8([32]byte{seed})} }
 
 func (d *dice) Read(b []byte) (int, error) {
 	d.mu.Lock()
@@ -189,7 +189,7 @@ func newSite(t testing.TB, change ...func(*site, *engine.Config)) *site {
 	cfg := engine.Config{
 		Secret:     testSecret,
 		Now:        s.clock.Now,
-		Rand:       newDice(),
+		Rand:       newDice(1),
 		Logger:     slog.New(s.logs),
 		HTTPClient: &http.Client{Transport: s.idp},
 		Getenv:     func(string) string { return "" },

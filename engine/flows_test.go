@@ -310,7 +310,7 @@ func TestOIDCWithAProvider(t *testing.T) {
 				}
 				clock := &clock{now: start}
 				idp, err := authtest.NewIdP(authtest.IdPConfig{
-					Issuer: "http://127.0.0.1:9999/idp", Algorithm: algorithm, Now: clock.Now, Rand: newDice(),
+					Issuer: "http://127.0.0.1:9999/idp", Algorithm: algorithm, Now: clock.Now, Rand: newDice(1),
 					Clients: []authtest.Client{{ID: "the-app", Secret: clientSecret, RedirectURIs: []string{httpOrigin + base + "/callback/demo"}}},
 					Users: []authtest.User{
 						{Subject: "ann", Name: "Ann", Email: "ann@example.com", EmailVerified: true, Picture: "https://example.com/ann.png"},

@@ -862,7 +862,7 @@ func TestPanickingCallbacks(t *testing.T) {
 			})
 		}},
 		{what: "generateVerificationToken", change: func(c *C) {
-			dice := newDice()
+			dice := newDice(1)
 			c.Providers[3].(*engine.Email).GenerateVerificationToken = func() (string, error) {
 				blow()
 				b := make([]byte, 32)
@@ -874,7 +874,7 @@ func TestPanickingCallbacks(t *testing.T) {
 			c.Providers[3].(*engine.Email).NormalizeIdentifier = func(a string) (string, error) { blow(); return a, nil }
 		}},
 		{what: "generateSessionToken", change: func(c *C) {
-			dice := newDice()
+			dice := newDice(1)
 			c.GenerateSessionToken = func() (string, error) {
 				blow()
 				b := make([]byte, 32)

@@ -27,7 +27,7 @@ func TestRolling(t *testing.T) {
 			extended: []bool{false, true, false, true, true}},
 		{what: "half of a short maxAge", maxAge: time.Hour, reads: []time.Duration{29 * time.Minute, 30 * time.Minute, 59 * time.Minute, time.Hour},
 			extended: []bool{false, true, false, true}},
-		{what: "on every read", maxAge: time.Hour, updateAge: never, reads: []time.Duration{0, time.Second, 2 * time.Second, 59 * time.Minute},
+		{what: "on every read", maxAge: time.Hour, updateAge: never, reads: []time.Duration{time.Second, 2 * time.Second, 3 * time.Second, 59 * time.Minute},
 			extended: []bool{true, true, true, true}},
 		{what: "updateAge as long as maxAge", maxAge: time.Hour, updateAge: time.Hour, reads: []time.Duration{0, 30 * time.Minute, 59 * time.Minute},
 			extended: []bool{false, false, false}},
@@ -176,11 +176,12 @@ func TestSecretRotation(t *testing.T) {
 		next := newSite(t, func(s *site, c *engine.Config) {
 			s.store, s.mails = store.store, store.mails
 			c.Adapter, c.Secret, c.OldSecrets = store.store.adapter(), secrets[0], secrets[1:]
+			c.Rand = newDice(byte(i + 2)) // no session token twice in one store
 			c.Providers = append(c.Providers, &engine.Email{Sender: s.mails})
 		})
 		b := next.browser()
 		if r := b.post("/callback/email", "token", link.Get("token"), "email", link.Get("email")); r.location() != next.origin {
-			t.Errorf("%d: a link of the old secret leads to %q", i, r.location())
+			t.Errorf("%d: a link of the old secret leads to %q: %v", i, r.location(), next.logs.problems())
 		}
 	}
 	// Database sessions do not depend on secrets at all.
@@ -204,19 +205,17 @@ func TestParallelAttempts(t *testing.T) {
 		providers := []string{"oidc", "second", "oauth"}
 		s.idp.user["id"] = "bob"
 		var locations []string
-		for _, p := range providers {
-			locations = append(locations, b.leave(p))
+		for i, p := range providers {
+			locations = append(locations, b.leave(p, "callbackUrl", fmt.Sprintf("/tab/%d", i)))
 		}
-		for _, i := range order {
-			b.back(providers[i], locations[i]).wantTo(s.origin)
+		for _, i := range order { // each tab comes back to its own page
+			b.back(providers[i], locations[i]).wantTo(fmt.Sprintf("%s/tab/%d", s.origin, i))
 			if got := b.user(); got != "bob@example.com" {
 				t.Errorf("the session is of %q", got)
 			}
 		}
-		for _, name := range b.names() {
-			if strings.HasPrefix(name, stateCookie) || strings.HasPrefix(name, pkceCookie) || strings.HasPrefix(name, nonceCookie) {
-				t.Errorf("order %v: the check cookie %s is left", order, name)
-			}
+		if left := checkCookies(b); len(left) > 0 {
+			t.Errorf("order %v: the cookies %q are left", order, left)
 		}
 		s.quiet(t)
 	}
@@ -256,9 +255,10 @@ func TestParallelAttempts(t *testing.T) {
 	b.back("oidc", two).wantTo(s.origin)
 }
 
+// checkCookies are the cookies of attempts that are under way.
 func checkCookies(b *browser) (out []string) {
 	for _, name := range b.names() {
-		for _, prefix := range []string{stateCookie, pkceCookie, nonceCookie} {
+		for _, prefix := range []string{stateCookie, pkceCookie, nonceCookie, callbackCookie + "."} {
 			if strings.HasPrefix(name, prefix) {
 				out = append(out, name)
 			}
@@ -292,6 +292,16 @@ func TestAttemptsAreCapped(t *testing.T) {
 		if size > 16<<10 {
 			t.Errorf("the cookies take %d bytes", size)
 		}
+		// Answers that belong to no attempt do not pile up cookies either.
+		c := s.browser()
+		for range 30 {
+			c.leave("oidc", "callbackUrl", "/"+strings.Repeat("x", 1000))
+			c.get("/callback/oidc?error=access_denied")
+			if left := checkCookies(c); len(left) > 20 {
+				t.Fatalf("left are %q", left)
+			}
+		}
+		s.forget()
 		// The newest ones work.
 		for _, location := range locations[17:] {
 			b.back("oidc", location).wantTo(s.origin)

@@ -281,6 +281,22 @@ func TestSecurity09_CallbackURLCookie(t *testing.T) {
 		b.post("/signout").wantTo(s.origin)
 	}
 	s.quiet(t)
+	// The cookie that an attempt keeps its own one in, too.
+	for _, planted := range []string{"https://evil.example/", "//evil.example", "javascript:alert(1)", "%", "x", ""} {
+		b := s.browser()
+		location := b.leave("oidc", "callbackUrl", "/x")
+		replaced := 0
+		for _, name := range b.names() {
+			if strings.HasPrefix(name, callbackCookie) {
+				b.set(name, url.PathEscape(planted))
+				replaced++
+			}
+		}
+		if r := b.back("oidc", location); replaced != 2 || r.location() != s.origin {
+			t.Errorf("%d cookies set to %q lead to %q", replaced, planted, r.location())
+		}
+	}
+	s.quiet(t)
 	b := s.browser()
 	b.set(callbackCookie, url.PathEscape("/inside?x=1"))
 	b.signIn().wantTo(s.origin + "/inside?x=1")

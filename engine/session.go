@@ -267,6 +267,9 @@ func (x *exchange) roll(row AdapterSession) (time.Time, error) {
 		return time.Time{}, nil
 	}
 	expires := schema.Instant(x.now.Add(e.cfg.SessionMaxAge))
+	if !expires.After(row.Expires) {
+		return time.Time{}, nil
+	}
 	if !e.extended.begin(row.SessionToken, row.Expires, x.now) {
 		return time.Time{}, nil // another request of the same moment does it
 	}

@@ -147,22 +147,7 @@ func secretForms(secrets []string) []string {
 
 func (s *settings) applyURL() {
 	c := &s.cfg
-	name, raw := "Config.URL", c.URL
-	for _, env := range []string{"AUTH_URL", "NEXTAUTH_URL"} {
-		if raw == "" {
-			name, raw = env, c.Getenv(env)
-		}
-	}
-	var path string
-	if raw != "" {
-		u, err := url.Parse(raw)
-		if err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
-			s.problem("%s is %q, which is not an http or https URL of a site such as https://app.example.com", name, raw)
-			return
-		}
-		s.origin = u.Scheme + "://" + strings.ToLower(u.Host)
-		path = strings.TrimRight(u.Path, "/")
-	}
+	path := s.applyPublicURL()
 	switch {
 	case c.BasePath != "":
 		s.base = strings.TrimRight(c.BasePath, "/")
@@ -171,7 +156,7 @@ func (s *settings) applyURL() {
 		}
 		if path != "" && path != s.base {
 			c.Logger.Warn("auth: the path of the public URL differs from BasePath, which wins",
-				"code", "env-url-basepath-mismatch", "setting", name, "url", raw, "base_path", s.base)
+				"code", "env-url-basepath-mismatch", "path", path, "base_path", s.base)
 		}
 	case path != "":
 		s.base = path
@@ -189,6 +174,30 @@ func (s *settings) applyURL() {
 	default:
 		s.problem("AUTH_TRUST_HOST is %q: it is true or false", v)
 	}
+}
+
+// applyPublicURL sets the origin from the public URL and returns its path.
+func (s *settings) applyPublicURL() string {
+	name, raw := "Config.URL", s.cfg.URL
+	for _, env := range []string{"AUTH_URL", "NEXTAUTH_URL"} {
+		if raw == "" {
+			name, raw = env, s.cfg.Getenv(env)
+		}
+	}
+	if raw == "" {
+		return ""
+	}
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "":
+		s.problem("%s is not an http or https URL of a site such as https://app.example.com", name)
+		return ""
+	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
+		s.problem("%s has a user, a query or a fragment: it is the URL of a site such as https://app.example.com", name)
+		return ""
+	}
+	s.origin = u.Scheme + "://" + strings.ToLower(u.Host)
+	return strings.TrimRight(u.Path, "/")
 }
 
 func (s *settings) applySession() {

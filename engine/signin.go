@@ -109,11 +109,11 @@ func (x *exchange) newChecks(p *provider) (c checks, err error) {
 		if c.state, err = s.encoded.SealState("", x.now, e.cfg.Rand); err != nil {
 			return c, err
 		}
-		if !e.cfg.SingleCheckCookies && x.attemptUnderWay() {
-			c.suffix = attemptSuffix(c.state)
-			x.dropOldAttempts()
-		}
 		if !e.cfg.SingleCheckCookies {
+			if x.attemptUnderWay() {
+				c.suffix = attemptSuffix(c.state)
+			}
+			x.dropOldAttempts()
 			// Another tab may change the callback-url cookie meanwhile.
 			x.set = append(x.set, wire.SetCookie{Name: s.names.CallbackURL + attemptSuffix(c.state), Value: x.callbackURL,
 				MaxAge: checkSeconds, Expires: x.now.Add(wire.CheckMaxAge), Secure: s.secure})
@@ -167,18 +167,22 @@ func (x *exchange) attemptUnderWay() bool {
 	return false
 }
 
-// dropOldAttempts clears the oldest parallel attempts when there are too many.
-// Browsers send older cookies first (RFC 6265 section 5.4).
+// dropOldAttempts clears the oldest attempts when there are too many. Browsers
+// send older cookies first (RFC 6265 section 5.4).
 func (x *exchange) dropOldAttempts() {
+	n := x.site.names
 	var suffixes []string
 	for _, c := range x.cookies {
-		if suffix, ok := strings.CutPrefix(c.Name, x.site.names.State); ok && len(suffix) == len(".0123456789abcdef") && suffix[0] == '.' {
-			suffixes = append(suffixes, suffix)
+		for _, name := range []string{n.State, n.CallbackURL} {
+			suffix, ok := strings.CutPrefix(c.Name, name)
+			if ok && len(suffix) == len(attemptSuffix("")) && suffix[0] == '.' && !slices.Contains(suffixes, suffix) {
+				suffixes = append(suffixes, suffix)
+			}
 		}
 	}
-	for len(suffixes) >= maxAttempts-1 {
+	for len(suffixes) >= maxAttempts-1 { // one has the plain names
 		x.keptChecks = append(x.keptChecks, x.clearedChecks(suffixes[0])...)
-		if name := x.site.names.CallbackURL + suffixes[0]; x.hasCookie(name) {
+		if name := n.CallbackURL + suffixes[0]; x.hasCookie(name) {
 			x.keptChecks = append(x.keptChecks, wire.SetCookie{Name: name, Clear: true, Secure: x.site.secure})
 		}
 		suffixes = suffixes[1:]

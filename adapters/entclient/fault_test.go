@@ -188,28 +188,32 @@ func TestLockedForAMoment(t *testing.T) {
 // Another process holds the write lock and does not let go.
 func TestLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.db")
-	a, err := entclient.OpenSQLite(t.Context(), path, entclient.Options{BusyTimeout: 50 * time.Millisecond})
-	if err != nil {
+	withTimeout := func(d time.Duration) *entclient.Adapter {
+		a, err := entclient.OpenSQLite(t.Context(), path, entclient.Options{BusyTimeout: d})
+		if err != nil {
+			t.Fatal(err)
+		}
+		t.Cleanup(func() { a.Close() })
+		return a
+	}
+	brief, patient, other := withTimeout(50*time.Millisecond), withTimeout(time.Hour), openAt(t, path)
+	if err := adaptercases.Populate(t.Context(), brief); err != nil {
 		t.Fatal(err)
 	}
-	defer a.Close()
-	if err := adaptercases.Populate(t.Context(), a); err != nil {
-		t.Fatal(err)
-	}
-	other := openAt(t, path)
-	err = other.Tx(t.Context(), func(engine.Adapter) error {
+	err := other.Tx(t.Context(), func(engine.Adapter) error {
 		for _, c := range adaptercases.Reads() {
-			if err := c.Do(t.Context(), a); err != nil {
+			if err := c.Do(t.Context(), brief); err != nil {
 				t.Errorf("%s: %v", c.Name, err)
 			}
 		}
 		for _, c := range adaptercases.Writes() {
-			err := c.Do(t.Context(), a)
-			if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "locked") {
+			err := c.Do(t.Context(), brief)
+			if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "locked for 50ms") {
 				t.Errorf("%s: got %v, want an error that says locked", c.Name, err)
 			}
+			// The context ends the wait, whatever the timeout is.
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-			if err := c.Do(ctx, a); !errors.Is(err, context.DeadlineExceeded) {
+			if err := c.Do(ctx, patient); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s with a deadline: got %v, want DeadlineExceeded", c.Name, err)
 			}
 			cancel()
@@ -219,8 +223,43 @@ func TestLocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.CreateUser(t.Context(), engine.User{ID: "u2"}); err != nil {
-		t.Errorf("once the lock is gone: %v", err)
+	for i, a := range []engine.Adapter{brief, patient} {
+		if _, err := a.CreateUser(t.Context(), engine.User{ID: string(rune('a' + i))}); err != nil {
+			t.Errorf("once the lock is gone: %v", err)
+		}
+	}
+}
+
+// The same between two calls of one adapter.
+func TestWriteWaitsForTx(t *testing.T) {
+	var f faulty
+	a := openFaulty(t, &f, entclient.Options{BusyTimeout: time.Hour})
+	err := a.Tx(t.Context(), func(engine.Adapter) error {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		if err := a.DeleteUser(ctx, "u1"); !errors.Is(err, context.DeadlineExceeded) {
+			t.Errorf("write: got %v, want DeadlineExceeded", err)
+		}
+		return a.Tx(ctx, func(engine.Adapter) error { t.Error("two transactions at once"); return nil })
+	})
+	if !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Tx: got %v, want DeadlineExceeded", err)
+	}
+}
+
+// Whatever the driver says when the context has ended, it is the context's error.
+func TestInterrupted(t *testing.T) {
+	for _, c := range append(adaptercases.Reads(), adaptercases.Writes()...) {
+		t.Run(c.Name, func(t *testing.T) {
+			t.Parallel()
+			var f faulty
+			a := populated(t, &f, entclient.Options{})
+			ctx, cancel := context.WithCancel(t.Context())
+			f.fail(func(string) error { cancel(); return sqlite3.Error{Code: sqlite3.ErrInterrupt} })
+			if err := c.Do(ctx, a); !errors.Is(err, context.Canceled) {
+				t.Errorf("got %v, want context.Canceled", err)
+			}
+		})
 	}
 }
 
@@ -293,6 +332,29 @@ func TestDiskFull(t *testing.T) {
 	}
 	if err := a.DeleteUser(t.Context(), "u1"); err != nil {
 		t.Error(err)
+	}
+}
+
+// A session that is extended while it is about to be purged stays.
+func TestPurgeSparesExtended(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "auth.db")
+	other := openAt(t, path)
+	f := faulty{dsn: "file:" + path + "?_fk=1&_txlock=immediate"}
+	a := populated(t, &f, entclient.Options{})
+	future := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
+	f.fail(func(statement string) error {
+		if !strings.HasPrefix(statement, "DELETE") {
+			return nil
+		}
+		_, err := other.UpdateSession(t.Context(), engine.SessionUpdate{SessionToken: "s1", Expires: &future})
+		return err
+	})
+	removed, err := a.PurgeExpired(t.Context(), future.AddDate(-1, 0, 0), 2)
+	if err != nil || removed != 2 { // the session "expired", and the token
+		t.Errorf("%d removed, %v; want 2", removed, err)
+	}
+	if s, err := a.GetSession(t.Context(), "s1"); err != nil || !s.Expires.Equal(future) {
+		t.Errorf("the extended session: %v, %v", s, err)
 	}
 }
 

@@ -127,6 +127,33 @@ func TestMigrationOfForeignTables(t *testing.T) {
 	}
 }
 
+// When New fails the caller's connection is as it was.
+func TestMigrationFailsOnOneConnection(t *testing.T) {
+	db, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "theirs.db")+"?_fk=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	db.SetMaxOpenConns(1)
+	mustExec(t, db, `CREATE TABLE "session" ("id" integer PRIMARY KEY)`)
+	if _, err := entclient.New(t.Context(), dialect.SQLite, db, entclient.Options{}); err == nil {
+		t.Fatal("the migration succeeded")
+	}
+	mustExec(t, db, `BEGIN`) // fails inside of a transaction
+	mustExec(t, db, `ROLLBACK`)
+}
+
+func TestNoWAL(t *testing.T) {
+	db, err := sql.Open("sqlite3", "file::memory:") // knows no WAL
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if err := entclient.UseWAL(t.Context(), db); err == nil || !strings.Contains(err.Error(), "network file system") {
+		t.Errorf("got %v, want an error that says what may be wrong", err)
+	}
+}
+
 func TestNotADatabase(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.db")
 	text := []byte(strings.Repeat("this is not a database\n", 100))

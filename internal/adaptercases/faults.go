@@ -246,7 +246,9 @@ func (t *T) noEffect(ctx context.Context, want error) {
 		}
 		t.equal(ok(Snapshot(t.ctx, t.a))(t), before)
 	}
-	err := optional[engine.Transactor](t).Tx(ctx, func(engine.Adapter) error { t.Error("fn was called"); return nil })
+	_, err := t.a.GetUser(ctx, "\x00") // even when it could be answered without the store
+	t.is(err, want)
+	err = optional[engine.Transactor](t).Tx(ctx, func(engine.Adapter) error { t.Error("fn was called"); return nil })
 	t.is(err, want)
 	t.use("a", "t1")
 	t.miss("a", "t2")
