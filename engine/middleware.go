@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"net/http"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/wire"
 )
 
 // held is the session of one request of the application, read once.
@@ -66,9 +68,13 @@ func (x *exchange) addCookies(w http.ResponseWriter) {
 	if c := strings.ToLower(h.Get("Cache-Control")); !strings.Contains(c, "no-store") && !strings.Contains(c, "private") {
 		h["Cache-Control"] = headerNoStore
 	}
-	writeCookies(h, x.ambient)
-	writeCookies(h, x.keptChecks)
-	writeCookies(h, x.set)
+	for _, cookies := range [][]wire.SetCookie{x.ambient, x.keptChecks, x.set} {
+		for _, c := range cookies {
+			// What was set before in this request is out of date.
+			h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(v string) bool { return strings.HasPrefix(v, c.Name+"=") })
+		}
+		writeCookies(h, cookies)
+	}
 	x.ambient, x.keptChecks, x.set = nil, nil, nil
 }
 
@@ -154,20 +160,37 @@ func handle(mux *http.ServeMux, pattern string) (err error) {
 	return nil
 }
 
-// matches reports whether a pattern fits the path as it was sent or as it is
-// decoded: what is behind may go by either (/app%2Fsecret).
+// matches reports whether a pattern fits the path in any of the ways in which
+// what is behind may read it: as it was sent or decoded (/app%2Fsecret), with
+// dot segments resolved, as ServeMux does, or kept (/app/../public).
 func matches(mux *http.ServeMux, r *http.Request) bool {
-	if _, pattern := mux.Handler(r); pattern != "" {
+	if matchesAt(mux, r, r.URL.Path, r.URL.RawPath) {
 		return true
 	}
-	if r.URL.RawPath == "" {
-		return false
+	if r.URL.RawPath != "" && matchesAt(mux, r, r.URL.Path, "") {
+		return true
 	}
-	decoded, u := *r, *r.URL
-	u.RawPath = ""
-	decoded.URL = &u
-	_, pattern := mux.Handler(&decoded)
+	kept := keepDots(r.URL.Path)
+	return kept != r.URL.Path && matchesAt(mux, r, kept, "")
+}
+
+func matchesAt(mux *http.ServeMux, r *http.Request, path, rawPath string) bool {
+	at, u := *r, *r.URL
+	u.Path, u.RawPath = path, rawPath
+	at.URL = &u
+	_, pattern := mux.Handler(&at)
 	return pattern != ""
+}
+
+// keepDots writes the segments . and .. so that nothing resolves them.
+func keepDots(path string) string {
+	segments := strings.Split(path, "/")
+	for i, s := range segments {
+		if s == "." || s == ".." {
+			segments[i] = "dots"
+		}
+	}
+	return strings.Join(segments, "/")
 }
 
 // admit decides on a request, and answers it when it may not go on.
@@ -221,7 +244,7 @@ func (e *Engine) denied(x *exchange, h *held, d Decision) string {
 	case h.session != nil:
 		return x.errorURL(&Error{Code: CodeAccessDenied})
 	}
-	return withQuery(x.page(e.cfg.Pages.SignIn, "/signin"), "callbackUrl", x.origin+requestedPath(x.r))
+	return withQuery(x.page(e.cfg.Pages.SignIn, "/signin"), "callbackUrl", x.requestedURL())
 }
 
 // wantsPage reports whether a person is waiting for a page, rather than a

@@ -189,11 +189,11 @@ func (s *settings) applyPublicURL() string {
 	}
 	u, err := url.Parse(raw)
 	switch {
-	case err != nil || (u.Scheme != "https" && u.Scheme != "http") || u.Host == "":
-		s.problem("%s is not an http or https URL of a site such as https://app.example.com", name)
+	case err != nil || u.User != nil: // not repeated: it may hold a password
+		s.problem("%s is not a URL of a site such as https://app.example.com", name)
 		return ""
-	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		s.problem("%s has a user, a query or a fragment: it is the URL of a site such as https://app.example.com", name)
+	case (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
+		s.problem("%s is %q, which is not an http or https URL of a site such as https://app.example.com", name, raw)
 		return ""
 	}
 	s.origin = u.Scheme + "://" + strings.ToLower(u.Host)

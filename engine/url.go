@@ -175,11 +175,19 @@ func withQuery(u string, pairs ...string) string {
 	return b.String()
 }
 
-// requestedPath is the path and query as the browser sent them, whatever a
-// router has done to r.URL since.
-func requestedPath(r *http.Request) string {
-	if strings.HasPrefix(r.RequestURI, "/") {
-		return r.RequestURI
+// requestedURL is the public URL of the request, whatever a router has done to
+// r.URL since. One that is too long to come back to loses its query.
+func (x *exchange) requestedURL() string {
+	path := x.r.RequestURI
+	if !strings.HasPrefix(path, "/") {
+		path = x.r.URL.RequestURI()
 	}
-	return r.URL.RequestURI()
+	if u := x.origin + path; validCallbackURL(u) {
+		return u
+	}
+	path, _, _ = strings.Cut(path, "?")
+	if u := x.origin + path; validCallbackURL(u) {
+		return u
+	}
+	return x.origin
 }
