@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/tls"
 	"encoding/json"
-	"fmt"
 	"io"
 	"log/slog"
 	"math/rand/v2"
@@ -74,55 +73,6 @@ func (d *dice) Read(b []byte) (int, error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	return d.src.Read(b)
-}
-
-// line is a line of the log.
-type line struct {
-	level slog.Level
-	msg   string
-	attrs map[string]string
-}
-
-func (l line) String() string { return fmt.Sprintf("%v %s %v", l.level, l.msg, l.attrs) }
-
-// logs is a slog.Handler that keeps every line.
-type logs struct {
-	mu    sync.Mutex
-	lines []line
-}
-
-func (l *logs) Enabled(context.Context, slog.Level) bool { return true }
-func (l *logs) WithAttrs([]slog.Attr) slog.Handler       { return l }
-func (l *logs) WithGroup(string) slog.Handler            { return l }
-
-func (l *logs) Handle(_ context.Context, r slog.Record) error {
-	entry := line{level: r.Level, msg: r.Message, attrs: map[string]string{}}
-	r.Attrs(func(a slog.Attr) bool {
-		entry.attrs[a.Key] = a.Value.String()
-		return true
-	})
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = append(l.lines, entry)
-	return nil
-}
-
-// problems are the lines at warn and error.
-func (l *logs) problems() (out []line) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	for _, entry := range l.lines {
-		if entry.level >= slog.LevelWarn {
-			out = append(out, entry)
-		}
-	}
-	return out
-}
-
-func (l *logs) reset() {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.lines = nil
 }
 
 // site is an engine with everything around it that a test looks at.
@@ -262,63 +212,6 @@ func (s *site) name(plain string) string {
 		return "__Host-" + plain
 	}
 	return "__Secure-" + plain
-}
-
-// canary notes a value that must never be logged.
-func (s *site) canary(value, what string) {
-	if len(value) < 16 {
-		return
-	}
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.canaries[value] = what
-}
-
-// checkLogs looks for secrets in everything that was logged.
-func (s *site) checkLogs() {
-	for _, entry := range append(s.history, s.logs.lines...) {
-		text := entry.String()
-		for value, what := range s.canaries {
-			if strings.Contains(text, value) {
-				s.t.Errorf("%s is in the log: %s", what, entry)
-			}
-		}
-	}
-}
-
-// forget empties the log and the list of adapter calls.
-func (s *site) forget() {
-	s.mu.Lock()
-	s.history = append(s.history, s.logs.lines...)
-	s.mu.Unlock()
-	s.logs.reset()
-	if s.store != nil {
-		s.store.reset()
-	}
-}
-
-// problem is the one line of the log at warn or error since forget.
-func (s *site) problem(t testing.TB) line {
-	t.Helper()
-	lines := s.logs.problems()
-	if len(lines) != 1 {
-		t.Fatalf("%d lines at warn or error in the log, want one:\n%v", len(lines), lines)
-	}
-	entry := lines[0]
-	for _, key := range []string{"request_id", "cause", "code"} {
-		if entry.attrs[key] == "" {
-			t.Errorf("the log line has no %s: %v", key, entry)
-		}
-	}
-	return entry
-}
-
-// quiet fails when something was logged at warn or error since forget.
-func (s *site) quiet(t testing.TB) {
-	t.Helper()
-	if lines := s.logs.problems(); len(lines) > 0 {
-		t.Errorf("the log has problems: %v", lines)
-	}
 }
 
 // browser is a browser: it keeps cookies and sends them.

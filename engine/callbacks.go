@@ -18,7 +18,9 @@ type Callbacks struct {
 	Redirect func(ctx context.Context, p RedirectParams) (string, error)
 	// JWT sees each session token that is made or read (jwt strategy) and may
 	// change p.Token; nil in its place ends the session. An error ends the
-	// session as well, and is Configuration at sign-in.
+	// session as well, and is Configuration at sign-in. Before an account is
+	// linked to whoever is signed in, it is asked about their token too; what
+	// it changes there is not kept.
 	JWT func(ctx context.Context, p *JWTParams) error
 	// Session may change p.Session before the browser or a handler sees it.
 	// The browser sees only what the Schema allows. An error is "signed out".

@@ -132,7 +132,7 @@ func TestCallbacksAndEvents(t *testing.T) {
 		}
 		s.idp.user = map[string]any{"sub": "second"}
 		b.oauth("oidc")
-		wants("oidc, linked to who is signed in", "cb signIn", "ev linkAccount", "cb jwt signIn", "ev signIn new=false")
+		wants("oidc, linked to who is signed in", "cb signIn", "cb jwt ", "ev linkAccount", "cb jwt signIn", "ev signIn new=false")
 
 		b = s.browser()
 		link := b.askMail("carol@example.com")

@@ -104,12 +104,25 @@ func TestNewRefuses(t *testing.T) {
 		"no client secret":            {Providers: []engine.Provider{&engine.OIDC{ID: "x", Issuer: issuer, OAuthOptions: engine.OAuthOptions{ClientID: "x"}}}},
 		"a nonce for OAuth 2.0": {Providers: []engine.Provider{&engine.OAuth2{ID: "x", AuthorizationURL: "https://a.example", TokenURL: "https://a.example", UserInfoURL: "https://a.example",
 			OAuthOptions: engine.OAuthOptions{ClientID: "x", ClientSecret: "x", Checks: []engine.Check{engine.CheckNonce}}}}},
+		"an OIDC provider that is nil":       {Providers: []engine.Provider{(*engine.OIDC)(nil)}},
+		"an OAuth 2.0 provider that is nil":  {Providers: []engine.Provider{(*engine.OAuth2)(nil)}},
+		"a credentials provider that is nil": {Providers: []engine.Provider{(*engine.Credentials)(nil)}},
+		"an e-mail provider that is nil":     {Providers: []engine.Provider{(*engine.Email)(nil)}},
+		"two e-mail providers of the same secret, one by name": {Adapter: memory.New(nil), Providers: []engine.Provider{
+			&engine.Email{Sender: &mailbox{}}, &engine.Email{ID: "email2", Sender: &mailbox{}, Secret: testSecret}}},
 		"a schema that is wrong": {Schema: &engine.Schema{Session: []schema.Field{{Name: "user"}}}},
 	} {
 		c.Secret, c.Getenv = testSecret, env()
-		if _, err := engine.New(c); err == nil {
-			t.Errorf("New accepts %s", what)
-		}
+		func() {
+			defer func() {
+				if v := recover(); v != nil {
+					t.Errorf("New panics at %s: %v", what, v)
+				}
+			}()
+			if _, err := engine.New(c); err == nil || strings.Contains(err.Error(), "canary") {
+				t.Errorf("New at %s: %v", what, err)
+			}
+		}()
 	}
 	for what, c := range map[string]engine.Config{
 		"nothing but a secret":       {},

@@ -389,11 +389,13 @@ func TestOAuth2(t *testing.T) {
 	if q.Has("nonce") || len(q.Get("state")) < 32 || len(q.Get("code_challenge")) != 43 {
 		t.Errorf("the request is %v", q)
 	}
+	script := s.browser()
+	script.back("oauth", script.asScript("/signin/oauth", "callbackUrl", "/in")).wantTo(s.origin + "/in")
 	b.back("oauth", location).wantTo(s.origin + "/in")
 	if got, want := b.session(), `{"user":{"name":null,"email":"octo@example.com","image":null},"expires":"2026-02-01T03:04:05.678Z"}`; got != want {
 		t.Errorf("the session is %s, want %s", got, want)
 	}
-	a, err := s.store.inner.GetAccount(t.Context(), "oauth", "583231")
+	a, err := s.store.inner.GetAccount(t.Context(), "oauth", "583231") // as of the first sign-in
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -455,7 +457,43 @@ func TestOAuth2(t *testing.T) {
 	}
 }
 
-// A provider may answer by POST (response_mode=form_post).
+// Each provider uses the checks of its configuration, and no others.
+func TestChecksByConfiguration(t *testing.T) {
+	for _, checks := range [][]engine.Check{
+		{engine.CheckPKCE}, {engine.CheckState}, {engine.CheckNonce}, {engine.CheckPKCE, engine.CheckState}, {engine.CheckState, engine.CheckNonce},
+		{engine.CheckPKCE, engine.CheckNonce}, {engine.CheckNonce, engine.CheckState, engine.CheckPKCE},
+	} {
+		s := newSite(t, func(_ *site, c *engine.Config) { c.Providers[0].(*engine.OIDC).Checks = checks })
+		b := s.browser()
+		location := b.leave("oidc", "callbackUrl", "/in")
+		u, err := url.Parse(location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for check, name := range map[engine.Check][2]string{
+			engine.CheckPKCE: {pkceCookie, "code_challenge"}, engine.CheckState: {stateCookie, "state"}, engine.CheckNonce: {nonceCookie, "nonce"},
+		} {
+			want := slices.Contains(checks, check)
+			if b.has(name[0]) != want || u.Query().Has(name[1]) != want {
+				t.Errorf("%q: cookie %s: %v, parameter %s: %v", checks, name[0], b.has(name[0]), name[1], u.Query().Has(name[1]))
+			}
+			if !want {
+				continue
+			}
+			broken := b.copy()
+			broken.drop(name[0])
+			if r := broken.back("oidc", location); r.location() != s.origin+base+"/error?error=Configuration" {
+				t.Errorf("%q without the cookie %s: %q", checks, name[0], r.location())
+			}
+		}
+		b.back("oidc", location).wantTo(s.origin + "/in")
+		if left := checkCookies(b); len(left) > 0 {
+			t.Errorf("%q: left are %q", checks, left)
+		}
+	}
+}
+
+// The parameters may come with a POST as well.
 func TestCallbackByPOST(t *testing.T) {
 	s := newSite(t)
 	b := s.browser()

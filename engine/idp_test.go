@@ -262,13 +262,6 @@ func (p *idp) approve(t testing.TB, location string, change ...string) url.Value
 	return back
 }
 
-// asked is the authorization request of a code.
-func (p *idp) asked(code string) url.Values {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return p.requests[code]
-}
-
 // oauth signs in at a provider and comes back.
 func (b *browser) oauth(provider string, change ...string) *reply {
 	b.s.t.Helper()

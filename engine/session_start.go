@@ -125,7 +125,7 @@ func (x *exchange) signedIn() (current, error) {
 	}
 	if x.e.strategy == StrategyJWT {
 		t, _, err := x.site.session.DecodeToken(cookie, x.e.cfg.Schema, x.now)
-		if err != nil || t.Subject == "" {
+		if err != nil || t.Subject == "" || !x.stillValid(t) {
 			return current{}, nil
 		}
 		u, err := x.e.adapter.GetUser(x.ctx, t.Subject)
@@ -147,6 +147,21 @@ func (x *exchange) signedIn() (current, error) {
 	}
 	x.canonical(&u)
 	return current{user: &u, cookie: cookie, key: row.SessionToken, expires: row.Expires}, nil
+}
+
+// stillValid asks the jwt callback, which may have revoked the token: a
+// session that is over must not have an account linked to it.
+func (x *exchange) stillValid(t *Token) bool {
+	f := x.e.cfg.Callbacks.JWT
+	if f == nil {
+		return true
+	}
+	p := &JWTParams{Token: t, Trigger: TriggerRead}
+	if err := f(x.ctx, p); err != nil {
+		x.report(fail("", "JWTSessionError", fmt.Errorf("the jwt callback: %w", err), "the sign-in goes on as if nobody had been signed in"))
+		return false
+	}
+	return p.Token != nil && p.Token.Subject == t.Subject
 }
 
 // stay keeps the session that the browser has, now that it is known to be the

@@ -251,7 +251,7 @@ var protocolParams = []string{
 func (s *settings) applyProviders() {
 	s.byID = make(map[string]*provider, len(s.cfg.Providers))
 	for i, configured := range s.cfg.Providers {
-		if configured == nil {
+		if isNil(configured) {
 			s.problem("Providers[%d] is nil", i)
 			continue
 		}
@@ -286,6 +286,7 @@ func (s *settings) applyProviders() {
 		case *Email:
 			p.email = configured
 			p.secret = configured.Secret
+			effective := or(p.secret, s.cfg.Secret)
 			if configured.Sender == nil {
 				s.problem("provider %q: Sender is nil: nothing sends the mail", p.ID)
 			}
@@ -293,7 +294,7 @@ func (s *settings) applyProviders() {
 				s.problem("provider %q needs an Adapter to keep its tokens", p.ID)
 			}
 			for _, other := range s.providers {
-				if other.email != nil && other.secret == p.secret {
+				if other.email != nil && or(other.secret, s.cfg.Secret) == effective {
 					s.problem("providers %q and %q: two e-mail providers need a Secret each, or a link of one would work at the other", other.ID, p.ID)
 				}
 			}
@@ -301,6 +302,21 @@ func (s *settings) applyProviders() {
 		s.providers = append(s.providers, p)
 		s.byID[p.ID] = p
 	}
+}
+
+// isNil reports whether there is no provider, also inside the interface.
+func isNil(p Provider) bool {
+	switch p := p.(type) {
+	case *OIDC:
+		return p == nil
+	case *OAuth2:
+		return p == nil
+	case *Credentials:
+		return p == nil
+	case *Email:
+		return p == nil
+	}
+	return true
 }
 
 func (s *settings) applyFlow(p *provider, o OAuthOptions, c oauth.Config) {

@@ -4,7 +4,10 @@ import (
 	"context"
 	"database/sql"
 	"database/sql/driver"
+	"io"
+	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -158,5 +161,136 @@ func TestSessionIsOneStatement(t *testing.T) {
 		if writes != most {
 			t.Errorf("%s: GET session with an update due runs %q", strategy, count.ran())
 		}
+	}
+}
+
+func TestReadOnlyDatabase(t *testing.T) {
+	for _, strategy := range both {
+		change, path, _ := withSQLite(t, strategy)
+		s := newSite(t, change)
+		b := s.browser()
+		b.signIn()
+		link := s.browser().askMail("carol@example.com")
+		readOnly, _ := openSQLite(t, path, sqliteParams+"&mode=ro")
+		ro := newSite(t, func(r *site, c *engine.Config) {
+			r.store = newStore(readOnly)
+			r.mails = s.mails
+			c.Adapter = r.store.adapter()
+			c.SessionStrategy = strategy
+			c.Providers = append(c.Providers, &engine.Email{Sender: r.mails})
+		})
+		reader := ro.browser()
+		reader.cookies = b.cookies
+		if got := reader.user(); got != "alice@example.com" {
+			t.Errorf("%s: a session read from a read-only file is of %q", strategy, got)
+		}
+		ro.quiet(t)
+		for what, run := range map[string]func(*browser) *reply{
+			"oidc": func(b *browser) *reply { return b.oauth("oidc") },
+			"mail": func(b *browser) *reply { return b.post("/signin/email", "email", "dora@example.com") },
+			"a mail link": func(b *browser) *reply {
+				return b.post("/callback/email", "token", link.Get("token"), "email", link.Get("email"))
+			},
+			"credentials": func(b *browser) *reply { return b.post("/callback/credentials", "password", password) },
+			"sign-out": func(b *browser) *reply {
+				b.cookies = slices.Clone(reader.cookies)
+				return b.post("/signout")
+			},
+		} {
+			b := ro.browser()
+			b.csrf()
+			ro.forget()
+			r := run(b)
+			if strategy == engine.StrategyJWT && (what == "credentials" || what == "sign-out") {
+				r.wantTo(ro.origin) // nothing to write
+				continue
+			}
+			flow{}.fails(ro, b, r, strategyOf(strategy, what), "readonly")
+			b.signedOut()
+		}
+	}
+}
+
+func strategyOf(s engine.Strategy, what string) string { return string(s) + ", " + what }
+
+func TestLockedDatabase(t *testing.T) {
+	for _, strategy := range both {
+		change, path, _ := withSQLite(t, strategy)
+		s := newSite(t, change)
+		b := s.browser()
+		b.signIn()
+		link := s.browser().askMail("carol@example.com")
+
+		other, err := sql.Open("sqlite3", "file:"+path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer other.Close()
+		conn, err := other.Conn(t.Context())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := conn.ExecContext(t.Context(), "BEGIN IMMEDIATE"); err != nil {
+			t.Fatal(err)
+		}
+		if got := b.user(); got != "alice@example.com" {
+			t.Errorf("%s: while another process writes, the session is of %q", strategy, got)
+		}
+		kept := slices.Clone(b.cookies)
+		for what, run := range map[string]func(*browser) *reply{
+			"oidc": func(b *browser) *reply { return b.oauth("oidc") },
+			"mail": func(b *browser) *reply { return b.post("/signin/email", "email", "dora@example.com") },
+			"a mail link": func(b *browser) *reply {
+				return b.post("/callback/email", "token", link.Get("token"), "email", link.Get("email"))
+			},
+			"credentials": func(b *browser) *reply { return b.post("/callback/credentials", "password", password) },
+			"sign-out": func(b *browser) *reply {
+				b.cookies = slices.Clone(kept)
+				return b.post("/signout")
+			},
+		} {
+			b := s.browser()
+			b.csrf()
+			s.forget()
+			r := run(b)
+			if strategy == engine.StrategyJWT && (what == "credentials" || what == "sign-out") {
+				r.wantTo(s.origin) // nothing to write
+				continue
+			}
+			flow{}.fails(s, b, r, strategyOf(strategy, what), "locked")
+			b.signedOut()
+		}
+		if _, err := conn.ExecContext(t.Context(), "ROLLBACK"); err != nil {
+			t.Fatal(err)
+		}
+		conn.Close()
+		s.forget()
+		// The lock is gone: everything works, and nothing was half done.
+		c := s.browser()
+		c.post("/callback/email", "token", link.Get("token"), "email", link.Get("email")).wantTo(s.origin)
+		c = s.browser()
+		c.oauth("oidc").wantTo(s.origin)
+		if got := c.user(); got != "bob@example.com" {
+			t.Errorf("%s: after the lock the session is of %q", strategy, got)
+		}
+		s.quiet(t)
+	}
+}
+
+// A file that is taken away while the server runs.
+func TestDatabaseGone(t *testing.T) {
+	change, path, _ := withSQLite(t, engine.StrategyDatabase)
+	s := newSite(t, change)
+	b := s.browser()
+	b.signIn()
+	if err := os.Rename(filepath.Dir(path), filepath.Dir(path)+"-gone"); err != nil {
+		t.Fatal(err)
+	}
+	s.store.inner.(io.Closer).Close()
+	s.forget()
+	r := b.get("/session")
+	flow{json: true}.fails(s, b, r, "GET session", "")
+	if !b.has(sessionCookie) {
+		t.Error("the cookie is gone although the session may be good")
 	}
 }
