@@ -2,6 +2,7 @@ package engine
 
 import (
 	"bytes"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -62,7 +63,7 @@ func (x *exchange) oauthCallback(p *provider) (*answer, error) {
 		return nil, err
 	}
 	in.account = accountOf(p, in.user.ID, tokens, result.Raw)
-	if in.user.ID, err = wire.UUID(x.e.cfg.Rand); err != nil {
+	if in.user.ID, err = x.newUserID(p, in.account.ProviderAccountID); err != nil {
 		return nil, err
 	}
 	profileUser := in.user
@@ -96,6 +97,18 @@ func (x *exchange) oauthCallback(p *provider) (*answer, error) {
 	return x.finish(in)
 }
 
+// newUserID makes the id of a user who signs in for the first time. Without an
+// adapter every time is the first: then it is derived from the account, so that
+// the same person keeps the same id.
+func (x *exchange) newUserID(p *provider, accountID string) (string, error) {
+	random := x.e.cfg.Rand
+	if x.e.adapter == nil {
+		sum := sha256.Sum256([]byte("user\x00" + p.ID + "\x00" + accountID))
+		random = bytes.NewReader(sum[:])
+	}
+	return wire.UUID(random)
+}
+
 // userOfProfile maps a profile to a user. Its ID is the id at the provider.
 func (x *exchange) userOfProfile(p *provider, profile Profile, tokens *Tokens) (*User, error) {
 	var u User
@@ -111,18 +124,7 @@ func (x *exchange) userOfProfile(p *provider, profile Profile, tokens *Tokens) (
 		return nil, fail(CodeConfiguration, "OAuthProfileParseError", errors.New("the profile has no id"),
 			"the provider's answer has neither sub nor id: set Profile, or check the user info URL and the scopes")
 	}
-	if u.Email != nil {
-		email := strings.ToLower(*u.Email)
-		u.Email = &email
-		if email == "" {
-			u.Email = nil
-		}
-	}
-	u.EmailVerified = nil
-	if !x.e.cfg.DangerousUnverifiedEmail && u.Email != nil && emailVerified(profile) {
-		now := schema.Instant(x.now)
-		u.EmailVerified = &now
-	}
+	x.settleAddress(p, &u, profile)
 	if c := x.e.cfg.Schema; c != nil {
 		for i := range c.User {
 			f := &c.User[i]
@@ -145,24 +147,58 @@ func (x *exchange) userOfProfile(p *provider, profile Profile, tokens *Tokens) (
 			u.Extra[f.Name] = v
 		}
 	}
-	return &u, x.declared(u.Extra)
+	var err error
+	u.Extra, err = x.declared(u.Extra)
+	return &u, err
 }
 
-// declared refuses extra fields that the Schema does not know before an
-// adapter sees them.
-func (x *exchange) declared(extra map[string]any) error {
+// settleAddress normalises the address of a profile and decides whether it is
+// verified: the Profile callback says so, or the provider says so of exactly
+// this address.
+func (x *exchange) settleAddress(p *provider, u *User, profile Profile) {
+	verified := u.EmailVerified != nil && p.flow.Profile != nil
+	u.EmailVerified = nil
+	if u.Email == nil || *u.Email == "" {
+		u.Email = nil
+		return
+	}
+	raw := *u.Email
+	address, err := normalizeAddress(raw)
+	if err != nil {
+		u.Email = nil
+		x.e.cfg.Logger.WarnContext(x.ctx, "auth: the address of a profile is left out", "provider", p.ID, "cause", err.Error())
+		return
+	}
+	u.Email = &address
+	if x.e.cfg.DangerousUnverifiedEmail {
+		return
+	}
+	claimed, _ := profile["email"].(string)
+	if verified || strings.EqualFold(claimed, raw) && emailVerified(profile) {
+		now := schema.Instant(x.now)
+		u.EmailVerified = &now
+	}
+}
+
+// declared returns the canonical values of extra fields. It refuses those that
+// the Schema does not know, before an adapter sees them.
+func (x *exchange) declared(extra map[string]any) (map[string]any, error) {
+	if extra == nil {
+		return nil, nil
+	}
+	out := make(map[string]any, len(extra))
 	for name, v := range extra {
 		f, ok := x.e.cfg.Schema.UserField(name)
-		if !ok || schema.Builtin(name) {
-			return fail(CodeConfiguration, "SchemaError", fmt.Errorf("the user field %q is not in the Schema", name), "declare it in Config.Schema")
+		if !ok {
+			return nil, fail(CodeConfiguration, "SchemaError", fmt.Errorf("the user field %q is not in the Schema", name), "declare it in Config.Schema")
 		}
 		canon, err := f.Canon(v)
 		if err != nil {
-			return fail(CodeConfiguration, "SchemaError", err, "")
+			return nil, fail(CodeConfiguration, "SchemaError", err, "")
 		}
-		extra[name] = canon
+		out[name] = canon
 	}
-	return nil
+	return out, nil
 }
 
 // defaultProfile maps the standard claims (OpenID Connect Core 5.1).
@@ -247,6 +283,11 @@ func (x *exchange) postCredentials(p *provider) (*answer, error) {
 			values[name] = strconv.FormatFloat(v, 'f', -1, 64)
 		}
 	}
+	return x.authorize(p, values)
+}
+
+// authorize signs in whoever the values belong to.
+func (x *exchange) authorize(p *provider, values map[string]string) (*answer, error) {
 	user, err := p.credentials.Authorize(x.ctx, values, x.r)
 	var refused *CredentialsError
 	switch {
@@ -260,7 +301,7 @@ func (x *exchange) postCredentials(p *provider) (*answer, error) {
 		return nil, refuse(CodeCredentialsSignin, "CredentialsSignin", errors.New("authorize found no user"), "")
 	}
 	u := *user
-	if err := x.declared(u.Extra); err != nil {
+	if u.Extra, err = x.declared(u.Extra); err != nil {
 		return nil, err
 	}
 	stored := true
@@ -308,6 +349,9 @@ func (x *exchange) storedUser(p *provider, u *User) (bool, error) {
 		return true, nil
 	case !errors.Is(err, ErrNotFound):
 		return false, adapterError("looking up the user of a credentials sign-in", err)
+	case u.ID == "" && p.credentials.CreateUsers:
+		return false, fail(CodeConfiguration, "CallbackRouteError", errors.New("authorize returned a user without an id"),
+			"Authorize must return the same ID for the same person at every sign-in")
 	case !p.credentials.CreateUsers:
 		return false, fail(CodeConfiguration, "CallbackRouteError",
 			fmt.Errorf("authorize returned a user with the id %q, which the adapter does not know; a database session needs a stored user", cut(u.ID)),
@@ -345,7 +389,7 @@ func (x *exchange) getEmailCallback(p *provider) (*answer, error) {
 		return x.goTo(withQuery(own, "callbackUrl", x.callbackURL, "token", token, "email", address)), nil
 	}
 	d := pages.VerifyEmail{
-		Action: x.at("/callback/" + p.ID), CSRFToken: x.csrfToken, CallbackURL: x.callbackURL,
+		Action: x.e.base + "/callback/" + p.ID, CSRFToken: x.csrfToken, CallbackURL: x.callbackURL,
 		Token: token, Email: address, Host: host(x.origin), Theme: x.e.cfg.Theme,
 	}
 	return x.html(http.StatusOK, func(b *bytes.Buffer) error { return pages.WriteVerifyEmail(b, d) }), nil

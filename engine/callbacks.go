@@ -6,15 +6,17 @@ import (
 	"time"
 )
 
-// Callbacks decide. Each may be nil. An error (of any but Redirect) refuses:
-// it is logged and the browser gets the public code named at the callback.
+// Callbacks decide. Each may be nil. They run inside the request, with its
+// context, for many requests at once. An error refuses: it is logged, and the
+// browser gets the public code named at the callback.
 type Callbacks struct {
 	// SignIn decides whether a user may sign in, or be sent a mail link.
-	// Refusal and error are AccessDenied. Default: Allow.
+	// Refusal and error are AccessDenied. Default: allowed.
 	SignIn func(ctx context.Context, p *SignInParams) (Decision, error)
 	// Redirect decides where a browser may be sent: p.URL is what was asked
 	// for. What it returns is obeyed when it is an http or https URL or a path
-	// of this site. Default: paths and URLs of this site, else BaseURL.
+	// of this site. Default: paths and URLs of this site, else BaseURL. An error
+	// is Configuration, and "signed out" for GET session.
 	Redirect func(ctx context.Context, p RedirectParams) (string, error)
 	// JWT sees each session token that is made or read (jwt strategy) and may
 	// change p.Token; nil in its place ends the session. An error ends the
@@ -22,26 +24,27 @@ type Callbacks struct {
 	// linked to whoever is signed in, it is asked about their token too; what
 	// it changes there is not kept.
 	JWT func(ctx context.Context, p *JWTParams) error
-	// Session may change p.Session before the browser or a handler sees it.
-	// The browser sees only what the Schema allows. An error is "signed out".
+	// Session may change p.Session before the browser or a handler sees it; nil
+	// in its place and an error are "signed out". The browser sees only what
+	// the Schema allows. What it changes is not stored.
 	Session func(ctx context.Context, p *SessionParams) error
 	// Authorized decides for Require and Protect whether the request may go
 	// on. Default: when there is a session.
 	Authorized func(ctx context.Context, p *AuthorizedParams) (Decision, error)
 }
 
-// Decision is the answer of a callback: Deny (the zero value), [Allow], or
-// [RedirectTo].
+// Decision is the answer of a callback: [Allow], [Deny] or [RedirectTo]. The
+// zero Decision is Deny.
 type Decision struct {
 	allow bool
 	url   string
 }
 
-// The decisions.
-var (
-	Deny  = Decision{}
-	Allow = Decision{allow: true}
-)
+// Allow lets the user in.
+func Allow() Decision { return Decision{allow: true} }
+
+// Deny refuses.
+func Deny() Decision { return Decision{} }
 
 // RedirectTo refuses and sends the browser to url, a path or URL that passes
 // Callbacks.Redirect.
@@ -126,7 +129,9 @@ type Session struct {
 	Strategy Strategy
 }
 
-// Events tell. Each may be nil. An error is logged and changes nothing.
+// Events tell. Each may be nil. They run inside the request, with its context,
+// for many requests at once, after what they tell of has been stored. An error
+// is logged and changes nothing.
 type Events struct {
 	SignIn      func(ctx context.Context, e *SignInEvent) error
 	SignOut     func(ctx context.Context, e *SignOutEvent) error

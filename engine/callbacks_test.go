@@ -36,7 +36,7 @@ func (d *diary) take() []string {
 func (d *diary) set(_ *site, c *engine.Config) {
 	c.Callbacks.SignIn = func(_ context.Context, p *engine.SignInParams) (engine.Decision, error) {
 		d.signIn = p
-		return engine.Allow, d.note("cb signIn")
+		return engine.Allow(), d.note("cb signIn")
 	}
 	c.Callbacks.JWT = func(_ context.Context, p *engine.JWTParams) error {
 		copied := *p
@@ -156,9 +156,9 @@ func TestCallbacksAndEvents(t *testing.T) {
 
 func TestSignInCallbackRefuses(t *testing.T) {
 	for what, decide := range map[string]func() (engine.Decision, error){
-		"refuses":               func() (engine.Decision, error) { return engine.Deny, nil },
+		"refuses":               func() (engine.Decision, error) { return engine.Deny(), nil },
 		"refuses by the zero":   func() (engine.Decision, error) { return engine.Decision{}, nil },
-		"fails":                 func() (engine.Decision, error) { return engine.Allow, errors.New("the policy service is down") },
+		"fails":                 func() (engine.Decision, error) { return engine.Allow(), errors.New("the policy service is down") },
 		"fails with a redirect": func() (engine.Decision, error) { return engine.RedirectTo("/x"), errors.New("x") },
 	} {
 		s := newSite(t, withStrategy(engine.StrategyDatabase), func(_ *site, c *engine.Config) {

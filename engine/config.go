@@ -40,6 +40,7 @@ const (
 type Config struct {
 	// Secret encrypts and signs everything; at least 32 characters. Default:
 	// AUTH_SECRET, then NEXTAUTH_SECRET. `openssl rand -base64 33` makes one.
+	// Servers with the same secret accept each other's sessions.
 	Secret string
 	// OldSecrets are still accepted, so that a secret can be changed without
 	// signing anybody out. Default: AUTH_SECRET_3, AUTH_SECRET_2 and
@@ -50,7 +51,11 @@ type Config struct {
 	Providers []Provider
 
 	// Adapter stores users, accounts, sessions and e-mail tokens. nil: nothing
-	// is stored, sessions are jwt, and a provider's profile is the user.
+	// is stored, sessions are jwt, and a provider's profile is the user, with
+	// an id made of the provider's and the account's. Expired sessions and unused e-mail tokens stay
+	// in the store until its [Purger] is called, once a day say:
+	//
+	//	adapter.PurgeExpired(ctx, time.Now(), 10_000)
 	Adapter Adapter
 	// Schema describes extra fields. nil: none.
 	Schema *Schema
@@ -85,11 +90,11 @@ type Config struct {
 	// of SessionMaxAge where that is shorter. Negative: on every read. A
 	// session is never extended when it is SessionMaxAge or longer.
 	SessionUpdateAge time.Duration
-	// JWTMaxAge is the lifetime written into a jwt session token. Default:
-	// SessionMaxAge.
+	// JWTMaxAge is the lifetime written into a jwt session token. Default, and
+	// at most: SessionMaxAge.
 	JWTMaxAge time.Duration
-	// GenerateSessionToken makes the token of a database session; at least 128
-	// random bits. Default: a random UUID.
+	// GenerateSessionToken makes the token of a database session: at least 128
+	// random bits in at least 16 characters. Default: a random UUID.
 	GenerateSessionToken func() (string, error)
 
 	// Pages replaces built-in pages by pages of the application.

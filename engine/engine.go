@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 
 	"github.com/sesame-auth/sesame/engine/pages"
 	"github.com/sesame-auth/sesame/engine/schema"
@@ -17,18 +18,19 @@ import (
 // Engine answers the Auth.js endpoints and reads sessions. It is safe for
 // concurrent use.
 type Engine struct {
-	cfg       Config
-	adapter   Adapter
-	traits    Traits
-	strategy  Strategy
-	origin    string // public scheme and host; "": from the request
-	base      string // base path
-	trustHost bool
-	sites     [2]*site // plain and secure cookies
-	csrf      *wire.CSRF
-	providers []*provider
-	byID      map[string]*provider
-	extended  extended
+	cfg        Config
+	adapter    Adapter
+	traits     Traits
+	strategy   Strategy
+	origin     string // public scheme and host; "": from the request
+	base       string // base path
+	trustHost  bool
+	sites      [2]*site // plain and secure cookies
+	csrf       *wire.CSRF
+	providers  []*provider
+	byID       map[string]*provider
+	extended   extended
+	undeclared sync.Map // keys of Extra that were reported, by "user.role"
 
 	// what the tokens of mail links are hashed with; the first one for new ones
 	mailSecrets []string
@@ -53,6 +55,8 @@ func (e *Engine) Close() error { return nil }
 // ServeHTTP answers the endpoints below the base path:
 //
 //	mux.Handle("/api/auth/", eng)
+//
+// The slash at the end matters, and http.StripPrefix must not be used.
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x, err := e.exchange(r)
 	var unknown *Error
@@ -126,6 +130,14 @@ func (e *Engine) route(r *http.Request) (action, provider string, err *Error) {
 	return action, provider, nil
 }
 
+func (e *Engine) providerIDs() string {
+	ids := make([]string, len(e.providers))
+	for i, p := range e.providers {
+		ids[i] = p.ID
+	}
+	return strings.Join(ids, ", ")
+}
+
 func segment(path string) (first, rest string) {
 	path = strings.TrimLeft(path, "/")
 	if i := strings.IndexByte(path, '/'); i >= 0 {
@@ -146,7 +158,7 @@ func (x *exchange) answer() (*answer, error) {
 	if x.providerID != "" {
 		if p = x.e.byID[x.providerID]; p == nil {
 			return nil, refuse(CodeConfiguration, "InvalidProvider", fmt.Errorf("there is no provider %q", cut(x.providerID)),
-				"the id in the URL is the id of a configured provider")
+				"the configured ids are "+x.e.providerIDs())
 		}
 	}
 	if x.r.Method == http.MethodGet {
@@ -186,8 +198,12 @@ func (x *exchange) answer() (*answer, error) {
 			return x.oauthCallback(p)
 		}
 	}
+	hint := ""
+	if x.action == "signin" {
+		hint = "a sign-in starts with POST, as the sign-in page and signIn() do it"
+	}
 	return nil, refuse(CodeConfiguration, "UnknownAction",
-		fmt.Errorf("%s does not go with %s %s", x.r.Method, x.action, x.providerID), "")
+		fmt.Errorf("%s does not go with %s %s", x.r.Method, x.action, x.providerID), hint)
 }
 
 // ---- answers

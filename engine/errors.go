@@ -152,7 +152,9 @@ func adapterError(doing string, err error) *Error {
 	case errors.Is(err, ErrInvalid):
 		hint = "the adapter cannot store the value"
 	}
-	return fail(CodeConfiguration, "AdapterError", fmt.Errorf("%s: %w", doing, err), hint)
+	e := fail(CodeConfiguration, "AdapterError", fmt.Errorf("%s: %w", doing, err), hint)
+	e.benign = errors.Is(err, context.Canceled)
+	return e
 }
 
 // asError makes any error an *Error; what is not one becomes Configuration.

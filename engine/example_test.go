@@ -111,7 +111,11 @@ func ExampleEngine_Session() {
 			fmt.Fprint(w, "hello, stranger")
 			return
 		}
-		fmt.Fprintf(w, "hello, %s", *session.User.Name)
+		name := session.User.ID
+		if session.User.Name != nil {
+			name = *session.User.Name
+		}
+		fmt.Fprintf(w, "hello, %s", name)
 	})
 
 	w := httptest.NewRecorder()

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/wire"
 )
 
 // unit runs several adapter calls as one: in a transaction where the adapter
@@ -60,7 +61,7 @@ func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
 		in.user = &owner
 		switch {
 		case now.user == nil:
-			return in, x.startSession(in)
+			return x.signInOwner(in)
 		case now.is(owner):
 			return in, x.stay(now, in)
 		}
@@ -84,6 +85,27 @@ func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
 	return x.signUp(in)
 }
 
+// signInOwner starts a session for the user whom the account is linked to.
+func (x *exchange) signInOwner(in signIn) (signIn, error) {
+	err := x.unit(func(a Adapter, _ func(func())) error {
+		if _, ok := x.e.adapter.(Transactor); ok && x.e.strategy == StrategyDatabase {
+			// Still linked, now that nobody else can write?
+			owner, err := a.GetUserByAccount(x.ctx, in.account.Provider, in.account.ProviderAccountID)
+			if err == nil && owner.ID != in.user.ID {
+				err = ErrNotFound
+			}
+			if err != nil {
+				return adapterError("looking up an account again", err)
+			}
+		}
+		return x.startRow(a, in)
+	})
+	if err != nil {
+		return in, err
+	}
+	return in, x.startToken(in)
+}
+
 func notLinked(why string) *Error {
 	return refuse(CodeOAuthAccountNotLinked, "OAuthAccountNotLinked", errors.New(why),
 		"sign in the way it was done before, then link the account from there")
@@ -94,6 +116,12 @@ func (x *exchange) linkToSignedIn(in signIn, now current) (signIn, error) {
 	profileUser := in.user
 	in.user = now.user
 	err := x.unit(func(a Adapter, tell func(func())) error {
+		if _, ok := x.e.adapter.(Transactor); ok && now.key != "" {
+			// Still signed in, now that nobody else can write?
+			if _, err := a.GetSession(x.ctx, now.key); err != nil {
+				return adapterError("reading the session that the account is linked from", err)
+			}
+		}
 		return x.linkAccount(a, in, profileUser, tell)
 	})
 	if err != nil {
@@ -109,7 +137,7 @@ func (x *exchange) linkByAddress(p *provider, in signIn, existing User) (signIn,
 		return in, notLinked("another user has the address of the profile")
 	}
 	if !x.e.cfg.DangerousUnverifiedEmail {
-		if !emailVerified(in.profile) {
+		if in.user.EmailVerified == nil {
 			return in, notLinked("another user has the address of the profile, and the provider does not say email_verified")
 		}
 		if existing.EmailVerified == nil {
@@ -214,11 +242,30 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 	}
 	now := schema.Instant(x.now)
 	stored, err := x.e.adapter.GetUserByEmail(x.ctx, address)
-	if errors.Is(err, ErrNotFound) {
-		in.isNewUser = true
+	unproven := err == nil && stored.EmailVerified == nil && !had.is(stored) && !x.e.cfg.DangerousUnverifiedEmail
+	take := false
+	if unproven {
+		if take, err = x.mustTakeAddress(stored); err != nil {
+			return in, err
+		}
+	}
+	if take || errors.Is(err, ErrNotFound) {
 		fresh := *in.user
+		if take {
+			id, err := wire.UUID(x.e.cfg.Rand)
+			if err != nil {
+				return in, err
+			}
+			fresh = User{ID: id, Email: &address}
+		}
+		in.isNewUser = true
 		fresh.EmailVerified = &now
 		err = x.unit(func(a Adapter, tell func(func())) error {
+			if take {
+				if err := x.takeAddress(a, stored); err != nil {
+					return err
+				}
+			}
 			created, err := x.createUser(a, fresh, tell)
 			if err != nil {
 				return err
@@ -230,13 +277,18 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 		if err != nil {
 			return in, err
 		}
+		if take {
+			x.report(refuse("", "EmailTaken",
+				fmt.Errorf("the user %q signed up at a provider with an address that was not verified; its owner has now proven it by mail and got a user of their own", stored.ID),
+				"somebody who is both signs in at the provider first, and follows the mail link then"))
+		}
 		return in, x.startToken(in)
 	}
 	if err != nil {
 		return in, adapterError("looking up an address", err)
 	}
 	err = x.unit(func(a Adapter, tell func(func())) error {
-		if stored.EmailVerified == nil && !had.is(stored) && !x.e.cfg.DangerousUnverifiedEmail {
+		if unproven {
 			if err := x.dropUnverified(a, stored.ID, tell); err != nil {
 				return err
 			}
@@ -261,6 +313,29 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 		return in, err
 	}
 	return in, x.startToken(in)
+}
+
+// mustTakeAddress reports whether the user who has an address without ever
+// having proven it must lose it to whoever has. With the jwt strategy that is
+// so when there is an account at a provider: somebody else may have signed up
+// with it, and a token cannot be called back. Database sessions can, see
+// dropUnverified.
+func (x *exchange) mustTakeAddress(u User) (bool, error) {
+	if x.e.strategy != StrategyJWT {
+		return false, nil
+	}
+	accounts, err := x.e.adapter.ListAccountsByUserID(x.ctx, u.ID)
+	if err != nil {
+		return false, adapterError("listing the accounts of an address that was never verified", err)
+	}
+	return len(accounts) > 0, nil
+}
+
+func (x *exchange) takeAddress(a Adapter, u User) error {
+	if _, err := a.UpdateUser(x.ctx, UserUpdate{ID: u.ID, Email: Clear[string]()}); err != nil {
+		return adapterError("taking an address off a user who never verified it", err)
+	}
+	return nil
 }
 
 // dropUnverified takes away what somebody may have prepared who signed up with

@@ -274,6 +274,106 @@ func TestConcurrentSignUp(t *testing.T) {
 	}
 }
 
+// Somebody is quicker: between the look for a user and its creation the same
+// user is created in another tab.
+func TestQuickerSignUp(t *testing.T) {
+	for _, strategy := range both {
+		for _, tx := range []bool{true, false} {
+			for _, way := range []string{"oidc", "mail"} {
+				s := newSite(t, withStrategy(strategy), func(s *site, c *engine.Config) {
+					if !tx {
+						c.Adapter = s.store.plain()
+					}
+				})
+				enter := func(b *browser) func() *reply {
+					if way == "oidc" {
+						location := b.leave("oidc")
+						return func() *reply { return b.back("oidc", location) }
+					}
+					link := b.askMail("bob@example.com")
+					return func() *reply {
+						return b.post("/callback/email", "token", link.Get("token"), "email", link.Get("email"))
+					}
+				}
+				slow, quick := s.browser(), s.browser()
+				slowly, quickly := enter(slow), enter(quick)
+				slow.csrf()
+				moment := "Tx"
+				if !tx {
+					moment = "CreateUser"
+				}
+				first := true
+				s.store.fail = func(method string) error {
+					if method == moment && first {
+						first = false
+						quickly().wantTo(s.origin)
+					}
+					return nil
+				}
+				slowly().wantTo(s.origin)
+				if first || slow.user() != "bob@example.com" || quick.user() != "bob@example.com" {
+					t.Errorf("%s, transactions %v, %s: the sessions are of %q and %q; log %v", strategy, tx, way, slow.user(), quick.user(), s.logs.problems())
+				}
+				s.quiet(t)
+			}
+		}
+	}
+}
+
+// A token that the jwt callback has revoked is nobody's: an account is not
+// linked to the user of a stolen cookie.
+func TestRevokedTokenLinksNothing(t *testing.T) {
+	for what, revoke := range map[string]func(*engine.JWTParams) error{
+		"nil":   func(p *engine.JWTParams) error { p.Token = nil; return nil },
+		"error": func(*engine.JWTParams) error { return errors.New("revoked") },
+		"panic": func(*engine.JWTParams) error { panic("revoked") },
+	} {
+		revoked := false
+		s := newSite(t, withStrategy(engine.StrategyJWT), func(_ *site, c *engine.Config) {
+			c.Callbacks.JWT = func(_ context.Context, p *engine.JWTParams) error {
+				if revoked && p.Trigger == engine.TriggerRead && p.Token.Subject == "alice-id" {
+					return revoke(p)
+				}
+				return nil
+			}
+		})
+		b := s.browser()
+		b.signIn()
+		revoked = true
+		b.oauth("oidc")
+		if accounts := s.accountsOf("alice@example.com"); len(accounts) > 0 {
+			t.Errorf("%s: linked are %v", what, accounts)
+		}
+		if got := b.user(); got == "alice@example.com" {
+			t.Errorf("%s: the session is of %q", what, got)
+		}
+		if what == "nil" {
+			if got := b.user(); got != "bob@example.com" {
+				t.Errorf("%s: the session is of %q", what, got)
+			}
+		}
+	}
+}
+
+// A mail link of a known address ends the database session of another user in
+// the same browser; one of a new address leaves it alone (WIRE.md section 6).
+func TestMailLinkInAnotherSession(t *testing.T) {
+	s := newSite(t, withStrategy(engine.StrategyDatabase))
+	s.browser().followMail("carol@example.com")
+	for address, ends := range map[string]bool{"carol@example.com": true, "alice@example.com": false, "new@example.com": false} {
+		b := s.browser()
+		b.signIn()
+		old := b.copy()
+		b.followMail(address).wantTo(s.origin)
+		if got := b.user(); got != address {
+			t.Errorf("%s: the session is of %q", address, got)
+		}
+		if ended := old.user() == ""; ended != ends {
+			t.Errorf("%s: the session before ended: %v, want %v", address, ended, ends)
+		}
+	}
+}
+
 // An adapter whose store makes the ids.
 func TestStoreAssignsIDs(t *testing.T) {
 	for _, strategy := range both {

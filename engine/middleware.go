@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"net/http"
 	"path"
 	"slices"
@@ -64,10 +65,7 @@ func (x *exchange) addCookies(w http.ResponseWriter) {
 	if len(x.ambient)+len(x.keptChecks)+len(x.set) == 0 {
 		return
 	}
-	// A shared cache must not hand cookies on.
-	if c := strings.ToLower(h.Get("Cache-Control")); !strings.Contains(c, "no-store") && !strings.Contains(c, "private") {
-		h["Cache-Control"] = headerNoStore
-	}
+	keepPrivate(h)
 	for _, cookies := range [][]wire.SetCookie{x.ambient, x.keptChecks, x.set} {
 		for _, c := range cookies {
 			// What was set before in this request is out of date.
@@ -78,8 +76,48 @@ func (x *exchange) addCookies(w http.ResponseWriter) {
 	x.ambient, x.keptChecks, x.set = nil, nil, nil
 }
 
+// private is an answer with a cookie on it: whatever the application says of
+// caching, a shared cache must not hand the cookie on.
+type private struct {
+	http.ResponseWriter
+	written bool
+}
+
+func (w *private) WriteHeader(status int) {
+	if !w.written && status >= 200 {
+		w.written = true
+		keepPrivate(w.Header())
+	}
+	w.ResponseWriter.WriteHeader(status)
+}
+
+func (w *private) Write(b []byte) (int, error) {
+	if !w.written {
+		w.WriteHeader(http.StatusOK)
+	}
+	return w.ResponseWriter.Write(b)
+}
+
+// Unwrap is for [http.ResponseController].
+func (w *private) Unwrap() http.ResponseWriter { return w.ResponseWriter }
+
+// Flush is for handlers that ask for an [http.Flusher].
+func (w *private) Flush() {
+	if !w.written {
+		w.WriteHeader(http.StatusOK)
+	}
+	_ = http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+func keepPrivate(h http.Header) {
+	if c := strings.ToLower(h.Get("Cache-Control")); !strings.Contains(c, "no-store") && !strings.Contains(c, "private") {
+		h["Cache-Control"] = headerNoStore
+	}
+}
+
 // SessionFrom returns the session that [Engine.Middleware], Require or Protect
-// put into the context; false when nobody is signed in.
+// put into the context; false when nobody is signed in. Where several engines
+// serve one request it is the session of the one that ran last.
 func SessionFrom(ctx context.Context) (*Session, bool) {
 	h, ok := ctx.Value(heldKey{}).(*held)
 	if !ok || h.session == nil {
@@ -91,18 +129,31 @@ func SessionFrom(ctx context.Context) (*Session, bool) {
 // Middleware reads the session of each request and puts it into the context.
 func (e *Engine) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, _ = e.with(w, r)
+		if !e.own(r) {
+			w, r, _ = e.with(w, r)
+		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// with returns r with its session in the context.
-func (e *Engine) with(w http.ResponseWriter, r *http.Request) (*http.Request, *held) {
+// own reports whether the path is one of the engine's: it reads the session
+// itself there.
+func (e *Engine) own(r *http.Request) bool {
+	return strings.HasPrefix(r.URL.Path, e.base+"/") && strings.HasPrefix(path.Clean(r.URL.Path), e.base+"/")
+}
+
+// with returns r with its session in the context, and w guarded when a cookie
+// was set on it.
+func (e *Engine) with(w http.ResponseWriter, r *http.Request) (http.ResponseWriter, *http.Request, *held) {
 	if h, ok := r.Context().Value(heldKey{}).(*held); ok && h.e == e {
-		return r, h
+		return w, r, h
 	}
+	before := len(w.Header()["Set-Cookie"])
 	h := e.hold(w, r)
-	return r.WithContext(context.WithValue(r.Context(), heldKey{}, h)), h
+	if len(w.Header()["Set-Cookie"]) != before {
+		w = &private{ResponseWriter: w}
+	}
+	return w, r.WithContext(context.WithValue(r.Context(), heldKey{}, h)), h
 }
 
 // Require lets only authorized requests through to next (Callbacks.Authorized,
@@ -115,7 +166,7 @@ func (e *Engine) with(w http.ResponseWriter, r *http.Request) (*http.Request, *h
 //     signed in.
 func (e *Engine) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		r, h := e.with(w, r)
+		w, r, h := e.with(w, r)
 		if e.admit(w, r, h) {
 			next.ServeHTTP(w, r)
 		}
@@ -124,9 +175,10 @@ func (e *Engine) Require(next http.Handler) http.Handler {
 
 // Protect returns a middleware that does what Require does for the requests
 // that match one of the patterns, as of [http.ServeMux] ("/app/", "GET
-// /api/orders/{id}"), and what Middleware does for the others. The paths of
-// the engine itself are never protected. A pattern that cannot be parsed is an
-// error.
+// /api/orders/{id}"), and leaves the others alone. "/app/" is the
+// page /app and all below it, "/app" that page alone. The paths of the engine
+// itself are never protected. A pattern that cannot be parsed, or that has a
+// host, is an error.
 func (e *Engine) Protect(patterns ...string) (func(http.Handler) http.Handler, error) {
 	mux := http.NewServeMux()
 	for _, pattern := range patterns {
@@ -136,12 +188,16 @@ func (e *Engine) Protect(patterns ...string) (func(http.Handler) http.Handler, e
 	}
 	return func(next http.Handler) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			if strings.HasPrefix(r.URL.Path, e.base+"/") && strings.HasPrefix(path.Clean(r.URL.Path), e.base+"/") {
+			if e.own(r) {
 				next.ServeHTTP(w, r)
 				return
 			}
-			r, h := e.with(w, r)
-			if !matches(mux, r) || e.admit(w, r, h) {
+			if !matches(mux, r) {
+				next.ServeHTTP(w, r)
+				return
+			}
+			w, r, h := e.with(w, r)
+			if e.admit(w, r, h) {
 				next.ServeHTTP(w, r)
 			}
 		})
@@ -156,6 +212,9 @@ func handle(mux *http.ServeMux, pattern string) (err error) {
 			err = fmt.Errorf("engine: Protect(%q): %v", pattern, v)
 		}
 	}()
+	if _, path, ok := strings.Cut(pattern, " "); !strings.HasPrefix(pattern, "/") && !(ok && strings.HasPrefix(strings.TrimLeft(path, " \t"), "/")) {
+		return fmt.Errorf("engine: Protect(%q): a pattern begins with /, or with a method and /", pattern)
+	}
 	mux.Handle(pattern, http.NotFoundHandler())
 	return nil
 }
@@ -207,15 +266,19 @@ func (e *Engine) admit(w http.ResponseWriter, r *http.Request, h *held) bool {
 		})
 		if failed != nil {
 			x.report(asError(failed, "AccessDenied"))
-			d = Deny
+			d = Deny()
 		}
 	}
 	if d.allow && h.err == nil && err == nil {
 		return true
 	}
+	if x.origin == "" && wantsPage(r) { // the host is not trusted, as the log says
+		x.write(w, x.errorPage(http.StatusInternalServerError, string(CodeConfiguration)))
+		return false
+	}
 	head := w.Header()
 	head["Cache-Control"] = headerNoStore
-	if !wantsPage(r) || x.origin == "" {
+	if !wantsPage(r) {
 		status, message := http.StatusUnauthorized, "Sign in first."
 		if h.session != nil {
 			status, message = http.StatusForbidden, "Not allowed."
@@ -272,8 +335,8 @@ type SignInOptions struct {
 // SignIn starts or completes a sign-in from a handler: it sets the cookies on w
 // and returns where to send the browser (the identity provider, the page after
 // the sign-in, "check your mail"). A refused sign-in is an [*Error] with its
-// public code. The caller vouches that the user meant it: there is no CSRF
-// check.
+// public code; the code of a [*CredentialsError] is found with errors.As. The
+// caller vouches that the user meant it: there is no CSRF check.
 func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string, o SignInOptions) (string, error) {
 	x, err := e.exchange(r)
 	if err != nil {
@@ -292,9 +355,6 @@ func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string,
 	for name, v := range o.Params {
 		x.query[name] = []string{v}
 	}
-	for name, v := range o.Credentials {
-		x.form[name] = v
-	}
 	var a *answer
 	err = guard(func() (err error) {
 		if err := x.readCSRF(); err != nil {
@@ -304,7 +364,7 @@ func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string,
 			return err
 		}
 		if p.credentials != nil {
-			a, err = x.postCredentials(p)
+			a, err = x.authorize(p, maps.Clone(o.Credentials))
 		} else {
 			a, err = x.postSignIn(p)
 		}
@@ -323,7 +383,8 @@ func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string,
 }
 
 // SignOut ends the session of the request and clears its cookies on w, the
-// cookies also when it returns an error: the store could not be reached.
+// cookies also when it returns an error, an [*Error]: the store could not be
+// reached.
 func (e *Engine) SignOut(w http.ResponseWriter, r *http.Request) error {
 	x, err := e.exchange(r)
 	if err != nil {
@@ -342,7 +403,8 @@ func (e *Engine) SignOut(w http.ResponseWriter, r *http.Request) error {
 
 // Update changes fields of the session as update() of the client does, but may
 // change every declared field and name and image. It returns the changed
-// session, or nil when nobody is signed in.
+// session, or nil when nobody is signed in. A field that is not declared, or a
+// value that does not fit, is an error and changes nothing.
 func (e *Engine) Update(w http.ResponseWriter, r *http.Request, data map[string]any) (*Session, error) {
 	changes, err := e.checkUpdate(data, schema.Default)
 	if err != nil {

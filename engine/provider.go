@@ -56,7 +56,9 @@ type OAuthOptions struct {
 	ClientAuth string
 	// Profile maps a profile to a user. nil: id from sub or id, name from
 	// name, nickname or preferred_username, email, image from picture. A
-	// profile without an id is refused.
+	// profile without an id is refused. The address counts as verified when it
+	// is the profile's email and the profile says email_verified, or when
+	// Profile sets EmailVerified, because it asked the provider in another way.
 	Profile func(ctx context.Context, p Profile, t *Tokens) (User, error)
 	// AllowDangerousEmailAccountLinking links to an existing user with the
 	// profile's address. The provider must say email_verified, and the user's
@@ -110,13 +112,15 @@ type Credentials struct {
 	// Inputs are the fields of the built-in form, in order.
 	Inputs []CredentialInput
 	// Authorize returns the user that the values belong to, or nil when they
-	// are wrong. A [*CredentialsError] refuses with a code of its own; any
-	// other error is a failure of the server. The values are the form's
-	// members without csrfToken and callbackUrl.
+	// are wrong. The same person has the same ID at every sign-in. A
+	// [*CredentialsError] refuses with a code of its own; any other error is a
+	// failure of the server. The values are the form's members without
+	// csrfToken and callbackUrl; the body of the request has been read.
 	Authorize func(ctx context.Context, values map[string]string, r *http.Request) (*User, error)
 	// CreateUsers stores a user that the Adapter does not know when the
-	// session strategy is database. Default: such a sign-in is refused, with a
-	// log line that says so. Without database sessions it has no effect.
+	// session strategy is database; Authorize must then return the same ID for
+	// the same person at every sign-in. Default: such a sign-in is refused, with
+	// a log line that says so. Without database sessions it has no effect.
 	CreateUsers bool
 }
 
@@ -140,7 +144,8 @@ type Email struct {
 	// Secret hashes the tokens instead of Config.Secret. Two e-mail providers
 	// need different ones.
 	Secret string
-	// GenerateVerificationToken makes the token of a link. Default: 32 random
+	// GenerateVerificationToken makes the token of a link. Nothing limits how
+	// often somebody may guess, so a short code is not safe. Default: 32 random
 	// bytes in hex.
 	GenerateVerificationToken func() (string, error)
 	// NormalizeIdentifier normalises an address. Default: Unicode NFKC, trimmed,

@@ -123,6 +123,46 @@ func TestSecurity63_LinkingByAddressNeedsItVerified(t *testing.T) {
 			}
 		}
 	}
+	// The claim speaks of the provider's own email claim, not of an address that
+	// a profile callback takes from elsewhere; the callback may vouch itself.
+	for _, c := range []struct {
+		claims   map[string]any
+		email    string
+		vouches  bool
+		verified bool
+	}{
+		{map[string]any{"sub": "c", "email": "evil@example.com", "email_verified": true, "upn": "carol@example.com"}, "carol@example.com", false, false},
+		{map[string]any{"sub": "c", "email_verified": true, "upn": "carol@example.com"}, "carol@example.com", false, false},
+		{map[string]any{"sub": "c", "email": "Carol@Example.com", "email_verified": true}, "carol@example.com", false, true},
+		{map[string]any{"sub": "c", "email": "carol@example.com"}, "carol@example.com", false, false},
+		{map[string]any{"sub": "c"}, "carol@example.com", true, true},
+		{map[string]any{"sub": "c", "email": "evil@example.com", "email_verified": false}, "carol@example.com", true, true},
+	} {
+		profile := func(_ *site, cfg *engine.Config) {
+			cfg.Providers[0].(*engine.OIDC).Profile = func(_ context.Context, p engine.Profile, _ *engine.Tokens) (engine.User, error) {
+				u := engine.User{ID: p["sub"].(string), Email: &c.email}
+				if c.vouches {
+					u.EmailVerified = &verified
+				}
+				return u, nil
+			}
+		}
+		s := newSite(t, withStore, profile)
+		s.idp.user = c.claims
+		s.browser().oauth("oidc").wantTo(s.origin)
+		u, err := s.store.inner.GetUserByAccount(t.Context(), "oidc", "c")
+		if err != nil || *u.Email != "carol@example.com" || (u.EmailVerified != nil) != c.verified {
+			t.Errorf("%v, vouched for %v: stored is %+v, %v", c.claims, c.vouches, u, err)
+		}
+		// The same decides about linking.
+		s = newSite(t, withStore, allowed, profile)
+		s.putUser(engine.User{ID: "carol-id", Email: new("carol@example.com"), EmailVerified: &verified})
+		s.idp.user = c.claims
+		b := s.browser()
+		if linked := b.oauth("oidc").location() == s.origin; linked != c.verified || (b.user() != "") != linked {
+			t.Errorf("%v, vouched for %v: linked %v", c.claims, c.vouches, linked)
+		}
+	}
 	// The switch does what Auth.js does.
 	s := newSite(t, withStore, allowed, func(_ *site, c *engine.Config) { c.DangerousUnverifiedEmail = true })
 	s.putUser(engine.User{ID: "carol-id", Email: new("carol@example.com")})

@@ -79,7 +79,7 @@ func TestSecurity46_State(t *testing.T) {
 			if entry.attrs["hint"] == "" {
 				t.Errorf("%s: no hint", what)
 			}
-			if len(s.idp.used) > 0 {
+			if s.idp.redeemed() {
 				t.Errorf("%s: the code was redeemed", what)
 			}
 		}
@@ -138,7 +138,7 @@ func TestSecurity47_PKCE(t *testing.T) {
 		without := b.copy()
 		without.drop(pkceCookie)
 		s.refusesCallback(provider+" without the verifier's cookie", without, without.get("/callback/"+provider+"?"+back.Encode()), engine.CodeConfiguration)
-		if len(s.idp.used) > 0 {
+		if s.idp.redeemed() {
 			t.Error("the code was redeemed without a verifier")
 		}
 		garbled := b.copy()
@@ -232,7 +232,7 @@ func TestSecurity49_ChecksOfAnotherProvider(t *testing.T) {
 			location := b.leave(pair[0])
 			s.forget()
 			s.refusesCallback("started at "+pair[0]+", finished at "+pair[1], b, b.back(pair[1], location), engine.CodeConfiguration)
-			if len(s.idp.used) > 0 {
+			if s.idp.redeemed() {
 				t.Errorf("%v: the code was redeemed", pair)
 			}
 		}
@@ -310,7 +310,7 @@ func TestSecurity58_NumericIDs(t *testing.T) {
 	s := newSite(t, withStore, func(_ *site, c *engine.Config) {
 		c.Callbacks.SignIn = func(_ context.Context, p *engine.SignInParams) (engine.Decision, error) {
 			seen = append(seen, p.Profile["id"])
-			return engine.Allow, nil
+			return engine.Allow(), nil
 		}
 	})
 	ids := []string{"1", "0", "9007199254740992", "9007199254740993", "9007199254740994", "18446744073709551616", "123456789012345678901234567890", "-5"}

@@ -105,6 +105,7 @@ func TestSecurity03_CallbackURLOfASimilarHost(t *testing.T) {
 	for _, asked := range []string{
 		"http://localhost.evil.example", "http://evillocalhost:3000/", "http://localhost.evil.example:3000/",
 		"http://localhost:3000@evil.example/", "http://localhost%3A3000@evil.example/", "http://evil.localhost:3000/",
+		"http://evil@localhost:3000/", "http://evil:evil@localhost:3000/evil",
 	} {
 		leadsHome(t, asked)
 	}

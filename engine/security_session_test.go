@@ -503,6 +503,17 @@ func TestSecurity29_ChunksShrink(t *testing.T) {
 	if got := held(b); len(got) > 0 {
 		t.Errorf("broken chunks stay: %q", got)
 	}
+	// So are chunks that make no token, because the first is missing or there
+	// is a gap.
+	for _, suffixes := range [][]string{{".1"}, {".0", ".2"}, {".7", ".8"}, {".16"}} {
+		for _, suffix := range suffixes {
+			b.set(sessionCookie+suffix, "x")
+		}
+		b.signedOut()
+		if got := held(b); len(got) > 0 {
+			t.Errorf("of the chunks %q stay %q", suffixes, got)
+		}
+	}
 	// More than fits into the cookies is an error, not half a session.
 	size = 70_000
 	s.forget()

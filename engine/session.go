@@ -85,7 +85,7 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 		expires = e.jwtExpires(before)
 	}
 	s, err := x.sessionOfToken(token, expires, trigger, update)
-	if err != nil {
+	if err != nil || s == nil {
 		x.clearSession()
 		return nil, err
 	}
@@ -94,7 +94,8 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 			return nil, err
 		}
 	}
-	return s, x.sessionEvent(s)
+	x.sessionEvent(s)
+	return s, nil
 }
 
 // jwtDue reports whether a token is old enough to be issued anew.
@@ -135,6 +136,9 @@ func (x *exchange) setJWT(t *Token) error {
 
 // sessionOfToken is what handlers and the browser see of a token.
 func (x *exchange) sessionOfToken(t *Token, expires time.Time, trigger Trigger, update any) (*Session, error) {
+	if x.e.cfg.Callbacks.Session != nil {
+		t = t.Clone() // what the callback changes is not written into the cookie
+	}
 	s := &Session{
 		User:     User{ID: t.Subject, Name: t.Name, Email: t.Email, Image: t.Picture},
 		Expires:  schema.Instant(expires),
@@ -145,7 +149,7 @@ func (x *exchange) sessionOfToken(t *Token, expires time.Time, trigger Trigger, 
 		s.User.Extra = pick(c.User, t.Extra)
 		s.Extra = pick(c.Session, t.Extra)
 	}
-	return s, x.sessionCallback(s, trigger, update)
+	return x.sessionCallback(s, trigger, update)
 }
 
 // pick returns the declared fields that are there; nil when there are none.
@@ -162,22 +166,38 @@ func pick(fields []schema.Field, from map[string]any) map[string]any {
 	return out
 }
 
-func (x *exchange) sessionCallback(s *Session, trigger Trigger, update any) error {
+func (x *exchange) sessionCallback(s *Session, trigger Trigger, update any) (*Session, error) {
 	if x.e.cfg.Callbacks.Session == nil {
-		return nil
+		return s, nil
 	}
-	err := x.e.cfg.Callbacks.Session(x.ctx, &SessionParams{Session: s, Trigger: trigger, Update: update})
-	if err != nil {
-		return fail(CodeConfiguration, "SessionTokenError", fmt.Errorf("the session callback: %w", err), "")
+	p := &SessionParams{Session: s, Trigger: trigger, Update: update}
+	if err := x.e.cfg.Callbacks.Session(x.ctx, p); err != nil {
+		return nil, fail(CodeConfiguration, "SessionTokenError", fmt.Errorf("the session callback: %w", err), "")
 	}
-	return nil
+	if s = p.Session; s != nil {
+		x.noteUndeclared("user.", s.User.Extra, x.e.cfg.Schema.UserField)
+		x.noteUndeclared("", s.Extra, x.e.cfg.Schema.SessionField)
+	}
+	return s, nil
 }
 
-func (x *exchange) sessionEvent(s *Session) error {
+// noteUndeclared says once of each key that the browser will not get it.
+func (x *exchange) noteUndeclared(where string, extra map[string]any, declared func(string) (schema.Field, bool)) {
+	for name := range extra {
+		if _, ok := declared(name); ok {
+			continue
+		}
+		if _, known := x.e.undeclared.LoadOrStore(where+name, true); !known {
+			x.e.cfg.Logger.WarnContext(x.ctx, "auth: the browser does not get what the session callback set, because the Schema does not declare it",
+				"field", where+name, "hint", "declare it in Config.Schema with Client: schema.Read")
+		}
+	}
+}
+
+func (x *exchange) sessionEvent(s *Session) {
 	if f := x.e.cfg.Events.Session; f != nil {
 		x.event("session", func() error { return f(x.ctx, &SessionEvent{Session: s}) })
 	}
-	return nil
 }
 
 // event runs an event. Its failure is logged and changes nothing.
@@ -206,7 +226,7 @@ func (e *Engine) sessionKey(token string) string {
 func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any) (*Session, error) {
 	e := x.e
 	row, user, err := e.adapter.GetSessionAndUser(x.ctx, e.sessionKey(token))
-	if errors.Is(err, ErrNotFound) {
+	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) {
 		x.clearSession()
 		return nil, nil
 	}
@@ -216,14 +236,11 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 	if !row.Expires.After(x.now) {
 		x.clearSession()
 		if err := e.adapter.DeleteSession(x.ctx, row.SessionToken); err != nil {
-			return nil, adapterError("deleting an expired session", err)
+			x.report(adapterError("deleting an expired session", err))
 		}
 		return nil, nil
 	}
-	expires, err := x.roll(row)
-	if err != nil {
-		return nil, err
-	}
+	expires := x.roll(row)
 	if changes, ok := update.(map[string]any); ok && x.checked() {
 		if user, row, err = x.updateRows(user, row, changes); err != nil {
 			return nil, err
@@ -234,7 +251,7 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 	if e.cfg.Schema != nil {
 		s.Extra = x.canonicalExtra(e.cfg.Schema.Session, row.Extra)
 	}
-	if err := x.sessionCallback(s, trigger, update); err != nil {
+	if s, err = x.sessionCallback(s, trigger, update); err != nil || s == nil {
 		return nil, err
 	}
 	if e.cfg.ReissueOnEveryRead {
@@ -245,7 +262,8 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 			return nil, err
 		}
 	}
-	return s, x.sessionEvent(s)
+	x.sessionEvent(s)
+	return s, nil
 }
 
 func (x *exchange) setDatabaseCookie(token string, expires time.Time) (err error) {
@@ -257,31 +275,32 @@ func (x *exchange) setDatabaseCookie(token string, expires time.Time) (err error
 }
 
 // roll extends a session row when updateAge has passed since the last time,
-// and returns its new end, or zero when it stays.
-func (x *exchange) roll(row AdapterSession) (time.Time, error) {
+// and returns its new end, or zero when it stays. Where it cannot be written it
+// stays, and is as good as it was.
+func (x *exchange) roll(row AdapterSession) (extended time.Time) {
 	e := x.e
 	if e.cfg.SessionUpdateAge >= e.cfg.SessionMaxAge {
-		return time.Time{}, nil
+		return time.Time{}
 	}
 	if row.Expires.Add(-e.cfg.SessionMaxAge).Add(max(e.cfg.SessionUpdateAge, 0)).After(x.now) {
-		return time.Time{}, nil
+		return time.Time{}
 	}
 	expires := schema.Instant(x.now.Add(e.cfg.SessionMaxAge))
 	if !expires.After(row.Expires) {
-		return time.Time{}, nil
+		return time.Time{}
 	}
 	if !e.extended.begin(row.SessionToken, row.Expires, x.now) {
-		return time.Time{}, nil // another request of the same moment does it
+		return time.Time{} // another request of the same moment does it
 	}
 	_, err := e.adapter.UpdateSession(x.ctx, SessionUpdate{SessionToken: row.SessionToken, Expires: &expires})
 	if err == nil {
-		return expires, nil
+		return expires
 	}
 	e.extended.undo(row.SessionToken)
-	if errors.Is(err, ErrNotFound) { // signed out in between
-		return time.Time{}, nil
+	if !errors.Is(err, ErrNotFound) { // signed out in between
+		x.report(adapterError("extending a session", err))
 	}
-	return time.Time{}, adapterError("extending a session", err)
+	return time.Time{}
 }
 
 // extended remembers which sessions this process has just extended, so that
@@ -336,17 +355,20 @@ func (e *Engine) appendSession(dst []byte, s *Session) []byte {
 	if s == nil {
 		return wire.AppendSession(dst, nil)
 	}
-	database := s.Strategy == StrategyDatabase
+	// A store's null is null; what a token lacks is absent, unless it was null.
+	null := func(claim string) bool {
+		return s.Strategy == StrategyDatabase || s.Token != nil && s.Token.IsNull(claim)
+	}
 	b := wire.Body{Expires: s.Expires}
 	c := e.cfg.Schema
 	if c.ClientAccess("name") >= schema.Read {
-		b.Name = wire.Text{Value: s.User.Name, Null: database || s.Token.IsNull("name")}
+		b.Name = wire.Text{Value: s.User.Name, Null: null("name")}
 	}
 	if c.ClientAccess("email") >= schema.Read {
-		b.Email = wire.Text{Value: s.User.Email, Null: database || s.Token.IsNull("email")}
+		b.Email = wire.Text{Value: s.User.Email, Null: null("email")}
 	}
 	if c.ClientAccess("image") >= schema.Read {
-		b.Image = wire.Text{Value: s.User.Image, Null: database || s.Token.IsNull("picture")}
+		b.Image = wire.Text{Value: s.User.Image, Null: null("picture")}
 	}
 	if c != nil {
 		if c.ClientAccess("id") >= schema.Read {

@@ -44,7 +44,11 @@ func (x *exchange) startRow(a Adapter, in signIn) error {
 
 func (e *Engine) newSessionToken() (string, error) {
 	if e.cfg.GenerateSessionToken != nil {
-		return e.cfg.GenerateSessionToken()
+		token, err := e.cfg.GenerateSessionToken()
+		if err == nil && len(token) < 16 {
+			err = errors.New("GenerateSessionToken returned fewer than 16 characters")
+		}
+		return token, err
 	}
 	return wire.UUID(e.cfg.Rand)
 }
@@ -140,7 +144,7 @@ func (x *exchange) signedIn() (current, error) {
 	}
 	row, u, err := x.e.adapter.GetSessionAndUser(x.ctx, x.e.sessionKey(cookie))
 	switch {
-	case errors.Is(err, ErrNotFound), err == nil && !row.Expires.After(x.now):
+	case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid), err == nil && !row.Expires.After(x.now):
 		return current{}, nil
 	case err != nil:
 		return current{}, adapterError("reading the session", err)

@@ -196,7 +196,14 @@ func (s *settings) applyPublicURL() string {
 		s.problem("%s is %q, which is not an http or https URL of a site such as https://app.example.com", name, raw)
 		return ""
 	}
-	s.origin = u.Scheme + "://" + strings.ToLower(u.Host)
+	host := strings.ToLower(u.Host)
+	if !validHost(host) {
+		s.problem("%s has the host %q: write an international name in its ASCII form (xn--…)", name, u.Host)
+		return ""
+	}
+	// Browsers leave the default port out.
+	host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[u.Scheme])
+	s.origin = u.Scheme + "://" + host
 	return strings.TrimRight(u.Path, "/")
 }
 
@@ -230,8 +237,23 @@ func (s *settings) applySession() {
 			s.problem("%s is %v: it is a whole number of seconds, at least one", d.name, d.Duration)
 		}
 	}
-	if c.SessionUpdateAge == 0 {
+	switch {
+	case c.JWTMaxAge > c.SessionMaxAge:
+		s.problem("JWTMaxAge (%v) is longer than SessionMaxAge (%v): a token would outlive its session", c.JWTMaxAge, c.SessionMaxAge)
+	case c.SessionUpdateAge == 0:
 		c.SessionUpdateAge = min(24*time.Hour, c.SessionMaxAge/2, c.JWTMaxAge/2)
+	case c.SessionUpdateAge > 0 && c.SessionUpdateAge < time.Second:
+		s.problem("SessionUpdateAge is %v: it is at least a second, or negative for every read", c.SessionUpdateAge)
+	case c.SessionUpdateAge >= c.JWTMaxAge && c.SessionUpdateAge < c.SessionMaxAge:
+		s.problem("SessionUpdateAge (%v) is not shorter than JWTMaxAge (%v): a token would run out before it is issued anew", c.SessionUpdateAge, c.JWTMaxAge)
+	}
+	for _, page := range []struct{ name, url string }{
+		{"SignIn", c.Pages.SignIn}, {"SignOut", c.Pages.SignOut}, {"Error", c.Pages.Error},
+		{"VerifyRequest", c.Pages.VerifyRequest}, {"NewUser", c.Pages.NewUser}, {"VerifyEmail", c.Pages.VerifyEmail},
+	} {
+		if page.url != "" && (!validCallbackURL(page.url) || !safePath(page.url)) {
+			s.problem("Pages.%s is %q: it is a path such as /login, or an http or https URL", page.name, page.url)
+		}
 	}
 }
 
@@ -256,8 +278,8 @@ func (s *settings) applyProviders() {
 			continue
 		}
 		p := &provider{ProviderInfo: configured.ProviderInfo()}
-		if p.ID == "" || strings.ContainsAny(p.ID, "/?#% \t\r\n") {
-			s.problem("Providers[%d]: the id %q is empty or cannot stand in a URL path", i, p.ID)
+		if !validID(p.ID) {
+			s.problem("Providers[%d]: the id %q is empty or cannot stand in a URL path: it has letters, digits, - _ . and ~ only", i, p.ID)
 			continue
 		}
 		if s.byID[p.ID] != nil {
@@ -283,10 +305,16 @@ func (s *settings) applyProviders() {
 			if configured.Authorize == nil {
 				s.problem("provider %q: Authorize is nil", p.ID)
 			}
+			if configured.CreateUsers && s.traits.AssignsIDs {
+				s.problem("provider %q: CreateUsers needs an adapter that keeps the ids it is given; this one assigns its own", p.ID)
+			}
 		case *Email:
 			p.email = configured
 			p.secret = configured.Secret
 			effective := or(p.secret, s.cfg.Secret)
+			if d := configured.MaxAge; d != 0 && (d < time.Second || d%time.Second != 0) {
+				s.problem("provider %q: MaxAge is %v: it is a whole number of seconds, at least one", p.ID, d)
+			}
 			if configured.Sender == nil {
 				s.problem("provider %q: Sender is nil: nothing sends the mail", p.ID)
 			}
@@ -324,7 +352,6 @@ func (s *settings) applyFlow(p *provider, o OAuthOptions, c oauth.Config) {
 	o.ClientSecret = or(o.ClientSecret, s.env(p.ID, "SECRET"))
 	if o.ClientID == "" {
 		s.problem("provider %q: no client id: set ClientID or %s", p.ID, envName(p.ID, "ID"))
-		return
 	}
 	if o.ClientSecret == "" && o.ClientAuth != "none" {
 		s.problem("provider %q: no client secret: set ClientSecret or %s, or ClientAuth \"none\" for a public client", p.ID, envName(p.ID, "SECRET"))
@@ -372,6 +399,16 @@ func (s *settings) applyFlow(p *provider, o OAuthOptions, c oauth.Config) {
 	}
 	f.client = client
 	p.flow = f
+}
+
+func validID(id string) bool {
+	for i := range len(id) {
+		c := id[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.~", c) >= 0) {
+			return false
+		}
+	}
+	return id != "" && id != "." && id != ".."
 }
 
 func envName(id, suffix string) string {

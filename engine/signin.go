@@ -97,8 +97,14 @@ type checks struct {
 
 const checkSeconds = int(wire.CheckMaxAge / time.Second)
 
-// maxAttempts is how many sign-ins a browser may have under way.
-const maxAttempts = 5
+const (
+	// maxAttempts is how many sign-ins a browser may have under way. Each takes
+	// some 1.6 KB of cookies, and common proxies take 8 KB in all.
+	maxAttempts = 3
+	// maxAttemptURL is the longest callback URL that an attempt keeps for
+	// itself, in bytes of the cookie.
+	maxAttemptURL = 1024
+)
 
 // newChecks makes the checks of a new attempt and seals them into cookies. The
 // first attempt uses the names of Auth.js. Further ones, while it is under way,
@@ -106,7 +112,12 @@ const maxAttempts = 5
 func (x *exchange) newChecks(p *provider) (c checks, err error) {
 	e, s := x.e, x.site
 	if p.flow.state {
-		if c.state, err = s.encoded.SealState("", x.now, e.cfg.Rand); err != nil {
+		if e.cfg.SingleCheckCookies {
+			c.state, err = s.encoded.SealState("", x.now, e.cfg.Rand)
+		} else {
+			c.state, err = wire.RandomBase64(e.cfg.Rand) // half the size of the cookie
+		}
+		if err != nil {
 			return c, err
 		}
 		if !e.cfg.SingleCheckCookies {
@@ -114,9 +125,12 @@ func (x *exchange) newChecks(p *provider) (c checks, err error) {
 				c.suffix = attemptSuffix(c.state)
 			}
 			x.dropOldAttempts()
-			// Another tab may change the callback-url cookie meanwhile.
-			x.set = append(x.set, wire.SetCookie{Name: s.names.CallbackURL + attemptSuffix(c.state), Value: x.callbackURL,
-				MaxAge: checkSeconds, Expires: x.now.Add(wire.CheckMaxAge), Secure: s.secure})
+			// Another tab may change the callback-url cookie meanwhile. A long one
+			// is not worth the room.
+			if escapedLen(x.callbackURL) <= maxAttemptURL {
+				x.set = append(x.set, wire.SetCookie{Name: s.names.CallbackURL + attemptSuffix(c.state), Value: x.callbackURL,
+					MaxAge: checkSeconds, Expires: x.now.Add(wire.CheckMaxAge), Secure: s.secure})
+			}
 		}
 	}
 	if p.flow.pkce {
@@ -167,25 +181,41 @@ func (x *exchange) attemptUnderWay() bool {
 	return false
 }
 
-// dropOldAttempts clears the oldest attempts when there are too many. Browsers
-// send older cookies first (RFC 6265 section 5.4).
+// dropOldAttempts makes room for one more attempt by clearing the oldest.
+// Browsers send older cookies first (RFC 6265 section 5.4). One attempt has the
+// plain names; only its callback URL has a suffix.
 func (x *exchange) dropOldAttempts() {
 	n := x.site.names
-	var suffixes []string
-	for _, c := range x.cookies {
-		for _, name := range []string{n.State, n.CallbackURL} {
-			suffix, ok := strings.CutPrefix(c.Name, name)
-			if ok && len(suffix) == len(attemptSuffix("")) && suffix[0] == '.' && !slices.Contains(suffixes, suffix) {
-				suffixes = append(suffixes, suffix)
-			}
+	attempts := x.suffixes(n.State)
+	for len(attempts) > maxAttempts-2 {
+		x.keptChecks = append(x.keptChecks, x.clearedChecks(attempts[0])...)
+		x.dropCookie(n.CallbackURL + attempts[0])
+		attempts = attempts[1:]
+	}
+	urls := x.suffixes(n.CallbackURL)
+	for i := 0; len(urls)-i >= maxAttempts; i++ {
+		if !slices.Contains(attempts, urls[i]) {
+			x.dropCookie(n.CallbackURL + urls[i])
 		}
 	}
-	for len(suffixes) >= maxAttempts-1 { // one has the plain names
-		x.keptChecks = append(x.keptChecks, x.clearedChecks(suffixes[0])...)
-		if name := n.CallbackURL + suffixes[0]; x.hasCookie(name) {
-			x.keptChecks = append(x.keptChecks, wire.SetCookie{Name: name, Clear: true, Secure: x.site.secure})
+}
+
+// suffixes lists the attempts that have a cookie of the name, oldest first.
+func (x *exchange) suffixes(name string) (out []string) {
+	for _, c := range x.cookies {
+		suffix, ok := strings.CutPrefix(c.Name, name)
+		if ok && len(suffix) == len(attemptSuffix("")) && suffix[0] == '.' && !slices.Contains(out, suffix) {
+			out = append(out, suffix)
 		}
-		suffixes = suffixes[1:]
+	}
+	return out
+}
+
+// dropCookie clears a cookie that the request has.
+func (x *exchange) dropCookie(name string) {
+	cleared := func(c wire.SetCookie) bool { return c.Name == name }
+	if x.hasCookie(name) && !slices.ContainsFunc(x.keptChecks, cleared) {
+		x.keptChecks = append(x.keptChecks, wire.SetCookie{Name: name, Clear: true, Secure: x.site.secure})
 	}
 }
 
@@ -232,7 +262,7 @@ func (x *exchange) readAttemptURL(name string) {
 	if !ok {
 		return
 	}
-	x.keptChecks = append(x.keptChecks, wire.SetCookie{Name: name, Clear: true, Secure: x.site.secure})
+	x.dropCookie(name)
 	if !validCallbackURL(u) {
 		return
 	}
@@ -366,7 +396,11 @@ func (x *exchange) requestMail(p *provider) (*answer, error) {
 
 func (x *exchange) newVerificationToken(p *provider) (string, error) {
 	if p.email.GenerateVerificationToken != nil {
-		return p.email.GenerateVerificationToken()
+		token, err := p.email.GenerateVerificationToken()
+		if err == nil && token == "" {
+			err = errors.New("GenerateVerificationToken returned nothing")
+		}
+		return token, err
 	}
 	return wire.RandomHex(x.e.cfg.Rand)
 }

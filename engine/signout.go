@@ -49,7 +49,7 @@ func (x *exchange) endSession() error {
 	ended := AdapterSession{SessionToken: key}
 	if tell != nil {
 		row, err := x.e.adapter.GetSession(x.ctx, key)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) {
 			return nil
 		}
 		if err != nil {
@@ -57,7 +57,7 @@ func (x *exchange) endSession() error {
 		}
 		ended = row
 	}
-	if err := x.e.adapter.DeleteSession(x.ctx, key); err != nil {
+	if err := x.e.adapter.DeleteSession(x.ctx, key); err != nil && !errors.Is(err, ErrInvalid) {
 		return adapterError("deleting a session", err)
 	}
 	if tell != nil {

@@ -104,11 +104,19 @@ func (e *Engine) split(changes map[string]any) (user, session map[string]any) {
 func (x *exchange) updateToken(t *Token, changes map[string]any) error {
 	user, _ := x.e.split(changes)
 	if len(user) > 0 && x.e.adapter != nil && t.Subject != "" {
-		if _, err := x.updateUser(t.Subject, user); err != nil && !errors.Is(err, ErrNotFound) {
+		_, err := x.updateUser(x.e.adapter, t.Subject, user, func(event func()) { event() })
+		if err != nil && !errors.Is(err, ErrNotFound) {
 			return err
 		}
 	}
 	for name, v := range changes {
+		if f, ok := x.e.cfg.Schema.UserField(name); ok && !f.InToken() {
+			if x.e.adapter == nil {
+				return fail(CodeConfiguration, "SchemaError", fmt.Errorf("the user field %q has no place to be kept", name),
+					"it is neither in the token (Field.Token) nor is there an Adapter")
+			}
+			continue // the store has it
+		}
 		switch name {
 		case "name":
 			t.Name = textOf(v)
@@ -128,22 +136,24 @@ func (x *exchange) updateToken(t *Token, changes map[string]any) error {
 
 func (x *exchange) updateRows(u User, row AdapterSession, changes map[string]any) (User, AdapterSession, error) {
 	user, session := x.e.split(changes)
-	var err error
-	if len(user) > 0 {
-		if u, err = x.updateUser(u.ID, user); err != nil {
-			return u, row, err
+	err := x.unit(func(a Adapter, tell func(func())) (err error) {
+		if len(user) > 0 {
+			if u, err = x.updateUser(a, u.ID, user, tell); err != nil {
+				return err
+			}
 		}
-	}
-	if len(session) > 0 {
-		row, err = x.e.adapter.UpdateSession(x.ctx, SessionUpdate{SessionToken: row.SessionToken, Extra: session})
-		if err != nil {
-			return u, row, adapterError("updating a session", err)
+		if len(session) > 0 {
+			row, err = a.UpdateSession(x.ctx, SessionUpdate{SessionToken: row.SessionToken, Extra: session})
+			if err != nil {
+				return adapterError("updating a session", err)
+			}
 		}
-	}
-	return u, row, nil
+		return nil
+	})
+	return u, row, err
 }
 
-func (x *exchange) updateUser(id string, changes map[string]any) (User, error) {
+func (x *exchange) updateUser(a Adapter, id string, changes map[string]any, tell func(func())) (User, error) {
 	up := UserUpdate{ID: id}
 	for name, v := range changes {
 		switch name {
@@ -158,12 +168,12 @@ func (x *exchange) updateUser(id string, changes map[string]any) (User, error) {
 			up.Extra[name] = v
 		}
 	}
-	u, err := x.e.adapter.UpdateUser(x.ctx, up)
+	u, err := a.UpdateUser(x.ctx, up)
 	if err != nil {
 		return u, adapterError("updating a user", err)
 	}
 	if f := x.e.cfg.Events.UpdateUser; f != nil {
-		x.event("updateUser", func() error { return f(x.ctx, &UserEvent{User: &u}) })
+		tell(func() { x.event("updateUser", func() error { return f(x.ctx, &UserEvent{User: &u}) }) })
 	}
 	return u, nil
 }

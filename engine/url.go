@@ -31,6 +31,9 @@ func (e *Engine) publicOrigin(r *http.Request) (string, error) {
 		default:
 			return "", untrustedHost(fmt.Errorf("X-Forwarded-Proto is %q", cut(proto)), "the proxy in front must send http or https")
 		}
+	case isLoopback(host) && throughProxy(r.Header):
+		return "", untrustedHost(errors.New("the request came through a proxy, but the host it was sent on to is this machine's"),
+			"set AUTH_URL to the public URL of the site (or, if the proxy sets X-Forwarded-Host and X-Forwarded-Proto, AUTH_TRUST_HOST=true)")
 	case !isLoopback(host):
 		return "", untrustedHost(fmt.Errorf("the host %q is not trusted", cut(host)),
 			"set AUTH_URL to the public URL of the site (or, behind a proxy that sets X-Forwarded-Host, AUTH_TRUST_HOST=true)")
@@ -43,8 +46,23 @@ func (e *Engine) publicOrigin(r *http.Request) (string, error) {
 	return scheme + "://" + host, nil
 }
 
+// throughProxy reports whether a proxy has left a trace that leads off this
+// machine: then the loopback host of the request is not what browsers see, and
+// taking it for a developer's would make every link wrong. The proxy of a
+// development server names a loopback host itself.
+func throughProxy(h http.Header) bool {
+	if host := firstOfList(h.Get("X-Forwarded-Host")); host != "" && !isLoopback(host) {
+		return true
+	}
+	if strings.EqualFold(firstOfList(h.Get("X-Forwarded-Proto")), "https") {
+		return true
+	}
+	client := net.ParseIP(firstOfList(h.Get("X-Forwarded-For")))
+	return client != nil && !client.IsLoopback()
+}
+
 func untrustedHost(err error, hint string) *Error {
-	return fail(CodeConfiguration, "UntrustedHost", err, hint)
+	return refuse(CodeConfiguration, "UntrustedHost", err, hint) // anybody can send a Host
 }
 
 // firstOfList is the first element of a comma-separated header: the one the
@@ -87,15 +105,31 @@ func validHost(host string) bool {
 	return true
 }
 
-// maxCallbackURL is the longest callback URL, in bytes: its cookie has to fit.
-const maxCallbackURL = 2048
+// maxCallbackURL is the longest callback URL, in bytes; escaped in its cookie
+// it has at most maxEscapedURL, because browsers drop cookies above 4096.
+const (
+	maxCallbackURL = 2048
+	maxEscapedURL  = 3800
+)
+
+// escapedLen is how long a value is in its cookie.
+func escapedLen(s string) int {
+	n := len(s)
+	for i := range len(s) {
+		c := s[i]
+		if !(c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0) {
+			n += 2
+		}
+	}
+	return n
+}
 
 var errCallbackURL = errors.New("callbackUrl is not a path or an http(s) URL of at most 2048 bytes")
 
 // validCallbackURL reports whether u may be asked for at all: a path, or an
 // http or https URL. Where it may lead is for the redirect callback.
 func validCallbackURL(u string) bool {
-	if len(u) > maxCallbackURL {
+	if len(u) > maxCallbackURL || escapedLen(u) > maxEscapedURL {
 		return false
 	}
 	for i := range len(u) {

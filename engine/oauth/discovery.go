@@ -11,8 +11,12 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// metadataMaxAge is how long a provider's metadata is used.
-const metadataMaxAge = time.Hour
+const (
+	// metadataMaxAge is how long a provider's metadata is used.
+	metadataMaxAge = time.Hour
+	// metadataStale is how long it is used while it cannot be fetched anew.
+	metadataStale = 24 * time.Hour
+)
 
 // metadata is what is known of the provider.
 type metadata struct {
@@ -24,6 +28,11 @@ type metadata struct {
 	fetched     time.Time
 }
 
+// within reports whether there is metadata that is not older than this.
+func (m *metadata) within(age time.Duration, now time.Time) bool {
+	return m != nil && now.Sub(m.fetched) >= 0 && now.Sub(m.fetched) < age
+}
+
 // flight is a discovery under way. The fields are set before done is closed.
 type flight struct {
 	done chan struct{}
@@ -32,7 +41,7 @@ type flight struct {
 }
 
 // metadata returns the endpoints, discovering them when they are not known or
-// an hour old. Callers at the same moment share one request. It does not end
+// an hour old; when that fails, those of the last day are still good. Callers at the same moment share one request. It does not end
 // when one of them gives up, but with the HTTP client's timeout.
 func (c *Client) metadata(ctx context.Context) (*metadata, error) {
 	if c.cfg.Issuer == "" {
@@ -40,11 +49,10 @@ func (c *Client) metadata(ctx context.Context) (*metadata, error) {
 	}
 	now := c.cfg.Now()
 	c.mu.Lock()
-	if m := c.meta; m != nil {
-		if age := now.Sub(m.fetched); age >= 0 && age < metadataMaxAge {
-			c.mu.Unlock()
-			return m, nil
-		}
+	old := c.meta
+	if old.within(metadataMaxAge, now) {
+		c.mu.Unlock()
+		return old, nil
 	}
 	f := c.flight
 	if f == nil {
@@ -61,10 +69,13 @@ func (c *Client) metadata(ctx context.Context) (*metadata, error) {
 	c.mu.Unlock()
 	select {
 	case <-f.done:
-		if f.err != nil {
-			return nil, f.err
+		switch {
+		case f.err == nil:
+			return f.meta, nil
+		case old.within(metadataStale, now):
+			return old, nil
 		}
-		return f.meta, nil
+		return nil, f.err
 	case <-ctx.Done():
 		return nil, failCause(Discovery, "", "waiting for the metadata of "+c.cfg.Issuer, secrets(nil).cause(ctx.Err()))
 	}

@@ -117,8 +117,17 @@ func TestSecurity54_Signature(t *testing.T) {
 	// Then it is rotated in.
 	f.key = keys().other
 	f.published = []jose.JSONWebKey{keys().es256.Public(), f.key.Public()}
-	if err := exchange(); err != nil {
-		t.Errorf("rotated in: %v", err)
+	// go-oidc may still be putting its last download away, and answers with it
+	// until it has.
+	rotated := exchange()
+	for range 100 {
+		if rotated == nil {
+			break
+		}
+		rotated = exchange()
+	}
+	if rotated != nil {
+		t.Errorf("rotated in: %v", rotated)
 	}
 
 	parts := strings.Split(good, ".")

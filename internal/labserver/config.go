@@ -158,19 +158,19 @@ func (s *Server) callbacks(f flags) engine.Callbacks {
 		SignIn: func(_ context.Context, p *engine.SignInParams) (engine.Decision, error) {
 			s.record(entry{Callback: "signIn", Args: signInArgs(p)})
 			if p.User != nil && p.User.Email != nil && strings.HasPrefix(*p.User.Email, "deny") {
-				return engine.Deny, nil
+				return engine.Deny(), nil
 			}
 			switch f.SignIn {
 			case "false":
-				return engine.Deny, nil
+				return engine.Deny(), nil
 			case "string":
 				return engine.RedirectTo("/blocked?x=1"), nil
 			case "foreign":
 				return engine.RedirectTo("https://evil.example/x"), nil
 			case "throw":
-				return engine.Deny, errors.New("signin boom")
+				return engine.Deny(), errors.New("signin boom")
 			}
-			return engine.Allow, nil
+			return engine.Allow(), nil
 		},
 		JWT: func(_ context.Context, p *engine.JWTParams) error {
 			s.record(entry{Callback: "jwt", Args: jwtArgs(p)})
