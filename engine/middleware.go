@@ -132,8 +132,16 @@ func (e *Engine) Middleware(next http.Handler) http.Handler {
 		if !e.own(r) {
 			w, r, _ = e.with(w, r)
 		}
-		next.ServeHTTP(w, r)
+		serve(next, w, r)
 	})
+}
+
+// serve runs next. An answer without a body gets its header after that.
+func serve(next http.Handler, w http.ResponseWriter, r *http.Request) {
+	next.ServeHTTP(w, r)
+	if p, ok := w.(*private); ok && !p.written {
+		keepPrivate(p.Header())
+	}
 }
 
 // own reports whether the path is one of the engine's: it reads the session
@@ -168,7 +176,7 @@ func (e *Engine) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w, r, h := e.with(w, r)
 		if e.admit(w, r, h) {
-			next.ServeHTTP(w, r)
+			serve(next, w, r)
 		}
 	})
 }
@@ -198,7 +206,7 @@ func (e *Engine) Protect(patterns ...string) (func(http.Handler) http.Handler, e
 			}
 			w, r, h := e.with(w, r)
 			if e.admit(w, r, h) {
-				next.ServeHTTP(w, r)
+				serve(next, w, r)
 			}
 		})
 	}, nil
