@@ -173,11 +173,24 @@ func (x *exchange) settleAddress(p *provider, u *User, profile Profile) {
 	if x.e.cfg.DangerousUnverifiedEmail {
 		return
 	}
+	// What the provider verified is the address as it wrote it: one that Unicode
+	// normalisation turns into another is another mailbox.
+	plain := lowerASCII(strings.TrimSpace(raw)) == address
 	claimed, _ := profile["email"].(string)
-	if verified || strings.EqualFold(claimed, raw) && emailVerified(profile) {
+	if plain && (verified || lowerASCII(claimed) == lowerASCII(raw) && emailVerified(profile)) {
 		now := schema.Instant(x.now)
 		u.EmailVerified = &now
 	}
+}
+
+// lowerASCII leaves other letters alone: some have a lower case in ASCII.
+func lowerASCII(s string) string {
+	return strings.Map(func(r rune) rune {
+		if r >= 'A' && r <= 'Z' {
+			return r + 'a' - 'A'
+		}
+		return r
+	}, s)
 }
 
 // declared returns the canonical values of extra fields. It refuses those that
@@ -419,6 +432,19 @@ func (x *exchange) followMail(p *provider, token, address string) (*answer, erro
 	user, err := x.userOfAddress(used.Identifier)
 	if err != nil {
 		return nil, err
+	}
+	if user.EmailVerified == nil && x.mustTake(*user) {
+		had, err := x.signedIn()
+		if err != nil {
+			return nil, err
+		}
+		if !had.is(*user) { // the signIn callback decides on who will be signed in
+			fresh, err := x.newUserOf(used.Identifier)
+			if err != nil {
+				return nil, err
+			}
+			user = &fresh
+		}
 	}
 	in := signIn{user: user}
 	in.account = &Account{Type: "email", Provider: p.ID, ProviderAccountID: used.Identifier, UserID: user.ID}

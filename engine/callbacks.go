@@ -21,8 +21,7 @@ type Callbacks struct {
 	// JWT sees each session token that is made or read (jwt strategy) and may
 	// change p.Token; nil in its place ends the session. An error ends the
 	// session as well, and is Configuration at sign-in. Before an account is
-	// linked to whoever is signed in, it is asked about their token too; what
-	// it changes there is not kept.
+	// linked to whoever is signed in, it is asked about their token too.
 	JWT func(ctx context.Context, p *JWTParams) error
 	// Session may change p.Session before the browser or a handler sees it; nil
 	// in its place and an error are "signed out". The browser sees only what

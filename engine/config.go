@@ -143,7 +143,7 @@ type Config struct {
 	// DangerousAuthorizationParams lets the query of POST signin/<provider>
 	// set any authorization parameter, redirect_uri and client_id included, as
 	// Auth.js does. Default: login_hint, prompt, ui_locales and others that
-	// are harmless, see AuthorizationParams of the provider.
+	// are harmless, see AllowedParams of the provider.
 	DangerousAuthorizationParams bool
 	// DangerousForeignOrigin accepts POST requests of other sites that carry a
 	// CSRF token, as Auth.js does. Default: Sec-Fetch-Site, or else Origin,

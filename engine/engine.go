@@ -48,8 +48,8 @@ func New(cfg Config) (*Engine, error) {
 	return e, nil
 }
 
-// Close ends what the engine does in the background. It does not close the
-// Adapter.
+// Close ends what the engine does in the background, which is nothing today. It
+// does not close the Adapter.
 func (e *Engine) Close() error { return nil }
 
 // ServeHTTP answers the endpoints below the base path:
@@ -248,7 +248,7 @@ func (x *exchange) write(w http.ResponseWriter, a *answer) {
 	if !a.bare {
 		writeCookies(h, x.ambient)
 	}
-	writeCookies(h, x.keptChecks)
+	writeCookies(h, x.always)
 	if !a.bare {
 		writeCookies(h, x.set)
 	}

@@ -37,7 +37,7 @@ type exchange struct {
 
 	csrfToken   string
 	callbackURL string
-	keptChecks  []wire.SetCookie // clears the check cookies of this attempt, whatever comes of it
+	always      []wire.SetCookie // set whatever comes of the request, before set
 
 	ambient []wire.SetCookie // csrf token, callback URL
 	set     []wire.SetCookie // what the flow sets

@@ -63,14 +63,14 @@ func TestProvingAnAddressTakesItFromAToken(t *testing.T) {
 		t.Errorf("the attacker comes back as %q", got)
 	}
 
-	// A user without an account at a provider keeps the address: nobody else
-	// has a way in.
+	// A user that the application made counts as well: with a password, say,
+	// somebody may have a token of it.
 	s.putUser(engine.User{ID: "zoe-id", Email: new("zoe@example.com")})
 	s.browser().followMail("zoe@example.com").wantTo(s.origin)
-	if u, err := s.store.inner.GetUserByEmail(t.Context(), "zoe@example.com"); err != nil || u.ID != "zoe-id" {
+	if u, err := s.store.inner.GetUserByEmail(t.Context(), "zoe@example.com"); err != nil || u.ID == "zoe-id" {
 		t.Errorf("the user is %+v, %v", u, err)
 	}
-	// So does one who is signed in while proving it.
+	// Who is signed in while proving it keeps everything.
 	s.idp.user = map[string]any{"sub": "late", "email": "late@example.com"}
 	late := s.browser()
 	late.oauth("oidc").wantTo(s.origin)
@@ -97,7 +97,9 @@ func TestAddressOfAProfile(t *testing.T) {
 		if u.Email != nil {
 			got = *u.Email
 		}
-		if err != nil || got != want || (u.EmailVerified != nil) != (want != "") {
+		// What the provider verified is the address as it wrote it.
+		verified := want != "" && strings.EqualFold(strings.TrimSpace(raw), want)
+		if err != nil || got != want || (u.EmailVerified != nil) != verified {
 			t.Errorf("the address %q is stored as %q, verified %v: %v", raw, got, u.EmailVerified, err)
 		}
 		lines := s.logs.problems()
@@ -399,4 +401,55 @@ func TestMiddlewareKeepsCookiesPrivate(t *testing.T) {
 			}
 		}
 	}
+}
+
+// What the jwt callback does to a token is never thrown away: one that rotates
+// a refresh token uses it up.
+func TestRotatingJWTCallback(t *testing.T) {
+	used := map[string]bool{}
+	n := 0
+	s := newSite(t, withStrategy(engine.StrategyJWT), func(_ *site, c *engine.Config) {
+		c.Callbacks.JWT = func(_ context.Context, p *engine.JWTParams) error {
+			old, _ := p.Token.Extra["rotating"].(string)
+			if used[old] {
+				p.Token = nil // the provider takes a refresh token once
+				return nil
+			}
+			if old != "" {
+				used[old] = true
+			}
+			n++
+			p.Token.Extra = map[string]any{"rotating": fmt.Sprint("token-", n)}
+			return nil
+		}
+	})
+	s.browser().oauth("oidc").wantTo(s.origin) // bob
+	b := s.browser()
+	b.signIn()
+	still := func(what string) {
+		t.Helper()
+		if got := b.user(); got != "alice@example.com" {
+			t.Errorf("after %s the session is of %q", what, got)
+		}
+	}
+	still("the sign-in")
+	still("a read")
+	b.update(map[string]any{"name": "x"}) // refused: there is no schema
+	still("an update that is refused")
+	b.update(nil)
+	still("an update")
+	b.back("oidc", b.leave("oidc")).wantTo(s.origin + base + "/signin?error=OAuthAccountNotLinked")
+	still("a link that is refused")
+	s.idp.user = map[string]any{"sub": "alice-sub"}
+	b.oauth("oidc").wantTo(s.origin)
+	still("a link")
+	b.oauth("oidc").wantTo(s.origin)
+	still("a sign-in with the linked account")
+	s.idp.claims = func(c map[string]any) { c["aud"] = "x" }
+	b.oauth("oidc").wantError(engine.CodeConfiguration)
+	still("a sign-in that fails")
+	handler := b.handler
+	b.handler = s.eng.Middleware(s.eng)
+	still("a read through the middleware")
+	b.handler = handler
 }

@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/engine/wire"
 )
 
 // unit runs several adapter calls as one: in a transaction where the adapter
@@ -65,7 +64,7 @@ func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
 		case now.is(owner):
 			return in, x.stay(now, in)
 		}
-		return in, notLinked("the account belongs to another user than the one who is signed in")
+		return in, notLinked(errors.New("the account belongs to another user than the one who is signed in"))
 	}
 	if !errors.Is(err, ErrNotFound) {
 		return in, adapterError("looking up an account", err)
@@ -76,7 +75,11 @@ func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
 	if in.user.Email != nil {
 		existing, err := a.GetUserByEmail(x.ctx, *in.user.Email)
 		if err == nil {
-			return x.linkByAddress(p, in, existing)
+			out, err := x.linkByAddress(p, in, existing)
+			if errors.Is(err, errAddressTaken) && x.linkedMeanwhile(in) {
+				return x.linkOnce(p, in)
+			}
+			return out, err
 		}
 		if !errors.Is(err, ErrNotFound) {
 			return in, adapterError("looking up an address", err)
@@ -106,8 +109,19 @@ func (x *exchange) signInOwner(in signIn) (signIn, error) {
 	return in, x.startToken(in)
 }
 
-func notLinked(why string) *Error {
-	return refuse(CodeOAuthAccountNotLinked, "OAuthAccountNotLinked", errors.New(why),
+// errAddressTaken: the profile's address belongs to a user, and that is not
+// enough to link the account to that user.
+var errAddressTaken = errors.New("another user has the address of the profile")
+
+// linkedMeanwhile reports whether the account exists now: the same person may
+// have signed up in another tab between the two look-ups.
+func (x *exchange) linkedMeanwhile(in signIn) bool {
+	_, err := x.e.adapter.GetUserByAccount(x.ctx, in.account.Provider, in.account.ProviderAccountID)
+	return err == nil
+}
+
+func notLinked(why error) *Error {
+	return refuse(CodeOAuthAccountNotLinked, "OAuthAccountNotLinked", why,
 		"sign in the way it was done before, then link the account from there")
 }
 
@@ -134,14 +148,14 @@ func (x *exchange) linkToSignedIn(in signIn, now current) (signIn, error) {
 // where the provider's configuration allows it.
 func (x *exchange) linkByAddress(p *provider, in signIn, existing User) (signIn, error) {
 	if !p.flow.AllowDangerousEmailAccountLinking {
-		return in, notLinked("another user has the address of the profile")
+		return in, notLinked(errAddressTaken)
 	}
 	if !x.e.cfg.DangerousUnverifiedEmail {
 		if in.user.EmailVerified == nil {
-			return in, notLinked("another user has the address of the profile, and the provider does not say email_verified")
+			return in, notLinked(fmt.Errorf("%w, and the provider does not say email_verified", errAddressTaken))
 		}
 		if existing.EmailVerified == nil {
-			return in, notLinked("another user has the address of the profile, but never verified it")
+			return in, notLinked(fmt.Errorf("%w, but never verified it", errAddressTaken))
 		}
 	}
 	x.canonical(&existing)
@@ -243,20 +257,13 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 	now := schema.Instant(x.now)
 	stored, err := x.e.adapter.GetUserByEmail(x.ctx, address)
 	unproven := err == nil && stored.EmailVerified == nil && !had.is(stored) && !x.e.cfg.DangerousUnverifiedEmail
-	take := false
-	if unproven {
-		if take, err = x.mustTakeAddress(stored); err != nil {
-			return in, err
-		}
-	}
+	take := unproven && x.mustTake(stored)
 	if take || errors.Is(err, ErrNotFound) {
 		fresh := *in.user
-		if take {
-			id, err := wire.UUID(x.e.cfg.Rand)
-			if err != nil {
+		if fresh.ID == stored.ID {
+			if fresh, err = x.newUserOf(address); err != nil {
 				return in, err
 			}
-			fresh = User{ID: id, Email: &address}
 		}
 		in.isNewUser = true
 		fresh.EmailVerified = &now
@@ -279,8 +286,8 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 		}
 		if take {
 			x.report(refuse("", "EmailTaken",
-				fmt.Errorf("the user %q signed up at a provider with an address that was not verified; its owner has now proven it by mail and got a user of their own", stored.ID),
-				"somebody who is both signs in at the provider first, and follows the mail link then"))
+				fmt.Errorf("the user %q never verified its address; the owner of the address has now proven it by mail and got a user of their own", stored.ID),
+				"somebody who is both signs in as before first, and follows the mail link then; set EmailVerified of users that you create yourself"))
 		}
 		return in, x.startToken(in)
 	}
@@ -315,20 +322,12 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 	return in, x.startToken(in)
 }
 
-// mustTakeAddress reports whether the user who has an address without ever
-// having proven it must lose it to whoever has. With the jwt strategy that is
-// so when there is an account at a provider: somebody else may have signed up
-// with it, and a token cannot be called back. Database sessions can, see
+// mustTake reports whether a user who never proved an address must lose it to
+// whoever has. Somebody else may have signed up with it, and with the jwt
+// strategy their token cannot be called back. Database sessions can, see
 // dropUnverified.
-func (x *exchange) mustTakeAddress(u User) (bool, error) {
-	if x.e.strategy != StrategyJWT {
-		return false, nil
-	}
-	accounts, err := x.e.adapter.ListAccountsByUserID(x.ctx, u.ID)
-	if err != nil {
-		return false, adapterError("listing the accounts of an address that was never verified", err)
-	}
-	return len(accounts) > 0, nil
+func (x *exchange) mustTake(u User) bool {
+	return x.e.strategy == StrategyJWT && u.EmailVerified == nil && !x.e.cfg.DangerousUnverifiedEmail
 }
 
 func (x *exchange) takeAddress(a Adapter, u User) error {

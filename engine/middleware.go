@@ -1,10 +1,12 @@
 package engine
 
 import (
+	"bufio"
 	"context"
 	"errors"
 	"fmt"
 	"maps"
+	"net"
 	"net/http"
 	"path"
 	"slices"
@@ -62,18 +64,18 @@ func (x *exchange) addCookies(w http.ResponseWriter) {
 	if !strings.Contains(strings.Join(h.Values("Vary"), ","), "Cookie") {
 		h.Add("Vary", "Cookie")
 	}
-	if len(x.ambient)+len(x.keptChecks)+len(x.set) == 0 {
+	if len(x.ambient)+len(x.always)+len(x.set) == 0 {
 		return
 	}
 	keepPrivate(h)
-	for _, cookies := range [][]wire.SetCookie{x.ambient, x.keptChecks, x.set} {
+	for _, cookies := range [][]wire.SetCookie{x.ambient, x.always, x.set} {
 		for _, c := range cookies {
 			// What was set before in this request is out of date.
 			h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(v string) bool { return strings.HasPrefix(v, c.Name+"=") })
 		}
 		writeCookies(h, cookies)
 	}
-	x.ambient, x.keptChecks, x.set = nil, nil, nil
+	x.ambient, x.always, x.set = nil, nil, nil
 }
 
 // private is an answer with a cookie on it: whatever the application says of
@@ -107,6 +109,12 @@ func (w *private) Flush() {
 		w.WriteHeader(http.StatusOK)
 	}
 	_ = http.NewResponseController(w.ResponseWriter).Flush()
+}
+
+// Hijack is for handlers that ask for an [http.Hijacker], as those of web
+// sockets do.
+func (w *private) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	return http.NewResponseController(w.ResponseWriter).Hijack()
 }
 
 func keepPrivate(h http.Header) {
@@ -372,7 +380,7 @@ func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string,
 			return err
 		}
 		if p.credentials != nil {
-			a, err = x.authorize(p, maps.Clone(o.Credentials))
+			a, err = x.authorize(p, cloneValues(o.Credentials))
 		} else {
 			a, err = x.postSignIn(p)
 		}
@@ -388,6 +396,12 @@ func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string,
 		e.keep(r, nil, errSignedIn)
 	}
 	return a.location, nil
+}
+
+func cloneValues(m map[string]string) map[string]string {
+	out := make(map[string]string, len(m)) // never nil: Authorize may write into it
+	maps.Copy(out, m)
+	return out
 }
 
 // SignOut ends the session of the request and clears its cookies on w, the

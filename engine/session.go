@@ -5,6 +5,8 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -124,6 +126,10 @@ func (e *Engine) jwtExpires(t *Token) time.Time {
 func (x *exchange) setJWT(t *Token) error {
 	value, err := x.site.session.EncodeToken(t, x.now, x.e.cfg.JWTMaxAge, x.e.cfg.Rand)
 	if err == nil {
+		name := x.site.names.SessionToken
+		x.always = slices.DeleteFunc(x.always, func(c wire.SetCookie) bool { // of a token before this one
+			return c.Name == name || strings.HasPrefix(c.Name, name+".")
+		})
 		x.set, err = wire.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, value,
 			x.now.Add(x.e.cfg.SessionMaxAge), x.site.secure)
 	}

@@ -160,12 +160,26 @@ func (x *exchange) stillValid(t *Token) bool {
 	if f == nil {
 		return true
 	}
+	before := t.Clone()
 	p := &JWTParams{Token: t, Trigger: TriggerRead}
 	if err := f(x.ctx, p); err != nil {
 		x.report(fail("", "JWTSessionError", fmt.Errorf("the jwt callback: %w", err), "the sign-in goes on as if nobody had been signed in"))
 		return false
 	}
-	return p.Token != nil && p.Token.Subject == t.Subject
+	if p.Token == nil || p.Token.Subject != before.Subject {
+		return false
+	}
+	if !p.Token.SameClaims(before) {
+		// A callback that rotates tokens of its own must find the new ones, also
+		// when the sign-in comes to nothing.
+		kept := x.set
+		x.set = nil
+		if err := x.setJWT(p.Token); err != nil {
+			x.report(asError(err, "JWTSessionError"))
+		}
+		x.always, x.set = append(x.always, x.set...), kept
+	}
+	return true
 }
 
 // stay keeps the session that the browser has, now that it is known to be the

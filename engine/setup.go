@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -264,12 +265,6 @@ var harmlessParams = []string{
 	"acr_values", "claims_locales", "display", "hd", "login_hint", "max_age", "prompt", "screen_hint", "ui_locales",
 }
 
-// protocolParams can never come from a sign-in request.
-var protocolParams = []string{
-	"client_id", "client_secret", "code_challenge", "code_challenge_method", "code_verifier", "nonce",
-	"redirect_uri", "request", "request_uri", "response_mode", "response_type", "state",
-}
-
 func (s *settings) applyProviders() {
 	s.byID = make(map[string]*provider, len(s.cfg.Providers))
 	for i, configured := range s.cfg.Providers {
@@ -381,17 +376,22 @@ func (s *settings) applyFlow(p *provider, o OAuthOptions, c oauth.Config) {
 	for _, name := range slices.Concat(harmlessParams, o.AllowedParams) {
 		f.allowed[name] = true
 	}
-	for _, name := range protocolParams {
-		if f.allowed[name] {
+	for _, name := range o.AllowedParams {
+		if oauth.IsProtocol(name) {
 			s.problem("provider %q: AllowedParams names %q, which is part of the protocol", p.ID, name)
 		}
-		if _, ok := o.AuthorizationParams[name]; ok {
+	}
+	for _, name := range slices.Sorted(maps.Keys(o.AuthorizationParams)) {
+		if oauth.IsProtocol(name) {
 			s.problem("provider %q: AuthorizationParams names %q, which is part of the protocol", p.ID, name)
 		}
 	}
 	c.ClientID, c.ClientSecret, c.ClientAuth = o.ClientID, o.ClientSecret, o.ClientAuth
 	c.Scopes, c.Params, c.AllowInsecureHTTP = o.Scopes, o.AuthorizationParams, o.AllowInsecureHTTP
 	c.HTTPClient, c.Now = s.cfg.HTTPClient, s.cfg.Now
+	if o.ClientID == "" {
+		return // said above
+	}
 	client, err := oauth.New(c)
 	if err != nil {
 		s.problem("provider %q: %w", p.ID, err)

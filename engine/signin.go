@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"golang.org/x/text/unicode/norm"
 
@@ -188,7 +189,7 @@ func (x *exchange) dropOldAttempts() {
 	n := x.site.names
 	attempts := x.suffixes(n.State)
 	for len(attempts) > maxAttempts-2 {
-		x.keptChecks = append(x.keptChecks, x.clearedChecks(attempts[0])...)
+		x.always = append(x.always, x.clearedChecks(attempts[0])...)
 		x.dropCookie(n.CallbackURL + attempts[0])
 		attempts = attempts[1:]
 	}
@@ -214,8 +215,8 @@ func (x *exchange) suffixes(name string) (out []string) {
 // dropCookie clears a cookie that the request has.
 func (x *exchange) dropCookie(name string) {
 	cleared := func(c wire.SetCookie) bool { return c.Name == name }
-	if x.hasCookie(name) && !slices.ContainsFunc(x.keptChecks, cleared) {
-		x.keptChecks = append(x.keptChecks, wire.SetCookie{Name: name, Clear: true, Secure: x.site.secure})
+	if x.hasCookie(name) && !slices.ContainsFunc(x.always, cleared) {
+		x.always = append(x.always, wire.SetCookie{Name: name, Clear: true, Secure: x.site.secure})
 	}
 }
 
@@ -250,7 +251,7 @@ func (x *exchange) readChecks(p *provider, state string) checks {
 		// As Auth.js: only when nothing fails, and in the order of use.
 		x.set = append(x.set, x.usedChecks(p)...)
 	} else {
-		x.keptChecks = append(x.keptChecks, x.clearedChecks(c.suffix)...)
+		x.always = append(x.always, x.clearedChecks(c.suffix)...)
 	}
 	return c
 }
@@ -337,7 +338,7 @@ func normalizeAddress(address string) (string, error) {
 		return "", errors.New("it is longer than 254 bytes")
 	}
 	for _, r := range a {
-		if r <= ' ' || r == 0x7f || strings.ContainsRune("\",;:<>()[]\\", r) || r == '\uFFFD' {
+		if !unicode.IsPrint(r) || unicode.IsSpace(r) || strings.ContainsRune("\",;:<>()[]\\", r) || r == '\uFFFD' {
 			return "", fmt.Errorf("it has the character %q", r)
 		}
 	}
@@ -416,9 +417,11 @@ func (x *exchange) userOfAddress(address string) (*User, error) {
 	if !errors.Is(err, ErrNotFound) {
 		return nil, adapterError("looking up an address", err)
 	}
+	u, err = x.newUserOf(address)
+	return &u, err
+}
+
+func (x *exchange) newUserOf(address string) (User, error) {
 	id, err := wire.UUID(x.e.cfg.Rand)
-	if err != nil {
-		return nil, err
-	}
-	return &User{ID: id, Email: &address}, nil
+	return User{ID: id, Email: &address}, err
 }

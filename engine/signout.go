@@ -14,7 +14,7 @@ func (x *exchange) postSignOut() (*answer, error) {
 	if err := x.endSession(); err != nil {
 		// The person leaves a computer that may not be theirs: the cookie goes
 		// whatever the store says.
-		x.keptChecks = append(x.keptChecks, x.set...)
+		x.always = append(x.always, x.set...)
 		return nil, err
 	}
 	return x.goTo(x.callbackURL), nil

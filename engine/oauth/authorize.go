@@ -30,8 +30,10 @@ var protocolParams = [...]string{
 	"response_mode", "response_type", "state",
 }
 
-// isProtocol looks at names without regard to case: some servers do.
-func isProtocol(name string) bool {
+// IsProtocol reports whether a parameter of an authorization request is part of
+// the protocol, and so not for anybody to choose. Names are taken without
+// regard to case: some servers do.
+func IsProtocol(name string) bool {
 	return slices.Contains(protocolParams[:], strings.ToLower(name))
 }
 
@@ -62,7 +64,7 @@ func (c *Client) AuthorizationURL(ctx context.Context, r AuthorizationRequest) (
 	q.set("client_id", c.cfg.ClientID)
 	q.set("redirect_uri", r.RedirectURI)
 	for _, name := range slices.Sorted(maps.Keys(c.cfg.Params)) {
-		if name != "scope" && (r.DangerousParams || !isProtocol(name)) {
+		if name != "scope" && (r.DangerousParams || !IsProtocol(name)) {
 			q.set(name, c.cfg.Params[name])
 		}
 	}
@@ -70,7 +72,7 @@ func (c *Client) AuthorizationURL(ctx context.Context, r AuthorizationRequest) (
 	for _, name := range slices.Sorted(maps.Keys(r.Params)) {
 		values := r.Params[name]
 		isScope := strings.EqualFold(name, "scope")
-		if len(values) == 0 || !r.DangerousParams && (isScope || isProtocol(name)) {
+		if len(values) == 0 || !r.DangerousParams && (isScope || IsProtocol(name)) {
 			continue
 		}
 		overridden = overridden || isScope
