@@ -234,6 +234,13 @@ func TestJWTCallback(t *testing.T) {
 	b = s.browser()
 	b.post("/callback/credentials", "password", password).wantTo(s.origin)
 	b.signedOut()
+	// Nor does whoever was signed in before stay so.
+	jwt = nil
+	b.oauth("oidc").wantTo(s.origin)
+	jwt = func(p *engine.JWTParams) error { p.Token = nil; return nil }
+	b.post("/callback/credentials", "password", password).wantTo(s.origin)
+	jwt = nil
+	b.signedOut()
 	// An error ends the session as well.
 	jwt = nil
 	b.signIn()

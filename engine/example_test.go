@@ -148,13 +148,14 @@ func ExampleEngine_SignIn() {
 	// Output: 303 https://app.example.com/welcome
 }
 
-// A schema says which extra fields there are and what the browser may do with
-// them: here it may read role, and write theme through update({ theme }).
+// A schema says which fields there are and what the browser may do with them:
+// here useSession() shows session.user.id and session.user.role, and
+// update({ theme }) changes the theme. What is not declared stays on the server.
 func ExampleConfig_schema() {
 	_, err := engine.New(engine.Config{
 		Secret: strings.Repeat("secret ", 6),
 		Schema: &engine.Schema{
-			User: []schema.Field{{
+			User: []schema.Field{{Name: "id", Client: schema.Read}, {
 				Name:    "role",
 				Type:    schema.Type{Kind: schema.Enum, Name: "Role", Enum: []string{"admin", "member"}},
 				Default: "member",

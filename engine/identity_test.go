@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"reflect"
 	"slices"
 	"strings"
 	"sync"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/wire"
 )
 
 // With the jwt strategy a token of whoever signed up with an address that is
@@ -452,4 +454,39 @@ func TestRotatingJWTCallback(t *testing.T) {
 	b.handler = s.eng.Middleware(s.eng)
 	still("a read through the middleware")
 	b.handler = handler
+}
+
+// Nothing but the declared fields that belong there is in the cookie.
+func TestFieldsInTheToken(t *testing.T) {
+	s, b := updateSite(t, engine.StrategyJWT)
+	token, _, err := wire.NewKeys(sessionCookie, testSecret).DecodeToken(b.cookie(sessionCookie), shop(), s.clock.Now())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := map[string]any{"plan": "pro", "nick": "al", "credits": int64(7), "internalID": "hidden-id", "theme": "light", "impersonator": nil, "factor": "", "stamp": int64(0)}
+	if !reflect.DeepEqual(token.Extra, want) {
+		t.Errorf("the token has\n%v, want\n%v", token.Extra, want)
+	}
+	// A user whom the store does not know any more: the token is what is left.
+	if err := s.store.inner.DeleteUser(t.Context(), "alice-id"); err != nil {
+		t.Fatal(err)
+	}
+	if r := b.update(map[string]any{"name": "Alison"}); r.status != 200 || !strings.Contains(r.body, "Alison") {
+		t.Errorf("update answers %d %s", r.status, r.body)
+	}
+	s.quiet(t)
+}
+
+// An empty address is none: two users may have it.
+func TestUsersWithoutAnAddress(t *testing.T) {
+	s := newSite(t, withStore)
+	for _, sub := range []string{"a", "b"} {
+		s.idp.user = map[string]any{"sub": sub, "name": "User " + sub, "email": ""}
+		b := s.browser()
+		b.oauth("oidc").wantTo(s.origin)
+		if got := b.user(); got != "User "+sub {
+			t.Errorf("the session is of %q", got)
+		}
+	}
+	s.quiet(t)
 }

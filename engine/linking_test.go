@@ -320,6 +320,75 @@ func TestQuickerSignUp(t *testing.T) {
 	}
 }
 
+// A transaction may be run again: nothing of the first run is left, and what
+// it told is told once.
+func TestTransactionThatIsTriedAgain(t *testing.T) {
+	for _, strategy := range both {
+		var events []string
+		s := newSite(t, withStrategy(strategy), told(&events), func(s *site, c *engine.Config) { c.Adapter = &retrying{Adapter: c.Adapter} })
+		b := s.browser()
+		b.oauth("oidc").wantTo(s.origin) // the browser of these tests looks for a cookie set twice
+		u, err := s.store.inner.GetUserByAccount(t.Context(), "oidc", "bob-sub")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"createUser " + u.ID, "linkAccount " + u.ID + " oidc bob-sub", "signIn " + u.ID + " new=true"}; !slices.Equal(events, want) {
+			t.Errorf("%s: the events are %q, want %q", strategy, events, want)
+		}
+		if got := b.user(); got != "bob@example.com" {
+			t.Errorf("%s: the session is of %q", strategy, got)
+		}
+		b = s.browser()
+		b.followMail("carol@example.com").wantTo(s.origin)
+		if got := b.user(); got != "carol@example.com" {
+			t.Errorf("%s: by mail the session is of %q", strategy, got)
+		}
+		s.quiet(t)
+	}
+}
+
+// retrying runs every transaction twice, as after a serialization failure.
+type retrying struct{ engine.Adapter }
+
+func (r *retrying) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+	again := errors.New("serialization failure")
+	tx := r.Adapter.(engine.Transactor)
+	err := tx.Tx(ctx, func(a engine.Adapter) error {
+		if err := fn(a); err != nil {
+			return err
+		}
+		return again
+	})
+	if !errors.Is(err, again) {
+		return err
+	}
+	return tx.Tx(ctx, fn)
+}
+
+// Somebody who goes away in the middle of signing up leaves no user behind who
+// has no way in.
+func TestSignUpThatIsGivenUp(t *testing.T) {
+	for _, strategy := range both {
+		s := newSite(t, withStrategy(strategy), func(s *site, c *engine.Config) { c.Adapter = s.store.plain() })
+		b := s.browser()
+		target := base + "/callback/oidc?" + s.idp.approve(t, b.leave("oidc")).Encode()
+		ctx, cancel := context.WithCancel(t.Context())
+		s.store.fail = func(method string) error {
+			if method == "LinkAccount" {
+				cancel()
+				return ctx.Err()
+			}
+			return nil
+		}
+		b.do(b.request("GET", target, nil).WithContext(ctx)).wantTo(s.origin + base + "/error?error=Configuration")
+		s.store.repair()
+		if _, err := s.store.inner.GetUserByEmail(t.Context(), "bob@example.com"); !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("%s: a user without a way in is left: %v", strategy, err)
+		}
+		b.oauth("oidc").wantTo(s.origin)
+	}
+}
+
 // A token that the jwt callback has revoked is nobody's: an account is not
 // linked to the user of a stolen cookie.
 func TestRevokedTokenLinksNothing(t *testing.T) {

@@ -107,7 +107,7 @@ func TestLargeBody(t *testing.T) {
 				r := b.request("POST", base+path, body)
 				r.Header.Set("Content-Type", kind)
 				out := b.do(r)
-				if out.status != http.StatusRequestEntityTooLarge || out.header.Get("Content-Type") != "application/json" || !strings.Contains(out.body, "64 KiB") || len(out.set) > 0 {
+				if out.status != http.StatusRequestEntityTooLarge || out.header.Get("Content-Type") != "application/json" || !strings.Contains(out.body, "64 KiB") || len(out.set) > 0 || out.header.Get("Connection") != "close" {
 					t.Errorf("POST %s with 1 MB of %s: %d %q", path, kind, out.status, out.body)
 				}
 				if called := s.store.called(); len(called) > 0 {
@@ -392,6 +392,25 @@ func TestMailSenderFails(t *testing.T) {
 		s.browser().post("/signin/email", "email", address).wantTo(s.origin + base + "/verify-request?provider=email&type=email")
 		if got := s.mails.last(t).Identifier; got != want {
 			t.Errorf("the address %q is mailed as %q, want %q", address, got, want)
+		}
+	}
+}
+
+// The id that a proxy gave a request is the log's, if it is one.
+func TestRequestID(t *testing.T) {
+	s := newSite(t)
+	for given, taken := range map[string]bool{
+		"abc-123": true, "Root=1-67891233-abcdef012345678912345678": true, strings.Repeat("a", 64): true, strings.Repeat("a", 65): false, "a b": false, "": false, "x\"y": false, "é": false, "<b>": false,
+	} {
+		s.forget()
+		b := s.browser()
+		b.header.Set("X-Request-Id", given)
+		b.get("/callback/oidc")
+		if got := s.problem(t).attrs["request_id"]; (got == given) != taken || len(got) > 64 {
+			t.Errorf("the request id %q is logged as %q", given, got)
+		}
+		if page := b.get("/error?error=Configuration"); taken && strings.Contains(page.body, "<b>") {
+			t.Error("the page shows the id as HTML")
 		}
 	}
 }

@@ -121,6 +121,42 @@ func TestJWTMaxAge(t *testing.T) {
 	}
 }
 
+// The default of SessionUpdateAge fits into the life of a token.
+func TestDefaultUpdateAgeOfAShortToken(t *testing.T) {
+	s := newSite(t, func(_ *site, c *engine.Config) { c.SessionMaxAge, c.JWTMaxAge = 2*time.Hour, time.Hour })
+	b := s.browser()
+	b.signIn()
+	for _, want := range []bool{false, true} {
+		s.clock.add(20 * time.Minute)
+		if r := b.get("/session"); (r.sets(sessionCookie) != nil) != want {
+			t.Errorf("a cookie is sent: %v, want %v", !want, want)
+		}
+	}
+}
+
+// A write that was lost, on a replica say, is made again a minute later.
+func TestExtensionThatWasLost(t *testing.T) {
+	s := newSite(t, withStrategy(engine.StrategyDatabase))
+	b := s.browser()
+	b.signIn()
+	row, err := s.rowOf(b.cookie(sessionCookie))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.clock.add(25 * time.Hour)
+	for _, want := range []int{1, 0, 1} {
+		s.forget()
+		b.session()
+		if n := s.store.count("UpdateSession"); n != want {
+			t.Errorf("%d writes, want %d", n, want)
+		}
+		if _, err := s.store.inner.UpdateSession(t.Context(), engine.SessionUpdate{SessionToken: row.SessionToken, Expires: &row.Expires}); err != nil {
+			t.Fatal(err)
+		}
+		s.clock.add(31 * time.Second)
+	}
+}
+
 // A cookie of an older secret is accepted and issued anew under the new one; a
 // cookie of a secret that was removed is nobody's.
 func TestSecretRotation(t *testing.T) {

@@ -351,6 +351,27 @@ func TestSecurity65_MagicLinkOfAnotherProvider(t *testing.T) {
 	}
 }
 
+// An adapter that looks at the token only hands out that of another address
+// (CVE-2022-39263).
+func TestSecurity65_AdapterThatIgnoresTheIdentifier(t *testing.T) {
+	s := newSite(t, withStore, func(s *site, c *engine.Config) { c.Adapter = careless{c.Adapter, s} })
+	link := s.browser().askMail("mallory@example.com")
+	b := s.browser()
+	b.csrf()
+	s.forget()
+	r := b.post("/callback/email", "token", link.Get("token"), "email", "victim@example.com")
+	s.wantVerification("the token of another address", b, r)
+}
+
+type careless struct {
+	engine.Adapter
+	s *site
+}
+
+func (a careless) UseVerificationToken(ctx context.Context, _, token string) (engine.VerificationToken, error) {
+	return a.Adapter.UseVerificationToken(ctx, "mallory@example.com", token)
+}
+
 func TestSecurity66_MailTokenIsStoredHashed(t *testing.T) {
 	for _, own := range []string{"", "canary-secret-of-the-provider"} {
 		var stored []engine.VerificationToken

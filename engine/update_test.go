@@ -139,7 +139,9 @@ func TestUpdate(t *testing.T) {
 		// The image, and clearing it.
 		b.update(map[string]any{"image": "https://example.com/new.png"})
 		visible(map[string]any{"image": "https://example.com/new.png", "name": "Alison"}, "dark")
-		b.update(map[string]any{"image": nil, "name": nil})
+		if r := b.update(map[string]any{"image": nil, "name": nil}); !strings.Contains(r.body, `"name":null`) || !strings.Contains(r.body, `"image":null`) {
+			t.Errorf("%s: a cleared name is shown as %s", strategy, r.body)
+		}
 		visible(map[string]any{"image": nil, "name": nil, "credits": 8.0}, "dark")
 		if stored, _ := s.store.inner.GetUser(t.Context(), "alice-id"); stored.Image != nil || stored.Name != nil {
 			t.Errorf("%s: stored is %+v", strategy, stored)

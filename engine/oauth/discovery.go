@@ -135,7 +135,7 @@ func (c *Client) discover(ctx context.Context) (*metadata, *Error) {
 		return nil, fail(Discovery, "let the provider sign ID tokens for this client with RS256 or ES256",
 			fmt.Sprintf("the metadata at %s names no way of signing ID tokens that can be verified (%s)", where, secrets(nil).clean(strings.Join(doc.Algs, " "), 200)))
 	}
-	m.verifier = p.Verifier(&oidc.Config{
+	m.verifier = oidc.NewVerifier(c.cfg.Issuer, newKeySet(oidc.ClientContext(context.Background(), c.http), doc.JWKSURL), &oidc.Config{
 		ClientID:             c.cfg.ClientID,
 		SupportedSigningAlgs: algs,
 		Now:                  func() time.Time { return c.cfg.Now().Add(-expiryTolerance) },

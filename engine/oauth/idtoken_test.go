@@ -108,8 +108,8 @@ func TestSecurity54_Signature(t *testing.T) {
 	// A key that is not published, under a new name and under the known one.
 	f.key = keys().other
 	mustFail(t, "unknown key", exchange(), oauth.IDToken, "signature")
-	if n := f.called("/jwks"); n != 2 {
-		t.Errorf("keys fetched %d times in all: an unknown key is looked for once", n)
+	if n := f.called("/jwks"); n < 2 || n > 3 {
+		t.Errorf("keys fetched %d times in all: an unknown key is looked for once, or twice when go-oidc still answers with its last download", n)
 	}
 	f.key.KeyID = keys().es256.KeyID
 	mustFail(t, "wrong key", exchange(), oauth.IDToken, "signature")
@@ -117,17 +117,8 @@ func TestSecurity54_Signature(t *testing.T) {
 	// Then it is rotated in.
 	f.key = keys().other
 	f.published = []jose.JSONWebKey{keys().es256.Public(), f.key.Public()}
-	// go-oidc may still be putting its last download away, and answers with it
-	// until it has.
-	rotated := exchange()
-	for range 100 {
-		if rotated == nil {
-			break
-		}
-		rotated = exchange()
-	}
-	if rotated != nil {
-		t.Errorf("rotated in: %v", rotated)
+	if err := exchange(); err != nil {
+		t.Errorf("rotated in: %v", err)
 	}
 
 	parts := strings.Split(good, ".")
