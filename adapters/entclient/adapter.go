@@ -23,7 +23,7 @@ import (
 
 // CreateUser implements engine.UserAdapter.
 func (s *store) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
-	row, err := write(ctx, s, "create a user", func() (*ent.User, error) {
+	row, err := write(ctx, s, "create a user", func(s *store) (*ent.User, error) {
 		if u.ID == "" {
 			return nil, fmt.Errorf("%w: the id of a user is empty", engine.ErrInvalid)
 		}
@@ -68,7 +68,7 @@ func (s *store) GetUserByEmail(ctx context.Context, email string) (engine.User, 
 
 // UpdateUser implements engine.UserAdapter.
 func (s *store) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.User, error) {
-	row, err := write(ctx, s, "update a user", func() (*ent.User, error) {
+	row, err := write(ctx, s, "update a user", func(s *store) (*ent.User, error) {
 		if !storable(u.ID) {
 			return nil, engine.ErrNotFound
 		}
@@ -91,7 +91,7 @@ func (s *store) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.Use
 // DeleteUser implements engine.UserAdapter. It is one statement: what belongs
 // to the user goes by cascade.
 func (s *store) DeleteUser(ctx context.Context, id string) error {
-	_, err := write(ctx, s, "delete a user", func() (int, error) {
+	_, err := write(ctx, s, "delete a user", func(s *store) (int, error) {
 		if !storable(id) {
 			return 0, nil
 		}
@@ -102,7 +102,7 @@ func (s *store) DeleteUser(ctx context.Context, id string) error {
 
 // LinkAccount implements engine.AccountAdapter.
 func (s *store) LinkAccount(ctx context.Context, a engine.Account) (engine.Account, error) {
-	row, err := write(ctx, s, "link an account", func() (*ent.Account, error) {
+	row, err := write(ctx, s, "link an account", func(s *store) (*ent.Account, error) {
 		var t texts
 		t.check("userId", a.UserID)
 		t.check("type", a.Type)
@@ -136,7 +136,7 @@ func (s *store) LinkAccount(ctx context.Context, a engine.Account) (engine.Accou
 
 // UnlinkAccount implements engine.AccountAdapter.
 func (s *store) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
-	_, err := write(ctx, s, "unlink an account", func() (int, error) {
+	_, err := write(ctx, s, "unlink an account", func(s *store) (int, error) {
 		if !storable(provider) || !storable(providerAccountID) {
 			return 0, nil
 		}
@@ -183,7 +183,7 @@ func (s *store) ListAccountsByUserID(ctx context.Context, userID string) ([]engi
 
 // CreateSession implements engine.SessionAdapter.
 func (s *store) CreateSession(ctx context.Context, n engine.AdapterSession) (engine.AdapterSession, error) {
-	row, err := write(ctx, s, "create a session", func() (*ent.Session, error) {
+	row, err := write(ctx, s, "create a session", func(s *store) (*ent.Session, error) {
 		var t texts
 		t.check("sessionToken", n.SessionToken)
 		t.check("userId", n.UserID)
@@ -215,7 +215,7 @@ func (s *store) GetSession(ctx context.Context, sessionToken string) (engine.Ada
 
 // DeleteSession implements engine.SessionAdapter.
 func (s *store) DeleteSession(ctx context.Context, sessionToken string) error {
-	_, err := write(ctx, s, "delete a session", func() (int, error) {
+	_, err := write(ctx, s, "delete a session", func(s *store) (int, error) {
 		if !storable(sessionToken) {
 			return 0, nil
 		}
@@ -226,7 +226,7 @@ func (s *store) DeleteSession(ctx context.Context, sessionToken string) error {
 
 // DeleteSessionsByUserID implements engine.SessionAdapter.
 func (s *store) DeleteSessionsByUserID(ctx context.Context, userID string) error {
-	_, err := write(ctx, s, "delete the sessions of a user", func() (int, error) {
+	_, err := write(ctx, s, "delete the sessions of a user", func(s *store) (int, error) {
 		if !storable(userID) {
 			return 0, nil
 		}
@@ -248,7 +248,7 @@ func (s *store) ListSessionsByUserID(ctx context.Context, userID string) ([]engi
 
 // CreateVerificationToken implements engine.VerificationTokenAdapter.
 func (s *store) CreateVerificationToken(ctx context.Context, n engine.VerificationToken) (engine.VerificationToken, error) {
-	row, err := write(ctx, s, "create a verification token", func() (*ent.VerificationToken, error) {
+	row, err := write(ctx, s, "create a verification token", func(s *store) (*ent.VerificationToken, error) {
 		var t texts
 		t.check("identifier", n.Identifier)
 		t.check("token", n.Token)
@@ -266,7 +266,7 @@ func (s *store) CreateVerificationToken(ctx context.Context, n engine.Verificati
 
 // CreateAuthenticator implements engine.AuthenticatorAdapter.
 func (s *store) CreateAuthenticator(ctx context.Context, a engine.Authenticator) (engine.Authenticator, error) {
-	row, err := write(ctx, s, "create an authenticator", func() (*ent.Authenticator, error) {
+	row, err := write(ctx, s, "create an authenticator", func(s *store) (*ent.Authenticator, error) {
 		var t texts
 		t.check("credentialID", a.CredentialID)
 		t.check("userId", a.UserID)
@@ -318,7 +318,7 @@ func (s *store) ListAuthenticatorsByUserID(ctx context.Context, userID string) (
 // and is counted.
 func (s *store) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
 	ms := before.UnixMilli()
-	removed, err := s.purge(ctx, limit, func(n int) (found, deleted int, err error) {
+	removed, err := s.purge(ctx, limit, func(s *store, n int) (found, deleted int, err error) {
 		ids, err := s.client.Session.Query().Where(session.ExpiresLT(ms)).Limit(n).IDs(ctx)
 		if err != nil || len(ids) == 0 {
 			return 0, 0, err
@@ -330,7 +330,7 @@ func (s *store) PurgeExpired(ctx context.Context, before time.Time, limit int) (
 	if err != nil {
 		return removed, err
 	}
-	tokens, err := s.purge(ctx, limit-removed, func(n int) (found, deleted int, err error) {
+	tokens, err := s.purge(ctx, limit-removed, func(s *store, n int) (found, deleted int, err error) {
 		ids, err := s.client.VerificationToken.Query().Where(verificationtoken.ExpiresLT(ms)).Limit(n).IDs(ctx)
 		if err != nil || len(ids) == 0 {
 			return 0, 0, err
@@ -343,11 +343,11 @@ func (s *store) PurgeExpired(ctx context.Context, before time.Time, limit int) (
 
 // purge calls step with at most 500 rows to remove until limit rows are
 // removed or no more are found.
-func (s *store) purge(ctx context.Context, limit int, step func(n int) (found, deleted int, err error)) (removed int, err error) {
+func (s *store) purge(ctx context.Context, limit int, step func(s *store, n int) (found, deleted int, err error)) (removed int, err error) {
 	for removed < limit {
 		n, found := min(limit-removed, 500), 0
-		deleted, err := write(ctx, s, "purge what is expired", func() (deleted int, err error) {
-			found, deleted, err = step(n)
+		deleted, err := write(ctx, s, "purge what is expired", func(s *store) (deleted int, err error) {
+			found, deleted, err = step(s, n)
 			return deleted, err
 		})
 		if err != nil {

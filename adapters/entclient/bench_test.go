@@ -4,9 +4,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
-	"path/filepath"
+	"strings"
 	"testing"
 	"time"
+
+	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
@@ -16,21 +18,29 @@ import (
 // and scanned by hand, on the same handle, with a context that can be
 // cancelled, as a request has one.
 func BenchmarkSessionAndUser(b *testing.B) {
+	const join = `
+		SELECT "session"."userId", "session"."expires", "user"."name", "user"."email", "user"."emailVerified", "user"."image"
+		FROM "session" JOIN "user" ON "user"."id" = "session"."userId" WHERE "session"."sessionToken" = `
+	b.Run("sqlite", func(b *testing.B) {
+		benchSessionAndUser(b, open(b), join+"?")
+	})
+	for _, s := range servers() {
+		b.Run(s.name, func(b *testing.B) {
+			query := join + "$1"
+			if s.dialect == dialect.MySQL {
+				query = strings.ReplaceAll(join, `"`, "`") + "?"
+			}
+			benchSessionAndUser(b, s.openAt(b, s.database(b)), query)
+		})
+	}
+}
+
+func benchSessionAndUser(b *testing.B, a *entclient.Adapter, join string) {
 	ctx, cancel := context.WithCancel(b.Context())
 	defer cancel()
-	path := filepath.Join(b.TempDir(), "auth.db")
-	db, err := sql.Open("sqlite3", "file:"+path+"?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL")
-	if err != nil {
-		b.Fatal(err)
-	}
-	a, err := entclient.New(ctx, "sqlite3", db, entclient.Options{})
-	if err != nil {
-		b.Fatal(err)
-	}
-	defer a.Close()
 	const rows = 1000
 	verified := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
-	err = a.Tx(ctx, func(tx engine.Adapter) error {
+	err := a.Tx(ctx, func(tx engine.Adapter) error {
 		for i := range rows {
 			name, email, image := fmt.Sprintf("User %d", i), fmt.Sprintf("user%d@example.com", i), "https://example.com/a.png"
 			id := fmt.Sprintf("id-%d", i)
@@ -56,9 +66,7 @@ func BenchmarkSessionAndUser(b *testing.B) {
 		}
 	})
 	b.Run("by_hand", func(b *testing.B) {
-		stmt, err := db.PrepareContext(ctx, `
-			SELECT "session"."userId", "session"."expires", "user"."name", "user"."email", "user"."emailVerified", "user"."image"
-			FROM "session" JOIN "user" ON "user"."id" = "session"."userId" WHERE "session"."sessionToken" = ?`)
+		stmt, err := a.DB().PrepareContext(ctx, join)
 		if err != nil {
 			b.Fatal(err)
 		}

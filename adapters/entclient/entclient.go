@@ -1,6 +1,6 @@
 // Package entclient is the adapter over the stock ent client (package ent of
 // this module): users, accounts, sessions, verification tokens and
-// authenticators in a SQL database, today SQLite.
+// authenticators in SQLite, MySQL, MariaDB or PostgreSQL.
 //
 //	adapter, err := entclient.OpenSQLite(ctx, "auth.db", entclient.Options{})
 //	if err != nil { … }
@@ -8,7 +8,12 @@
 //	eng, err := engine.New(engine.Config{Adapter: adapter, …})
 //
 // The tables are created and migrated by opening. Session tokens are stored as
-// their SHA-256 (see engine.Traits), instants as UNIX milliseconds.
+// their SHA-256 (see engine.Traits), instants as UNIX milliseconds. Keys compare
+// byte for byte; on MySQL one longer than 512 bytes is engine.ErrInvalid, on
+// PostgreSQL one that an index has no room for (2.7 kB).
+//
+// MariaDB and PostgreSQL are tested. MySQL 8 is supported by construction: no
+// statement is known to MariaDB only.
 package entclient
 
 import (
@@ -17,9 +22,9 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"sync/atomic"
 	"time"
 
-	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 
 	"github.com/sesame-auth/sesame/engine"
@@ -32,18 +37,24 @@ type Options struct {
 	// program starts: the stock client has no columns for extra fields. nil
 	// declares none.
 	Schema *engine.Schema
-	// BusyTimeout is how long a call waits for other writers of a SQLite
-	// database before it fails; its context may end the wait earlier. 0 or
-	// less: 5 seconds.
+	// BusyTimeout is how long a call waits for other writers before it fails;
+	// its context may end the wait earlier. On a server that is the wait for a
+	// row (a server may count in seconds), and how long a call is made again
+	// that lost a deadlock. 0 or less: 5 seconds.
 	BusyTimeout time.Duration
+}
+
+func (o Options) busyTimeout() time.Duration {
+	if o.BusyTimeout <= 0 {
+		return 5 * time.Second
+	}
+	return o.BusyTimeout
 }
 
 // Adapter is an engine.Adapter, and an AuthenticatorAdapter, Transactor,
 // Purger and SessionLister.
 type Adapter struct {
 	store
-	db      *sql.DB
-	dialect string
 }
 
 var (
@@ -57,17 +68,34 @@ var (
 // store holds the methods of the contract, on the database or, with tx, in a
 // transaction.
 type store struct {
-	client *ent.Client
-	hot    *statements
-	tx     *sql.Tx // nil outside of a transaction
-	locks  *locks  // nil in a transaction, which has the lock
+	backend *backend
+	db      *sql.DB
+	client  *ent.Client
+	hot     *statements
+	locks   *locks // nil in a transaction, which has the locks
+
+	tx   *sql.Tx               // nil outside of a transaction
+	lost atomic.Pointer[error] // why the database has undone the transaction
+}
+
+// in returns the store in a transaction.
+func (s *store) in(tx *sql.Tx, lockRead string) *store {
+	d := bound{entsql.NewDriver(s.backend.dialect, entsql.Conn{ExecQuerier: tx}), s.backend, lockRead}
+	return &store{backend: s.backend, db: s.db, client: ent.NewClient(ent.Driver(d)), hot: s.hot, tx: tx}
 }
 
 // New returns the adapter over an open database and brings its tables up to
-// date. The dialect is dialect.SQLite of entgo.io/ent/dialect; no other is
-// known yet. The DSN of github.com/mattn/go-sqlite3 must have _fk=1 and should
-// have _txlock=immediate and a short _busy_timeout, for SQLite waits for locks
-// without looking at the context.
+// date. The dialect is dialect.SQLite, dialect.MySQL or dialect.Postgres of
+// entgo.io/ent/dialect, and the driver must be
+//
+//   - for SQLite github.com/mattn/go-sqlite3. The DSN must have _fk=1 and
+//     should have _txlock=immediate and a short _busy_timeout, for SQLite waits
+//     for locks without looking at the context.
+//   - for MySQL and MariaDB github.com/go-sql-driver/mysql. The DSN must have
+//     clientFoundRows=true, charset=utf8mb4 and a strict sql_mode.
+//   - for PostgreSQL github.com/jackc/pgx/v5/stdlib.
+//
+// What the DSN must have is checked on one connection.
 //
 // The adapter owns db from here on and closes it; when New fails, db stays
 // open.
@@ -79,32 +107,34 @@ func New(ctx context.Context, dialect string, db *sql.DB, o Options) (*Adapter, 
 	return a, nil
 }
 
+// openingPatience is more than BusyTimeout: processes that start together queue
+// up for the migration.
+const openingPatience = 15 * time.Second
+
 func newAdapter(ctx context.Context, name string, db *sql.DB, o Options) (*Adapter, error) {
-	if name != dialect.SQLite {
-		return nil, fmt.Errorf("no support for dialect %q yet; want %q", name, dialect.SQLite)
+	b, err := backendOf(name)
+	if err != nil {
+		return nil, err
 	}
 	if err := checkSchema(o.Schema); err != nil {
 		return nil, err
 	}
-	if o.BusyTimeout <= 0 {
-		o.BusyTimeout = 5 * time.Second
-	}
 	var hot *statements
-	err := openingLocks().wait(ctx, func() (err error) {
-		if err := checkForeignKeys(ctx, db); err != nil {
+	err = newLocks(b, openingPatience).wait(ctx, func() (err error) {
+		if err := b.setUp(ctx, db); err != nil {
 			return err
 		}
-		if err := migrateSQLite(ctx, db); err != nil {
-			return err
-		}
-		hot, err = prepare(ctx, db)
+		hot, err = prepare(ctx, db, b.hot)
 		return err
 	})
 	if err != nil {
-		return nil, explain(err)
+		return nil, b.explain(err)
 	}
-	client := ent.NewClient(ent.Driver(entsql.OpenDB(name, db)))
-	return &Adapter{db: db, dialect: name, store: store{client: client, hot: hot, locks: newLocks(o.BusyTimeout)}}, nil
+	return &Adapter{store{
+		backend: b, db: db, hot: hot,
+		client: ent.NewClient(ent.Driver(entsql.OpenDB(name, db))),
+		locks:  newLocks(b, o.busyTimeout()),
+	}}, nil
 }
 
 // checkSchema refuses extra fields, which would be lost.
@@ -137,59 +167,86 @@ func (a *Adapter) Close() error {
 	return errors.Join(a.hot.close(), a.db.Close())
 }
 
-// Tx implements engine.Transactor. A transaction has SQLite's write lock from
-// its beginning to its end: fn must be short, and use the adapter it is given
-// only, which is of no use after fn has returned. A write through a waits for
-// the end of the transaction; within fn it fails after Options.BusyTimeout.
+// Tx implements engine.Transactor. fn must be short, and use the adapter it is
+// given only, which is of no use after fn has returned.
+//
+// On SQLite a transaction has the write lock from its beginning to its end. A
+// write through a waits for that end; within fn it fails after
+// Options.BusyTimeout.
+//
+// On a server a transaction is READ COMMITTED and locks the rows it reads, but
+// for those of GetSessionAndUser. One that loses a deadlock is tried again, and
+// fn called again, as long as Options.BusyTimeout lasts: fn must have no
+// effect but through the adapter.
 func (a *Adapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
 	release, err := a.locks.acquire(ctx)
 	if err != nil {
-		return failure(ctx, "begin a transaction", err)
+		return a.backend.failure(ctx, "begin a transaction", err)
 	}
 	defer release()
-	var tx *sql.Tx
-	err = a.locks.wait(ctx, func() (err error) {
-		tx, err = a.db.BeginTx(ctx, nil)
-		return err
-	})
-	if err != nil {
-		return failure(ctx, "begin a transaction", err)
+	var doing string
+	var answer error // of fn
+	try := func() error {
+		doing, answer = "begin a transaction", nil
+		t, err := a.begin(ctx)
+		if err != nil {
+			return err
+		}
+		defer t.end()
+		defer t.Rollback() // does nothing after a commit
+		s := a.in(t.Tx, a.backend.lockRead)
+		if answer = fn(s); answer != nil {
+			if lost := s.lost.Load(); lost != nil {
+				return *lost
+			}
+			return nil
+		}
+		doing = "commit a transaction"
+		return t.commit()
 	}
-	defer tx.Rollback() // does nothing after a commit
-	client := ent.NewClient(ent.Driver(bound{entsql.NewDriver(a.dialect, entsql.Conn{ExecQuerier: tx}), a.dialect}))
-	if err := fn(&store{client: client, hot: a.hot, tx: tx}); err != nil {
-		return err
+	if a.backend.server {
+		err = a.locks.wait(ctx, try)
+	} else {
+		err = try()
 	}
-	if err := tx.Commit(); err != nil {
-		return failure(ctx, "commit a transaction", err)
+	switch {
+	case answer != nil:
+		return answer
+	case err != nil:
+		return a.backend.failure(ctx, doing, err)
 	}
 	return nil
 }
 
-// bound is the driver of a client inside a transaction: what ent would wrap in
-// a transaction of its own runs in this one.
-type bound struct {
-	dialect.ExecQuerier
-	name string
-}
+// WithTx returns the adapter in a transaction of the application's own, on the
+// database of a. It has the optional interfaces that a has, but for
+// engine.Transactor and Close.
+//
+// On a server it locks the rows it reads as Tx does, so tx must not be
+// read-only. When the database fails, or has undone the transaction because of
+// a deadlock, tx is rolled back; what engine.Adapter calls an answer, such as
+// engine.ErrConflict, leaves it usable.
+func (a *Adapter) WithTx(tx *sql.Tx) engine.Adapter { return a.in(tx, a.backend.lockRead) }
 
-func (b bound) Dialect() string                        { return b.name }
-func (b bound) Tx(context.Context) (dialect.Tx, error) { return dialect.NopTx(b), nil }
-func (b bound) Close() error                           { return nil }
-
-// write is do for calls that write.
-func write[T any](ctx context.Context, s *store, doing string, call func() (T, error)) (T, error) {
+// write is do for calls that write. The call uses the store it is given.
+func write[T any](ctx context.Context, s *store, doing string, call func(*store) (T, error)) (T, error) {
+	if s.tx == nil && s.backend.server {
+		return do(ctx, s, doing, func() (T, error) { return alone(ctx, s, call) })
+	}
+	if s.tx != nil && s.backend.savepoints {
+		return do(ctx, s, doing, func() (T, error) { return saved(ctx, s, call) })
+	}
 	release, err := s.locks.acquire(ctx)
 	if err != nil {
 		var none T
-		return none, failure(ctx, doing, err)
+		return none, s.backend.failure(ctx, doing, err)
 	}
 	defer release()
-	return do(ctx, s, doing, call)
+	return do(ctx, s, doing, func() (T, error) { return call(s) })
 }
 
-// do makes a call, one statement or one whole transaction, again while a lock
-// turns it away. Its error is one of the contract.
+// do makes a call, one statement or one whole transaction, again while the
+// database turns it away. Its error is one of the contract.
 func do[T any](ctx context.Context, s *store, doing string, call func() (T, error)) (v T, err error) {
 	if err = ctx.Err(); err == nil {
 		err = s.locks.wait(ctx, func() error {
@@ -200,10 +257,14 @@ func do[T any](ctx context.Context, s *store, doing string, call func() (T, erro
 	if err == nil {
 		return v, nil
 	}
-	err = failure(ctx, doing, err)
+	cause := err
+	err = s.backend.failure(ctx, doing, err)
 	if s.tx != nil && !ofContract(err) {
+		if s.backend.again(cause) {
+			s.lost.Store(&cause)
+		}
 		// After such an error SQLite may have ended the transaction, and what
-		// follows would be written outside of it. PostgreSQL's is lost anyway.
+		// follows would be written outside of it. A server's is lost anyway.
 		_ = s.tx.Rollback()
 	}
 	var none T
@@ -218,7 +279,7 @@ func ofContract(err error) bool {
 }
 
 // failure gives err the identity that the contract demands.
-func failure(ctx context.Context, doing string, err error) error {
+func (b *backend) failure(ctx context.Context, doing string, err error) error {
 	switch cause := ctx.Err(); {
 	case cause != nil && errors.Is(err, cause):
 		return fmt.Errorf("entclient: %s: %w", doing, err)
@@ -227,5 +288,5 @@ func failure(ctx context.Context, doing string, err error) error {
 	case err == engine.ErrNotFound, ent.IsNotFound(err), errors.Is(err, sql.ErrNoRows):
 		return engine.ErrNotFound
 	}
-	return fmt.Errorf("entclient: %s: %w", doing, explain(err))
+	return fmt.Errorf("entclient: %s: %w", doing, b.explain(err))
 }

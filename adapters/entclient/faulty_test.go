@@ -20,6 +20,8 @@ type faulty struct {
 	dsn    string
 	setUp  func(*sqlite3.SQLiteConn) error // may be nil
 	before atomic.Pointer[func(statement string) error]
+
+	statements atomic.Int64 // so far
 }
 
 // openFaulty opens an adapter over f, in which nothing fails yet.
@@ -42,6 +44,7 @@ func (f *faulty) fail(before func(statement string) error) { f.before.Store(&bef
 func (f *faulty) heal()                                    { f.before.Store(nil) }
 
 func (f *faulty) ask(statement string) error {
+	f.statements.Add(1)
 	if before := f.before.Load(); before != nil {
 		return (*before)(statement)
 	}

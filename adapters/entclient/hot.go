@@ -4,68 +4,111 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
+	"slices"
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/ent"
 )
 
-// What runs at every request, and what must decide and act in one step, is one
-// prepared statement each, on the database that the client uses.
-const (
-	sqlSessionAndUser = `
-		SELECT "session"."expires", "user"."id", "user"."name", "user"."email", "user"."emailVerified", "user"."image"
-		FROM "session" JOIN "user" ON "user"."id" = "session"."userId"
-		WHERE "session"."sessionToken" = ?`
-	sqlUpdateSession = `
-		UPDATE "session" SET "expires" = ? WHERE "sessionToken" = ? RETURNING "userId"`
-	sqlUseToken = `
-		DELETE FROM "verificationToken" WHERE "identifier" = ? AND "token" = ? RETURNING "expires"`
-	sqlUpdateCounter = `
-		UPDATE "authenticator" SET "counter" = ?1
-		WHERE "credentialID" = ?2 AND ("counter" < ?1 OR "counter" = 0 AND ?1 = 0)
-		RETURNING "userId", "providerAccountId", "credentialPublicKey", "credentialDeviceType", "credentialBackedUp", "transports"`
-)
-
-type statements struct {
-	sessionAndUser, updateSession, useToken, updateCounter *sql.Stmt
+// What runs at every request, and what must decide and act in one step, are
+// statements prepared on the database that the client uses.
+type hotSQL struct {
+	// sessionToken: expires, id, name, email, emailVerified, image
+	sessionAndUser string
+	// expires, sessionToken: userId
+	updateSession []step
+	// identifier, token: expires
+	useToken []step
+	// counter, credentialID: userId, providerAccountId, credentialPublicKey,
+	// credentialDeviceType, credentialBackedUp, transports; no row when the
+	// counter is stale (R12)
+	updateCounter []step
 }
 
-func prepare(ctx context.Context, db *sql.DB) (*statements, error) {
+// step is a statement. The first of several gives one row or none, and locks
+// it; the others then each change exactly one.
+type step struct {
+	text string
+	args []int // which arguments it takes; nil: all, in order
+}
+
+type prepared struct {
+	stmt *sql.Stmt
+	args []int
+}
+
+type statements struct {
+	sessionAndUser, updateSession, useToken, updateCounter []prepared
+}
+
+func prepare(ctx context.Context, db *sql.DB, hot hotSQL) (*statements, error) {
 	var s statements
 	for _, p := range []struct {
-		stmt **sql.Stmt
-		text string
+		to    *[]prepared
+		steps []step
 	}{
-		{&s.sessionAndUser, sqlSessionAndUser},
-		{&s.updateSession, sqlUpdateSession},
-		{&s.useToken, sqlUseToken},
-		{&s.updateCounter, sqlUpdateCounter},
+		{&s.sessionAndUser, []step{{hot.sessionAndUser, nil}}},
+		{&s.updateSession, hot.updateSession},
+		{&s.useToken, hot.useToken},
+		{&s.updateCounter, hot.updateCounter},
 	} {
-		stmt, err := db.PrepareContext(ctx, p.text)
-		if err != nil {
-			return nil, errors.Join(err, s.close())
+		for _, step := range p.steps {
+			stmt, err := db.PrepareContext(ctx, step.text)
+			if err != nil {
+				return nil, errors.Join(err, s.close())
+			}
+			*p.to = append(*p.to, prepared{stmt, step.args})
 		}
-		*p.stmt = stmt
 	}
 	return &s, nil
 }
 
 func (s *statements) close() error {
 	var errs []error
-	for _, stmt := range []*sql.Stmt{s.sessionAndUser, s.updateSession, s.useToken, s.updateCounter} {
-		if stmt != nil {
-			errs = append(errs, stmt.Close())
-		}
+	for _, p := range slices.Concat(s.sessionAndUser, s.updateSession, s.useToken, s.updateCounter) {
+		errs = append(errs, p.stmt.Close())
 	}
 	return errors.Join(errs...)
 }
 
-// one runs a statement that gives one row or none (sql.ErrNoRows), to its end:
-// only then is what it wrote committed.
-func (s *store) one(ctx context.Context, stmt *sql.Stmt, args []any, dest ...any) error {
+// one runs statements that give one row or none (sql.ErrNoRows).
+func (s *store) one(ctx context.Context, steps []prepared, args []any, dest ...any) error {
+	stmt, given := s.at(ctx, steps[0], args)
+	if err := queryOne(ctx, stmt, given, dest); err != nil {
+		return err
+	}
+	for _, p := range steps[1:] {
+		stmt, given := s.at(ctx, p, args)
+		result, err := stmt.ExecContext(ctx, given...)
+		if err != nil {
+			return err
+		}
+		if n, err := result.RowsAffected(); err != nil || n != 1 {
+			return fmt.Errorf("a locked row was changed %d times: %w", n, errors.Join(err, sql.ErrNoRows))
+		}
+	}
+	return nil
+}
+
+// at returns the statement where the store works, and its arguments.
+func (s *store) at(ctx context.Context, p prepared, args []any) (*sql.Stmt, []any) {
+	stmt := p.stmt
 	if s.tx != nil {
 		stmt = s.tx.StmtContext(ctx, stmt)
 	}
+	if p.args == nil {
+		return stmt, args
+	}
+	given := make([]any, len(p.args))
+	for i, n := range p.args {
+		given[i] = args[n]
+	}
+	return stmt, given
+}
+
+// queryOne runs a statement to its end: only then is what it wrote committed.
+func queryOne(ctx context.Context, stmt *sql.Stmt, args, dest []any) error {
 	rows, err := stmt.QueryContext(ctx, args...)
 	if err != nil {
 		return err
@@ -122,7 +165,7 @@ func (s *store) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engi
 		})
 		return sessionOf(row), err
 	}
-	return write(ctx, s, "update a session", func() (engine.AdapterSession, error) {
+	return write(ctx, s, "update a session", func(s *store) (engine.AdapterSession, error) {
 		stored := engine.AdapterSession{SessionToken: u.SessionToken, Expires: instant(u.Expires.UnixMilli())}
 		if err := noExtra("session", u.Extra); err != nil {
 			return stored, err
@@ -136,7 +179,7 @@ func (s *store) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engi
 
 // UseVerificationToken implements engine.VerificationTokenAdapter.
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
-	return write(ctx, s, "use a verification token", func() (engine.VerificationToken, error) {
+	return write(ctx, s, "use a verification token", func(s *store) (engine.VerificationToken, error) {
 		used := engine.VerificationToken{Identifier: identifier, Token: token}
 		if !storable(identifier) || !storable(token) {
 			return used, engine.ErrNotFound
@@ -150,7 +193,7 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 
 // UpdateAuthenticatorCounter implements engine.AuthenticatorAdapter.
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (engine.Authenticator, error) {
-	a, err := write(ctx, s, "update the counter of an authenticator", func() (engine.Authenticator, error) {
+	a, err := write(ctx, s, "update the counter of an authenticator", func(s *store) (engine.Authenticator, error) {
 		a := engine.Authenticator{CredentialID: credentialID, Counter: counter}
 		if !storable(credentialID) {
 			return a, engine.ErrNotFound

@@ -7,22 +7,29 @@ import (
 	"time"
 )
 
-// locks waits for the one write lock that SQLite has: writers of this process
-// queue up in order, and calls that another process's lock turned away are
-// made again. Both end with the context. A nil locks does not wait.
+// locks makes calls again that the database has turned away: because another
+// process holds SQLite's one write lock, or because of a deadlock on a server.
+// For SQLite the writers of this process queue up in order. Every wait ends
+// with the context. A nil locks does not wait.
 type locks struct {
 	patience time.Duration
-	writing  chan struct{} // full while a writer of this process is at work
+	again    func(error) bool
+	because  string
+	writing  chan struct{} // full while a writer of this process is at work; nil: they need not queue up
 }
 
-func newLocks(patience time.Duration) *locks {
-	return &locks{patience: patience, writing: make(chan struct{}, 1)}
+func newLocks(b *backend, patience time.Duration) *locks {
+	l := &locks{patience: patience, again: b.again, because: b.turnedAway}
+	if !b.server {
+		l.writing = make(chan struct{}, 1)
+	}
+	return l
 }
 
 // acquire waits for the other writers of this process. The returned function
 // lets the next one in.
 func (l *locks) acquire(ctx context.Context) (release func(), err error) {
-	if l == nil {
+	if l == nil || l.writing == nil {
 		return func() {}, nil
 	}
 	release = func() { <-l.writing }
@@ -43,21 +50,21 @@ func (l *locks) acquire(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// wait makes the call until it is not turned away by a lock. The call must be
+// wait makes the call until it is not turned away. The call must be
 // one statement or one whole transaction.
 func (l *locks) wait(ctx context.Context, call func() error) error {
 	err := call()
-	if l == nil || !isLocked(err) {
+	if l == nil || !l.again(err) {
 		return err
 	}
 	timeout := time.NewTimer(l.patience)
 	defer timeout.Stop()
-	for isLocked(err) {
+	for l.again(err) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timeout.C:
-			return fmt.Errorf("another process has held the database locked for %v: %w", l.patience, err)
+			return fmt.Errorf("%s for %v: %w", l.because, l.patience, err)
 		case <-time.After(time.Millisecond + rand.N(10*time.Millisecond)):
 		}
 		err = call()

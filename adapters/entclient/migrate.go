@@ -53,7 +53,7 @@ func migrateSQLite(ctx context.Context, db *sql.DB) (err error) {
 	}
 	defer conn.Close()
 
-	if missing, err := pending(ctx, conn, all); err != nil || len(missing) == 0 {
+	if missing, err := pendingSQLite(ctx, conn, all); err != nil || len(missing) == 0 {
 		return err
 	}
 	if _, err := conn.ExecContext(ctx, `BEGIN IMMEDIATE`); err != nil {
@@ -72,7 +72,7 @@ func migrateSQLite(ctx context.Context, db *sql.DB) (err error) {
 		"name" text NOT NULL PRIMARY KEY, "checksum" text NOT NULL)`); err != nil {
 		return err
 	}
-	missing, err := pending(ctx, conn, all)
+	missing, err := pendingSQLite(ctx, conn, all)
 	if err != nil {
 		return err
 	}
@@ -88,9 +88,21 @@ func migrateSQLite(ctx context.Context, db *sql.DB) (err error) {
 	return err
 }
 
-// pending returns what is not applied yet.
-func pending(ctx context.Context, conn *sql.Conn, all []migration) ([]migration, error) {
-	applied, err := appliedSQLite(ctx, conn)
+func pendingSQLite(ctx context.Context, conn *sql.Conn, all []migration) ([]migration, error) {
+	return pending(ctx, conn, all,
+		`SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sesame_migration')`,
+		`SELECT "name", "checksum" FROM "sesame_migration"`)
+}
+
+type querier interface {
+	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
+	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
+}
+
+// pending returns what is not applied yet. The query exists says whether the
+// table of what is applied is there, the query list lists it.
+func pending(ctx context.Context, q querier, all []migration, exists, list string) ([]migration, error) {
+	applied, err := applied(ctx, q, exists, list)
 	if err != nil {
 		return nil, err
 	}
@@ -110,15 +122,14 @@ func pending(ctx context.Context, conn *sql.Conn, all []migration) ([]migration,
 	return missing, nil
 }
 
-// appliedSQLite returns the checksums of what is applied, by name.
-func appliedSQLite(ctx context.Context, conn *sql.Conn) (map[string]string, error) {
+// applied returns the checksums of what is applied, by name.
+func applied(ctx context.Context, q querier, exists, list string) (map[string]string, error) {
 	applied := map[string]string{}
-	var exists bool
-	err := conn.QueryRowContext(ctx, `SELECT EXISTS (SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'sesame_migration')`).Scan(&exists)
-	if err != nil || !exists {
+	var found bool
+	if err := q.QueryRowContext(ctx, exists).Scan(&found); err != nil || !found {
 		return applied, err
 	}
-	rows, err := conn.QueryContext(ctx, `SELECT "name", "checksum" FROM "sesame_migration"`)
+	rows, err := q.QueryContext(ctx, list)
 	if err != nil {
 		return nil, err
 	}

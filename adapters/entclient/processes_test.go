@@ -25,9 +25,11 @@ import (
 const childVar = "SESAME_ENTCLIENT_CHILD"
 
 var children = map[string]func(path string) error{
-	"start": childStart,
-	"crash": childCrash,
-	"read":  childReadOnly,
+	"start":          childStart(entclient.OpenSQLite),
+	"start mysql":    childStart(entclient.OpenMySQL),
+	"start postgres": childStart(entclient.OpenPostgres),
+	"crash":          childCrash,
+	"read":           childReadOnly,
 }
 
 func TestMain(m *testing.M) {
@@ -55,91 +57,118 @@ func command(t testing.TB, child string, args ...string) *exec.Cmd {
 
 // childStart says that it is ready, waits for its input to end, and then opens
 // the database and writes to it as a server does that has just started.
-func childStart(path string) error {
-	fmt.Println("ready")
-	if _, err := io.ReadAll(os.Stdin); err != nil {
-		return err
-	}
-	ctx := context.Background()
-	a, err := entclient.OpenSQLite(ctx, path, entclient.Options{})
-	if err != nil {
-		return err
-	}
-	defer a.Close()
-	for i := range 5 {
-		id := fmt.Sprintf("%d-%d", os.Getpid(), i)
-		if _, err := a.CreateUser(ctx, engine.User{ID: id}); err != nil {
+func childStart(open func(context.Context, string, entclient.Options) (*entclient.Adapter, error)) func(string) error {
+	return func(database string) error {
+		fmt.Println("ready")
+		if _, err := io.ReadAll(os.Stdin); err != nil {
 			return err
 		}
-		if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: id, UserID: id}); err != nil {
+		ctx := context.Background()
+		a, err := open(ctx, database, entclient.Options{})
+		if err != nil {
 			return err
 		}
+		defer a.Close()
+		for i := range 5 {
+			id := fmt.Sprintf("%d-%d", os.Getpid(), i)
+			if _, err := a.CreateUser(ctx, engine.User{ID: id}); err != nil {
+				return err
+			}
+			if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: id, UserID: id}); err != nil {
+				return err
+			}
+		}
+		if _, err := a.UseVerificationToken(ctx, "a", "t"); !errors.Is(err, engine.ErrNotFound) {
+			return fmt.Errorf("token: %v", err)
+		}
+		return nil
 	}
-	if _, err := a.UseVerificationToken(ctx, "a", "t"); !errors.Is(err, engine.ErrNotFound) {
-		return fmt.Errorf("token: %v", err)
+}
+
+// startFour runs four processes that open one database at the same moment.
+func startFour(t *testing.T, child, database string) {
+	t.Helper()
+	var cmds []*exec.Cmd
+	var starts []io.Closer
+	var outs []*bufio.Reader
+	for range 4 {
+		cmd := command(t, child, database)
+		in, err := cmd.StdinPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		out, err := cmd.StdoutPipe()
+		if err != nil {
+			t.Fatal(err)
+		}
+		cmd.Stderr = os.Stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		cmds, starts, outs = append(cmds, cmd), append(starts, in), append(outs, bufio.NewReader(out))
 	}
-	return nil
+	for _, out := range outs {
+		if line, err := out.ReadString('\n'); line != "ready\n" {
+			t.Fatalf("a child said %q (%v)", line, err)
+		}
+	}
+	for _, in := range starts {
+		in.Close()
+	}
+	for i, cmd := range cmds {
+		said, _ := io.ReadAll(outs[i])
+		if err := cmd.Wait(); err != nil {
+			t.Errorf("process %d: %v: %s", i, err, said)
+		}
+	}
 }
 
 func TestFourProcessesStartAtOnce(t *testing.T) {
 	for round := range 25 {
 		path := filepath.Join(t.TempDir(), fmt.Sprint(round, ".db"))
-		var cmds []*exec.Cmd
-		var starts []io.Closer
-		var outs []*bufio.Reader
-		for range 4 {
-			cmd := command(t, "start", path)
-			in, err := cmd.StdinPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			out, err := cmd.StdoutPipe()
-			if err != nil {
-				t.Fatal(err)
-			}
-			cmd.Stderr = os.Stderr
-			if err := cmd.Start(); err != nil {
-				t.Fatal(err)
-			}
-			cmds, starts, outs = append(cmds, cmd), append(starts, in), append(outs, bufio.NewReader(out))
-		}
-		for _, out := range outs {
-			if line, err := out.ReadString('\n'); line != "ready\n" {
-				t.Fatalf("a child said %q (%v)", line, err)
-			}
-		}
-		for _, in := range starts {
-			in.Close()
-		}
-		for i, cmd := range cmds {
-			said, _ := io.ReadAll(outs[i])
-			if err := cmd.Wait(); err != nil {
-				t.Errorf("round %d, process %d: %v: %s", round, i, err, said)
-			}
-		}
+		startFour(t, "start", path)
 		a := openAt(t, path)
-		var migrations, users, sessions int
 		var integrity string
-		for query, dest := range map[string]any{
-			`SELECT count(*) FROM "sesame_migration"`: &migrations,
-			`SELECT count(*) FROM "user"`:             &users,
-			`SELECT count(*) FROM "session"`:          &sessions,
-			`PRAGMA integrity_check`:                  &integrity,
-		} {
-			if err := a.DB().QueryRowContext(t.Context(), query).Scan(dest); err != nil {
-				t.Fatal(err)
-			}
+		if err := a.DB().QueryRowContext(t.Context(), `PRAGMA integrity_check`).Scan(&integrity); err != nil || integrity != "ok" {
+			t.Fatalf("round %d: integrity %s, %v", round, integrity, err)
 		}
-		if files := migrationFiles(t); migrations != len(files) || users != 20 || sessions != 20 || integrity != "ok" {
-			t.Fatalf("round %d: %d migrations (want %d), %d users, %d sessions (want 20), integrity %s", round, migrations, len(files), users, sessions, integrity)
-		}
+		startedFour(t, a, "sqlite")
 		a.Close()
 	}
 }
 
-func migrationFiles(t testing.TB) []string {
+func TestFourProcessesStartAtOnceOnServer(t *testing.T) {
+	onServers(t, func(t *testing.T, s server) {
+		for range 5 {
+			dsn := s.database(t)
+			startFour(t, "start "+s.name, dsn)
+			a := s.openAt(t, dsn)
+			startedFour(t, a, s.name)
+			a.Close()
+		}
+	})
+}
+
+// startedFour wants each migration to be there once and all that the processes
+// wrote.
+func startedFour(t testing.TB, a *entclient.Adapter, dialect string) {
 	t.Helper()
-	files, err := filepath.Glob("migrations/sqlite/*.sql")
+	ctx, client := t.Context(), a.Client()
+	users, err1 := client.User.Query().Count(ctx)
+	sessions, err2 := client.Session.Query().Count(ctx)
+	var migrations int
+	err3 := a.DB().QueryRowContext(ctx, `SELECT COUNT(*) FROM sesame_migration`).Scan(&migrations)
+	if err := errors.Join(err1, err2, err3); err != nil {
+		t.Fatal(err)
+	}
+	if files := migrationFiles(t, dialect); migrations != len(files) || users != 20 || sessions != 20 {
+		t.Fatalf("%d migrations (want %d), %d users, %d sessions (want 20)", migrations, len(files), users, sessions)
+	}
+}
+
+func migrationFiles(t testing.TB, dialect string) []string {
+	t.Helper()
+	files, err := filepath.Glob("migrations/" + dialect + "/*.sql")
 	if err != nil || len(files) == 0 {
 		t.Fatal("no migrations found: ", err)
 	}

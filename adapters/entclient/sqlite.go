@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"runtime"
 	"strings"
-	"time"
 
 	"entgo.io/ent/dialect"
 	"github.com/mattn/go-sqlite3"
@@ -30,6 +29,36 @@ import (
 //   - Every commit reaches the disk: with anything less a power cut could
 //     bring back a verification token that was used already.
 const sqliteParams = "_fk=1&_txlock=immediate&_busy_timeout=20&_synchronous=FULL"
+
+// sqlite is the backend of SQLite.
+func sqlite() *backend {
+	return &backend{
+		dialect:    dialect.SQLite,
+		again:      isLocked,
+		turnedAway: "another process has held the database locked",
+		explain:    explainSQLite,
+		setUp: func(ctx context.Context, db *sql.DB) error {
+			if err := checkForeignKeys(ctx, db); err != nil {
+				return err
+			}
+			return migrateSQLite(ctx, db)
+		},
+		hot: hotSQL{
+			sessionAndUser: `
+				SELECT "session"."expires", "user"."id", "user"."name", "user"."email", "user"."emailVerified", "user"."image"
+				FROM "session" JOIN "user" ON "user"."id" = "session"."userId"
+				WHERE "session"."sessionToken" = ?`,
+			updateSession: []step{{text: `
+				UPDATE "session" SET "expires" = ? WHERE "sessionToken" = ? RETURNING "userId"`}},
+			useToken: []step{{text: `
+				DELETE FROM "verificationToken" WHERE "identifier" = ? AND "token" = ? RETURNING "expires"`}},
+			updateCounter: []step{{text: `
+				UPDATE "authenticator" SET "counter" = ?1
+				WHERE "credentialID" = ?2 AND ("counter" < ?1 OR "counter" = 0 AND ?1 = 0)
+				RETURNING "userId", "providerAccountId", "credentialPublicKey", "credentialDeviceType", "credentialBackedUp", "transports"`}},
+		},
+	}
+}
 
 // OpenSQLite opens the database file at path and returns its adapter. A
 // missing file is created with mode 0600 (SQLite gives its -wal and -shm files
@@ -76,10 +105,10 @@ func openSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 	conns := max(4, 2*runtime.GOMAXPROCS(0))
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns) // their prepared statements stay warm
-	err = openingLocks().wait(ctx, func() error { return useWAL(ctx, db) })
+	err = newLocks(sqlite(), openingPatience).wait(ctx, func() error { return useWAL(ctx, db) })
 	if err != nil {
 		db.Close()
-		return nil, explain(err)
+		return nil, explainSQLite(err)
 	}
 	a, err := newAdapter(ctx, dialect.SQLite, db, o)
 	if err != nil {
@@ -87,10 +116,6 @@ func openSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 	}
 	return a, err
 }
-
-// openingLocks has more patience: processes that start together queue up for
-// the migration.
-func openingLocks() *locks { return newLocks(15 * time.Second) }
 
 // createPrivate makes a file that only its owner can read. It never touches a
 // file that exists: closing any handle of a database file drops the locks that
@@ -135,9 +160,9 @@ func isLocked(err error) bool {
 	return ok && (e.Code == sqlite3.ErrBusy || e.Code == sqlite3.ErrLocked)
 }
 
-// explain turns SQLite's errors into those of the contract, and says what to
-// do about the others.
-func explain(err error) error {
+// explainSQLite turns SQLite's errors into those of the contract, and says what
+// to do about the others.
+func explainSQLite(err error) error {
 	e, ok := errors.AsType[sqlite3.Error](err)
 	if !ok {
 		return err

@@ -11,16 +11,16 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/memory"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/adaptertest"
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/internal/adaptercases"
 )
 
 func TestContract(t *testing.T) {
-	adaptercases.Run(t, func(t testing.TB) engine.Adapter {
-		a := memory.New(nil)
+	adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
+		a := memory.New(s)
 		t.Cleanup(func() { a.Close() })
 		return a
-	})
+	}, adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer))
 }
 
 var declared = &engine.Schema{

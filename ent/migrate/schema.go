@@ -12,17 +12,17 @@ var (
 	// AccountColumns holds the columns for the "account" table.
 	AccountColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt, Increment: true},
-		{Name: "type", Type: field.TypeString},
-		{Name: "provider", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
-		{Name: "providerAccountId", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
+		{Name: "type", Type: field.TypeString, Size: 2147483647},
+		{Name: "provider", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
+		{Name: "providerAccountId", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
 		{Name: "refresh_token", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "access_token", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "expires_at", Type: field.TypeInt64, Nullable: true},
-		{Name: "token_type", Type: field.TypeString, Nullable: true},
+		{Name: "token_type", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "scope", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "id_token", Type: field.TypeString, Nullable: true, Size: 2147483647},
 		{Name: "session_state", Type: field.TypeString, Nullable: true, Size: 2147483647},
-		{Name: "userId", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
+		{Name: "userId", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
 	}
 	// AccountTable holds the schema information for the "account" table.
 	AccountTable = &schema.Table{
@@ -52,14 +52,14 @@ var (
 	}
 	// AuthenticatorColumns holds the columns for the "authenticator" table.
 	AuthenticatorColumns = []*schema.Column{
-		{Name: "credentialID", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
-		{Name: "providerAccountId", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
+		{Name: "credentialID", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
+		{Name: "providerAccountId", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
 		{Name: "credentialPublicKey", Type: field.TypeString, Size: 2147483647},
 		{Name: "counter", Type: field.TypeInt64},
-		{Name: "credentialDeviceType", Type: field.TypeString},
+		{Name: "credentialDeviceType", Type: field.TypeString, Size: 2147483647},
 		{Name: "credentialBackedUp", Type: field.TypeBool},
-		{Name: "transports", Type: field.TypeString, Nullable: true},
-		{Name: "userId", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
+		{Name: "transports", Type: field.TypeString, Nullable: true, Size: 2147483647},
+		{Name: "userId", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
 	}
 	// AuthenticatorTable holds the schema information for the "authenticator" table.
 	AuthenticatorTable = &schema.Table{
@@ -84,9 +84,9 @@ var (
 	}
 	// SessionColumns holds the columns for the "session" table.
 	SessionColumns = []*schema.Column{
-		{Name: "sessionToken", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
+		{Name: "sessionToken", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
 		{Name: "expires", Type: field.TypeInt64},
-		{Name: "userId", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
+		{Name: "userId", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
 	}
 	// SessionTable holds the schema information for the "session" table.
 	SessionTable = &schema.Table{
@@ -116,9 +116,9 @@ var (
 	}
 	// UserColumns holds the columns for the "user" table.
 	UserColumns = []*schema.Column{
-		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
+		{Name: "id", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
 		{Name: "name", Type: field.TypeString, Nullable: true, Size: 2147483647},
-		{Name: "email", Type: field.TypeString, Unique: true, Nullable: true, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
+		{Name: "email", Type: field.TypeString, Unique: true, Nullable: true, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
 		{Name: "emailVerified", Type: field.TypeInt64, Nullable: true},
 		{Name: "image", Type: field.TypeString, Nullable: true, Size: 2147483647},
 	}
@@ -131,8 +131,8 @@ var (
 	// VerificationTokenColumns holds the columns for the "verificationToken" table.
 	VerificationTokenColumns = []*schema.Column{
 		{Name: "id", Type: field.TypeInt, Increment: true},
-		{Name: "identifier", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
-		{Name: "token", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)"}},
+		{Name: "identifier", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
+		{Name: "token", Type: field.TypeString, SchemaType: map[string]string{"mysql": "varbinary(512)", "postgres": "text"}},
 		{Name: "expires", Type: field.TypeInt64},
 	}
 	// VerificationTokenTable holds the schema information for the "verificationToken" table.

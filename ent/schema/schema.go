@@ -20,9 +20,10 @@ import (
 
 // exact makes a key column compare byte for byte. SQLite and PostgreSQL do so
 // by themselves. Every text type of MySQL ignores letter case or trailing
-// blanks; bytes ignore neither.
+// blanks; bytes ignore neither. Their number is what an index over two such
+// columns has room for, and more than any address or id needs.
 func exact() map[string]string {
-	return map[string]string{dialect.MySQL: "varbinary(512)"}
+	return map[string]string{dialect.MySQL: "varbinary(512)", dialect.Postgres: "text"}
 }
 
 // userID is the column of rows that belong to a user.
@@ -79,13 +80,13 @@ func (Account) Annotations() []schema.Annotation { return table("account") }
 func (Account) Fields() []ent.Field {
 	return []ent.Field{
 		userID(),
-		field.String("type"),
+		field.Text("type"),
 		field.String("provider").SchemaType(exact()),
 		field.String("provider_account_id").StorageKey("providerAccountId").SchemaType(exact()),
 		field.Text("refresh_token").Optional().Nillable(),
 		field.Text("access_token").Optional().Nillable(),
 		field.Int64("expires_at").Optional().Nillable(),
-		field.String("token_type").Optional().Nillable(),
+		field.Text("token_type").Optional().Nillable(),
 		field.Text("scope").Optional().Nillable(),
 		field.Text("id_token").Optional().Nillable(),
 		field.Text("session_state").Optional().Nillable(),
@@ -165,9 +166,9 @@ func (Authenticator) Fields() []ent.Field {
 		field.String("provider_account_id").StorageKey("providerAccountId").SchemaType(exact()),
 		field.Text("credential_public_key").StorageKey("credentialPublicKey"),
 		field.Int64("counter"),
-		field.String("credential_device_type").StorageKey("credentialDeviceType"),
+		field.Text("credential_device_type").StorageKey("credentialDeviceType"),
 		field.Bool("credential_backed_up").StorageKey("credentialBackedUp"),
-		field.String("transports").Optional().Nillable(),
+		field.Text("transports").Optional().Nillable(),
 	}
 }
 

@@ -90,6 +90,9 @@ func Writes() []Call {
 			return a.(engine.AuthenticatorAdapter).UpdateAuthenticatorCounter(ctx, "c1", 9)
 		}),
 		call("PurgeExpired", func(ctx context.Context, a engine.Adapter) (int, error) {
+			if !offers[engine.Purger](a) {
+				return 0, ctx.Err()
+			}
 			return a.(engine.Purger).PurgeExpired(ctx, now.Add(-time.Minute), 10)
 		}),
 		{"UnlinkAccount", func(ctx context.Context, a engine.Adapter) error { return a.UnlinkAccount(ctx, "github", "1") }},
@@ -198,12 +201,14 @@ var faults = []testCase{
 		t.ok(optional[io.Closer](t).Close())
 		for _, c := range append(Reads(), Writes()...) {
 			err := c.Do(t.ctx, t.a)
+			if c.Name == "PurgeExpired" && !offers[engine.Purger](t.a) {
+				continue
+			}
 			if err == nil || errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrConflict{}) {
 				t.Fatalf("%s after Close: %v", c.Name, err)
 			}
 		}
-		err := optional[engine.Transactor](t).Tx(t.ctx, func(engine.Adapter) error { return nil })
-		if err == nil {
+		if tx, ok := t.a.(engine.Transactor); ok && tx.Tx(t.ctx, func(engine.Adapter) error { return nil }) == nil {
 			t.Fatal("Tx after Close succeeded")
 		}
 		t.ok(optional[io.Closer](t).Close())
@@ -248,8 +253,9 @@ func (t *T) noEffect(ctx context.Context, want error) {
 	}
 	_, err := t.a.GetUser(ctx, "\x00") // even when it could be answered without the store
 	t.is(err, want)
-	err = optional[engine.Transactor](t).Tx(ctx, func(engine.Adapter) error { t.Error("fn was called"); return nil })
-	t.is(err, want)
+	if tx, ok := t.a.(engine.Transactor); ok {
+		t.is(tx.Tx(ctx, func(engine.Adapter) error { t.Error("fn was called"); return nil }), want)
+	}
 	t.use("a", "t1")
 	t.miss("a", "t2")
 }

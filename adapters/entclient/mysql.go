@@ -1,0 +1,304 @@
+package entclient
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"entgo.io/ent/dialect"
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/ent/migrate"
+)
+
+// mysqlBackend is the backend of MySQL and MariaDB. Nothing here is known to
+// one of them only: MySQL has no RETURNING, so a row is locked, then changed.
+func mysqlBackend() *backend {
+	const (
+		getSession = "SELECT `userId` FROM `session` WHERE `sessionToken` = ? FOR UPDATE"
+		setSession = "UPDATE `session` SET `expires` = ? WHERE `sessionToken` = ?"
+		getToken   = "SELECT `expires` FROM `verificationToken` WHERE `identifier` = ? AND `token` = ? FOR UPDATE"
+		delToken   = "DELETE FROM `verificationToken` WHERE `identifier` = ? AND `token` = ?"
+		getCounter = "SELECT `userId`, `providerAccountId`, `credentialPublicKey`, `credentialDeviceType`, `credentialBackedUp`, `transports` " +
+			"FROM `authenticator` WHERE `credentialID` = ? AND (`counter` < ? OR `counter` = 0 AND ? = 0) FOR UPDATE"
+		setCounter = "UPDATE `authenticator` SET `counter` = ? WHERE `credentialID` = ?"
+	)
+	return &backend{
+		dialect:    dialect.MySQL,
+		server:     true,
+		again:      func(err error) bool { return slices.Contains(mysqlAgain(), mysqlNumber(err)) },
+		turnedAway: "other transactions have been in the way",
+		lockRead:   " FOR UPDATE",
+		explain:    explainMySQL,
+		explainAt:  explainDuplicate,
+		setUp: func(ctx context.Context, db *sql.DB) error {
+			if err := checkMySQL(ctx, db); err != nil {
+				return err
+			}
+			if err := migrateMySQL(ctx, db); err != nil {
+				return err
+			}
+			return checkFoundRows(ctx, db)
+		},
+		hot: hotSQL{
+			sessionAndUser: "SELECT `session`.`expires`, `user`.`id`, `user`.`name`, `user`.`email`, `user`.`emailVerified`, `user`.`image` " +
+				"FROM `session` JOIN `user` ON `user`.`id` = `session`.`userId` WHERE `session`.`sessionToken` = ?",
+			updateSession: []step{{getSession, []int{1}}, {setSession, nil}},
+			useToken:      []step{{getToken, nil}, {delToken, nil}},
+			updateCounter: []step{{getCounter, []int{1, 0, 0}}, {setCounter, nil}},
+		},
+	}
+}
+
+// OpenMySQL opens a database on MySQL 8 or MariaDB 10.6 or newer and returns
+// its adapter. dsn is one of github.com/go-sql-driver/mysql and must name a
+// database, which may be shared with tables of other names. Missing tables are
+// created, older ones migrated; any number of processes may do so at once.
+//
+// What the adapter depends on is set whatever dsn says: utf8mb4, a strict
+// sql_mode, foreign keys, and that an UPDATE counts the rows it finds. A wait
+// for a row's lock ends after Options.BusyTimeout unless dsn sets
+// innodb_lock_wait_timeout.
+func OpenMySQL(ctx context.Context, dsn string, o Options) (*Adapter, error) {
+	a, err := openMySQL(ctx, dsn, o)
+	if err != nil {
+		return nil, fmt.Errorf("entclient: open MySQL: %w", err)
+	}
+	return a, nil
+}
+
+func openMySQL(ctx context.Context, dsn string, o Options) (*Adapter, error) {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	cfg.ClientFoundRows = true
+	cfg.MultiStatements = false
+	cfg.InterpolateParams = true // saves a round trip; safe with utf8mb4
+	if err := cfg.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
+		return nil, err
+	}
+	if cfg.Params == nil {
+		cfg.Params = map[string]string{}
+	}
+	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'"
+	cfg.Params["foreign_key_checks"] = "1"
+	cfg.Params["unique_checks"] = "1"
+	if _, ok := cfg.Params["innodb_lock_wait_timeout"]; !ok {
+		seconds := max(1, (o.busyTimeout()+time.Second-1)/time.Second)
+		cfg.Params["innodb_lock_wait_timeout"] = fmt.Sprint(int64(seconds))
+	}
+	// A COMMIT does not look at the context.
+	for _, timeout := range []*time.Duration{&cfg.ReadTimeout, &cfg.WriteTimeout} {
+		if *timeout == 0 {
+			*timeout = time.Minute
+		}
+	}
+	connector, err := mysql.NewConnector(cfg)
+	if err != nil {
+		return nil, err
+	}
+	return openServer(ctx, dialect.MySQL, connector, o)
+}
+
+// openServer opens the database of a connector.
+func openServer(ctx context.Context, dialect string, connector driver.Connector, o Options) (*Adapter, error) {
+	db := sql.OpenDB(connector)
+	// Few enough for several replicas on a server that takes a hundred.
+	db.SetMaxOpenConns(20)
+	db.SetMaxIdleConns(20) // their prepared statements stay warm
+	db.SetConnMaxIdleTime(time.Minute)
+	a, err := newAdapter(ctx, dialect, db, o)
+	if err != nil {
+		db.Close()
+	}
+	return a, err
+}
+
+// checkMySQL wants a session in which nothing is cut, replaced or orphaned.
+func checkMySQL(ctx context.Context, db *sql.DB) error {
+	var database sql.NullString
+	var mode, client, connection string
+	var foreignKeys, uniqueKeys bool
+	err := db.QueryRowContext(ctx, "SELECT DATABASE(), @@SESSION.sql_mode, @@SESSION.character_set_client, @@SESSION.character_set_connection, "+
+		"@@SESSION.foreign_key_checks, @@SESSION.unique_checks").Scan(&database, &mode, &client, &connection, &foreignKeys, &uniqueKeys)
+	modes := strings.Split(mode, ",")
+	switch {
+	case err != nil:
+		return err
+	case database.String == "":
+		return errors.New("the DSN names no database")
+	case !slices.Contains(modes, "STRICT_TRANS_TABLES") && !slices.Contains(modes, "STRICT_ALL_TABLES"):
+		return fmt.Errorf("sql_mode is %q, which cuts values that do not fit; add sql_mode=%%27STRICT_ALL_TABLES%%27 to the DSN", mode)
+	case client != "utf8mb4" || connection != "utf8mb4":
+		return fmt.Errorf("the connection is in %s and %s; add charset=utf8mb4 to the DSN", client, connection)
+	case !foreignKeys:
+		return errors.New("foreign keys are off; remove foreign_key_checks from the DSN, or set it to 1")
+	case !uniqueKeys:
+		return errors.New("unique_checks is off; remove it from the DSN, or set it to 1")
+	}
+	return nil
+}
+
+// checkFoundRows wants an UPDATE that changes nothing to count what it found.
+func checkFoundRows(ctx context.Context, db *sql.DB) error {
+	result, err := db.ExecContext(ctx, "UPDATE `sesame_migration` SET `checksum` = `checksum` ORDER BY `name` LIMIT 1")
+	if err != nil {
+		return err
+	}
+	if n, err := result.RowsAffected(); err != nil || n != 1 {
+		return errors.Join(err, errors.New("an UPDATE that changes nothing counts no row; add clientFoundRows=true to the DSN"))
+	}
+	return nil
+}
+
+// migrateMySQL brings the tables up to date, under a lock that the server has
+// for the name of the database. A database that is up to date is only read.
+//
+// MySQL commits every CREATE and ALTER by itself. When a process is killed
+// between two of them, the next one runs the file again; so a file for MySQL
+// holds statements that may run twice, each ended by a semicolon at the end of
+// its line.
+func migrateMySQL(ctx context.Context, db *sql.DB) (err error) {
+	all, err := migrationsOf("mysql")
+	if err != nil {
+		return err
+	}
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if missing, err := pendingMySQL(ctx, conn, all); err != nil || len(missing) == 0 {
+		return err
+	}
+	// A name may have 64 characters, as the database's may.
+	const name = "CONCAT('sesame_', SHA1(DATABASE()))"
+	var locked sql.NullBool
+	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", ?)", int(openingPatience/time.Second)).Scan(&locked); err != nil {
+		return err
+	}
+	if !locked.Bool {
+		return fmt.Errorf("another process has been migrating the database for %v", openingPatience)
+	}
+	defer func() {
+		if _, rerr := conn.ExecContext(context.WithoutCancel(ctx), "DO RELEASE_LOCK("+name+")"); rerr != nil {
+			// A connection with the lock must not go back to the pool.
+			_ = conn.Raw(func(any) error { return driver.ErrBadConn })
+		}
+	}()
+	var exists bool
+	if err := conn.QueryRowContext(ctx, mysqlHasMigrations).Scan(&exists); err != nil {
+		return err
+	}
+	if !exists {
+		if err := refuseForeign(ctx, conn); err != nil {
+			return err
+		}
+		if _, err := conn.ExecContext(ctx, "CREATE TABLE IF NOT EXISTS `sesame_migration` "+
+			"(`name` varbinary(255) NOT NULL PRIMARY KEY, `checksum` varbinary(255) NOT NULL) ENGINE InnoDB"); err != nil {
+			return err
+		}
+	}
+	missing, err := pendingMySQL(ctx, conn, all)
+	if err != nil {
+		return err
+	}
+	for _, m := range missing {
+		for statement := range strings.SplitSeq(m.sql, ";\n") {
+			if strings.TrimSpace(statement) == "" {
+				continue
+			}
+			if _, err := conn.ExecContext(ctx, statement); err != nil {
+				return fmt.Errorf("migration %s: %w", m.name, err)
+			}
+		}
+		if _, err := conn.ExecContext(ctx, "INSERT INTO `sesame_migration` VALUES (?, ?)", m.name, m.checksum); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const mysqlHasMigrations = "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND table_name = 'sesame_migration'"
+
+func pendingMySQL(ctx context.Context, conn *sql.Conn, all []migration) ([]migration, error) {
+	return pending(ctx, conn, all, mysqlHasMigrations, "SELECT `name`, `checksum` FROM `sesame_migration`")
+}
+
+// refuseForeign wants none of the tables to be there before the first
+// migration.
+func refuseForeign(ctx context.Context, conn *sql.Conn) error {
+	for _, table := range migrate.Tables {
+		var n int
+		err := conn.QueryRowContext(ctx, "SELECT COUNT(*) FROM information_schema.tables WHERE table_schema = DATABASE() AND LOWER(table_name) = LOWER(?)", table.Name).Scan(&n)
+		if err != nil {
+			return err
+		}
+		if n > 0 {
+			return fmt.Errorf("there is a table %s already (Sesame needs tables of its own; if this database belongs to another application, open another database)", table.Name)
+		}
+	}
+	return nil
+}
+
+func mysqlNumber(err error) uint16 {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return e.Number
+	}
+	return 0
+}
+
+// mysqlAgain: a deadlock; a row that changed under a snapshot (MariaDB).
+func mysqlAgain() []uint16 { return []uint16{1213, 1020} }
+
+const mysqlDuplicate = 1062
+
+// explainDuplicate names the table, which MariaDB does not, and leaves out the
+// value, which may be a secret.
+func explainDuplicate(query string, err error) error {
+	e, ok := errors.AsType[*mysql.MySQLError](err)
+	if !ok || e.Number != mysqlDuplicate {
+		return err
+	}
+	// "Duplicate entry '…' for key 'user.email'"; MariaDB: "… for key 'email'".
+	key := strings.TrimSuffix(e.Message, "'")
+	key = key[strings.LastIndexByte(key, '\'')+1:]
+	key = key[strings.LastIndexByte(key, '.')+1:]
+	if key == "PRIMARY" {
+		_, table, _ := strings.Cut(query, "`")
+		table, _, _ = strings.Cut(table, "`")
+		key = table + "." + key
+	}
+	return conflict(key, &mysql.MySQLError{Number: e.Number, SQLState: e.SQLState, Message: "Duplicate entry for key " + key})
+}
+
+func explainMySQL(err error) error {
+	if errors.Is(err, engine.ErrConflict{}) {
+		return err
+	}
+	if errors.Is(err, mysql.ErrPktTooLarge) {
+		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+	}
+	switch mysqlNumber(err) {
+	case 1452, 1216:
+		return fmt.Errorf("no such user: %w", engine.ErrNotFound)
+	case 1406, 1153, 1301, 1366: // too long, too long for a packet, or not in the character set
+		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+	case 1205:
+		return fmt.Errorf("%w (a transaction has held the row for too long; a Tx function must be short and use the adapter it is given)", err)
+	case 1290, 1792, 1836:
+		return fmt.Errorf("%w (the adapter needs a server that takes writes)", err)
+	case 1044, 1045, 1142:
+		return fmt.Errorf("%w (the user of the DSN needs SELECT, INSERT, UPDATE, DELETE, and to migrate CREATE, ALTER, INDEX, REFERENCES)", err)
+	case 1114, 1021:
+		return fmt.Errorf("%w (there is no room left on the server; nothing was written)", err)
+	}
+	return err
+}

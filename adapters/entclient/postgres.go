@@ -1,0 +1,184 @@
+package entclient
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"time"
+
+	"entgo.io/ent/dialect"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/stdlib"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// postgres is the backend of PostgreSQL.
+func postgres() *backend {
+	return &backend{
+		dialect: dialect.Postgres,
+		server:  true,
+		again: func(err error) bool {
+			// A snapshot that cannot be kept, a deadlock.
+			code := postgresCode(err)
+			return code == "40001" || code == "40P01"
+		},
+		turnedAway: "other transactions have been in the way",
+		lockRead:   " FOR NO KEY UPDATE",
+		savepoints: true,
+		explain:    explainPostgres,
+		setUp: func(ctx context.Context, db *sql.DB) error {
+			if err := checkPostgres(ctx, db); err != nil {
+				return err
+			}
+			return migratePostgres(ctx, db)
+		},
+		hot: hotSQL{
+			sessionAndUser: `
+				SELECT "session"."expires", "user"."id", "user"."name", "user"."email", "user"."emailVerified", "user"."image"
+				FROM "session" JOIN "user" ON "user"."id" = "session"."userId"
+				WHERE "session"."sessionToken" = $1`,
+			updateSession: []step{{text: `
+				UPDATE "session" SET "expires" = $1 WHERE "sessionToken" = $2 RETURNING "userId"`}},
+			useToken: []step{{text: `
+				DELETE FROM "verificationToken" WHERE "identifier" = $1 AND "token" = $2 RETURNING "expires"`}},
+			updateCounter: []step{{text: `
+				UPDATE "authenticator" SET "counter" = $1::bigint
+				WHERE "credentialID" = $2 AND ("counter" < $1::bigint OR "counter" = 0 AND $1::bigint = 0)
+				RETURNING "userId", "providerAccountId", "credentialPublicKey", "credentialDeviceType", "credentialBackedUp", "transports"`}},
+		},
+	}
+}
+
+// OpenPostgres opens a database on PostgreSQL and returns its adapter. dsn is
+// one of github.com/jackc/pgx/v5, a URL or key=value text. The tables are made
+// in the first schema of search_path, which may hold tables of other names.
+// Missing tables are created, older ones migrated; any number of processes may
+// do so at once.
+//
+// A wait for a row's lock ends after Options.BusyTimeout unless dsn sets
+// lock_timeout.
+func OpenPostgres(ctx context.Context, dsn string, o Options) (*Adapter, error) {
+	a, err := openPostgres(ctx, dsn, o)
+	if err != nil {
+		return nil, fmt.Errorf("entclient: open PostgreSQL: %w", err)
+	}
+	return a, nil
+}
+
+func openPostgres(ctx context.Context, dsn string, o Options) (*Adapter, error) {
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		// The error quotes dsn, which may hold a password.
+		return nil, errors.New("the DSN cannot be read; want a URL such as postgres://user@host/database, or key=value text")
+	}
+	var options []stdlib.OptionOpenDB
+	if _, ok := cfg.RuntimeParams["lock_timeout"]; !ok {
+		// Not a parameter of the connection itself: poolers refuse those they
+		// do not know.
+		set := fmt.Sprintf("SET lock_timeout = %d", max(1, o.busyTimeout().Milliseconds()))
+		options = append(options, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, set)
+			return err
+		}))
+	}
+	return openServer(ctx, dialect.Postgres, stdlib.GetConnector(*cfg, options...), o)
+}
+
+// checkPostgres wants a database that can hold every text, and a session that
+// keeps foreign keys.
+func checkPostgres(ctx context.Context, db *sql.DB) error {
+	var encoding, role string
+	err := db.QueryRowContext(ctx, `SELECT current_setting('server_encoding'), current_setting('session_replication_role')`).Scan(&encoding, &role)
+	switch {
+	case err != nil:
+		return err
+	case encoding != "UTF8":
+		return fmt.Errorf("the encoding of the database is %s; create it with ENCODING 'UTF8'", encoding)
+	case role == "replica":
+		return errors.New("session_replication_role is replica, which turns foreign keys off; remove it from the DSN")
+	}
+	return nil
+}
+
+// migratePostgres brings the tables up to date in one transaction, under an
+// advisory lock. A database that is up to date is only read.
+func migratePostgres(ctx context.Context, db *sql.DB) error {
+	all, err := migrationsOf("postgres")
+	if err != nil {
+		return err
+	}
+	// Reading first: the program need not have the right to create tables.
+	conn, err := db.Conn(ctx)
+	if err != nil {
+		return err
+	}
+	defer conn.Close()
+	if missing, err := pendingPostgres(ctx, conn, all); err != nil || len(missing) == 0 {
+		return err
+	}
+	tx, err := conn.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
+	if err != nil {
+		return err
+	}
+	defer tx.Rollback() // does nothing after a commit
+	for _, statement := range []string{
+		fmt.Sprintf(`SET LOCAL lock_timeout = %d`, openingPatience/time.Millisecond),
+		`SELECT pg_advisory_xact_lock(hashtextextended('sesame_migration', 0))`,
+		`CREATE TABLE IF NOT EXISTS "sesame_migration" ("name" text NOT NULL PRIMARY KEY, "checksum" text NOT NULL)`,
+	} {
+		if _, err := tx.ExecContext(ctx, statement); err != nil {
+			return err
+		}
+	}
+	missing, err := pendingPostgres(ctx, tx, all)
+	if err != nil {
+		return err
+	}
+	for _, m := range missing {
+		if _, err := tx.ExecContext(ctx, m.sql); err != nil {
+			return fmt.Errorf("migration %s: %w (Sesame needs tables of its own; if these belong to another application, open another database, or set search_path to another schema)", m.name, err)
+		}
+		if _, err := tx.ExecContext(ctx, `INSERT INTO "sesame_migration" VALUES ($1, $2)`, m.name, m.checksum); err != nil {
+			return err
+		}
+	}
+	return tx.Commit()
+}
+
+func pendingPostgres(ctx context.Context, q querier, all []migration) ([]migration, error) {
+	return pending(ctx, q, all, `SELECT to_regclass('sesame_migration') IS NOT NULL`, `SELECT "name", "checksum" FROM "sesame_migration"`)
+}
+
+func postgresCode(err error) string {
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
+		return e.Code
+	}
+	return ""
+}
+
+func explainPostgres(err error) error {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return err
+	}
+	switch e.Code {
+	case "23505":
+		return conflict(e.ConstraintName, err)
+	case "23503":
+		return fmt.Errorf("no such user: %w", engine.ErrNotFound)
+	case "54000", "22021", "22P05", "22001": // too long for an index, or not in the encoding
+		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+	case "55P03":
+		return fmt.Errorf("%w (a transaction has held the row for too long; a Tx function must be short and use the adapter it is given)", err)
+	case "25006":
+		return fmt.Errorf("%w (the adapter needs a server, and a role, that take writes)", err)
+	case "42501":
+		return fmt.Errorf("%w (the role of the DSN needs SELECT, INSERT, UPDATE and DELETE on the tables, and to migrate CREATE on the schema)", err)
+	case "53100":
+		return fmt.Errorf("%w (there is no room left on the server; nothing was written)", err)
+	}
+	return err
+}

@@ -1,0 +1,376 @@
+package redis
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// rows runs a script and returns its rows, which begin after the 'ok'. No
+// answer is engine.ErrNotFound.
+func (a *Adapter) rows(ctx context.Context, s script, keys []string, args ...any) ([]any, error) {
+	answer, err := a.run(ctx, s, keys, args...)
+	if err != nil {
+		return nil, err
+	}
+	if len(answer) == 0 {
+		return nil, engine.ErrNotFound
+	}
+	switch answer[0] {
+	case "ok":
+		return answer[1:], nil
+	case "stale":
+		return nil, engine.ErrStaleCounter
+	case "taken":
+		if len(answer) == 2 {
+			if field, ok := answer[1].(string); ok {
+				return nil, engine.ErrConflict{Field: field}
+			}
+		}
+	}
+	return nil, a.fail(ctx, s.name, errors.New("the script gave an answer that it has not"))
+}
+
+// exec runs a script whose rows nobody needs.
+func (a *Adapter) exec(ctx context.Context, s script, keys []string, args ...any) error {
+	_, err := a.rows(ctx, s, keys, args...)
+	return err
+}
+
+// remove is exec, and content when there was nothing to remove.
+func (a *Adapter) remove(ctx context.Context, s script, keys []string, args ...any) error {
+	err := a.exec(ctx, s, keys, args...)
+	if errors.Is(err, engine.ErrNotFound) {
+		return nil
+	}
+	return err
+}
+
+// one runs a script and reads its one row.
+func one[V any](ctx context.Context, a *Adapter, read func(row) (V, error), s script, keys []string, args ...any) (V, error) {
+	rows, err := a.rows(ctx, s, keys, args...)
+	if err != nil {
+		return *new(V), err
+	}
+	r, err := rowAt(rows, 0)
+	if err != nil {
+		return *new(V), err
+	}
+	return read(r)
+}
+
+// list runs a script and reads all its rows.
+func list[V any](ctx context.Context, a *Adapter, read func(row) (V, error), s script, keys []string, args ...any) ([]V, error) {
+	rows, err := a.rows(ctx, s, keys, args...)
+	if err != nil {
+		return nil, err
+	}
+	var all []V
+	for i := range rows {
+		r, err := rowAt(rows, i)
+		if err != nil {
+			return nil, err
+		}
+		v, err := read(r)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
+
+// rowAt returns a row of an answer. An empty one is a row that a list names and
+// that is not there: another program has written to these keys, or the server
+// has evicted some.
+func rowAt(rows []any, i int) (row, error) {
+	if i < len(rows) {
+		if r, ok := rows[i].([]any); ok && len(r) > 0 {
+			return r, nil
+		}
+	}
+	return nil, errors.New("redis: a row is missing that another one names; does the server evict keys (maxmemory-policy)?")
+}
+
+// CreateUser implements engine.UserAdapter.
+func (a *Adapter) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+	if err := a.ready(ctx); err != nil {
+		return engine.User{}, err
+	}
+	if u.ID == "" {
+		return engine.User{}, fmt.Errorf("redis: %w: the id of a user is empty", engine.ErrInvalid)
+	}
+	if u.EmailVerified != nil {
+		if err := storable("emailVerified", *u.EmailVerified); err != nil {
+			return engine.User{}, err
+		}
+	}
+	extra, _, err := splitExtra("user", a.schema.UserField, u.Extra)
+	if err != nil {
+		return engine.User{}, err
+	}
+	keys := []string{a.key("user", u.ID)}
+	if u.Email != nil {
+		keys = append(keys, a.key("email", *u.Email))
+	}
+	f := userFields(u, extra)
+	if err := a.exec(ctx, createUser, keys, append(fields{u.ID}, f...)...); err != nil {
+		return engine.User{}, err
+	}
+	return a.readUser(row(f))
+}
+
+// GetUser implements engine.UserAdapter.
+func (a *Adapter) GetUser(ctx context.Context, id string) (engine.User, error) {
+	return one(ctx, a, a.readUser, getRow, []string{a.key("user", id)})
+}
+
+// GetUserByEmail implements engine.UserAdapter.
+func (a *Adapter) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
+	return one(ctx, a, a.readUser, getUserByEmail, []string{a.key("email", email)})
+}
+
+// UpdateUser implements engine.UserAdapter.
+func (a *Adapter) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.User, error) {
+	if err := a.ready(ctx); err != nil {
+		return engine.User{}, err
+	}
+	set, clear, err := splitExtra("user", a.schema.UserField, up.Extra)
+	if err != nil {
+		return engine.User{}, err
+	}
+	keys := []string{a.key("user", up.ID)}
+	emailChanges := "0"
+	if up.Email.Set {
+		emailChanges = "1"
+		if up.Email.Value != nil {
+			keys = append(keys, a.key("email", *up.Email.Value))
+		}
+	}
+	for _, c := range []struct {
+		name   string
+		change engine.Change[string]
+	}{{"name", up.Name}, {"email", up.Email}, {"image", up.Image}} {
+		switch {
+		case c.change.Value != nil && c.change.Set:
+			set.text(c.name, *c.change.Value)
+		case c.change.Set:
+			clear = append(clear, c.name)
+		}
+	}
+	switch at := up.EmailVerified; {
+	case at.Set && at.Value != nil:
+		if err := storable("emailVerified", *at.Value); err != nil {
+			return engine.User{}, err
+		}
+		set.time("emailVerified", *at.Value)
+	case at.Set:
+		clear = append(clear, "emailVerified")
+	}
+	return one(ctx, a, a.readUser, updateUser, keys, changes(set, clear, up.ID, emailChanges)...)
+}
+
+// changes are the arguments of a script that ends in what to set and to clear.
+func changes(set, clear fields, first ...any) []any {
+	args := append(first, len(set)/2)
+	return append(append(args, set...), clear...)
+}
+
+// DeleteUser implements engine.UserAdapter.
+func (a *Adapter) DeleteUser(ctx context.Context, id string) error {
+	keys := []string{a.key("user", id), a.key("accounts", id), a.key("sessions", id), a.key("authenticators", id)}
+	return a.exec(ctx, deleteUser, keys, id)
+}
+
+// LinkAccount implements engine.AccountAdapter.
+func (a *Adapter) LinkAccount(ctx context.Context, n engine.Account) (engine.Account, error) {
+	member, f := pair(n.Provider, n.ProviderAccountID), accountFields(n)
+	keys := []string{a.key("account", member), a.key("user", n.UserID), a.key("accounts", n.UserID)}
+	if err := a.exec(ctx, createOwned, keys, append(fields{member, "providerAccountId"}, f...)...); err != nil {
+		return engine.Account{}, err
+	}
+	return readAccount(row(f))
+}
+
+// UnlinkAccount implements engine.AccountAdapter.
+func (a *Adapter) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
+	member := pair(provider, providerAccountID)
+	return a.remove(ctx, unlinkAccount, []string{a.key("account", member)}, member)
+}
+
+// GetAccount implements engine.AccountAdapter.
+func (a *Adapter) GetAccount(ctx context.Context, provider, providerAccountID string) (engine.Account, error) {
+	return one(ctx, a, readAccount, getRow, []string{a.key("account", pair(provider, providerAccountID))})
+}
+
+// GetUserByAccount implements engine.AccountAdapter.
+func (a *Adapter) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (engine.User, error) {
+	return one(ctx, a, a.readUser, getUserByAccount, []string{a.key("account", pair(provider, providerAccountID))})
+}
+
+// ListAccountsByUserID implements engine.AccountAdapter.
+func (a *Adapter) ListAccountsByUserID(ctx context.Context, userID string) ([]engine.Account, error) {
+	return list(ctx, a, readAccount, listAccounts, []string{a.key("accounts", userID)})
+}
+
+// CreateSession implements engine.SessionAdapter. A session that has expired is
+// gone at once.
+func (a *Adapter) CreateSession(ctx context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
+	if err := a.ready(ctx); err != nil {
+		return engine.AdapterSession{}, err
+	}
+	if err := storable("expires", s.Expires); err != nil {
+		return engine.AdapterSession{}, err
+	}
+	extra, _, err := splitExtra("session", a.schema.SessionField, s.Extra)
+	if err != nil {
+		return engine.AdapterSession{}, err
+	}
+	keys := []string{a.key("session", s.SessionToken), a.key("sessions", s.UserID)}
+	if !a.usersElsewhere {
+		keys = append(keys, a.key("user", s.UserID))
+	}
+	f := sessionFields(s, extra)
+	if err := a.exec(ctx, createSession, keys, append(fields{s.SessionToken, end(s.Expires)}, f...)...); err != nil {
+		return engine.AdapterSession{}, err
+	}
+	return a.readSession(row(f))
+}
+
+// end is when Redis removes a row, in UNIX milliseconds.
+func end(expires time.Time) string { return strconv.FormatInt(expires.UnixMilli(), 10) }
+
+// GetSession implements engine.SessionAdapter.
+func (a *Adapter) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
+	return one(ctx, a, a.readSession, getRow, []string{a.key("session", sessionToken)})
+}
+
+// GetSessionAndUser implements engine.SessionAdapter.
+func (a *Adapter) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
+	rows, err := a.rows(ctx, getSessionAndUser, []string{a.key("session", sessionToken)})
+	if err != nil {
+		return engine.AdapterSession{}, engine.User{}, err
+	}
+	session, err := rowAt(rows, 0)
+	if err != nil {
+		return engine.AdapterSession{}, engine.User{}, err
+	}
+	user, err := rowAt(rows, 1)
+	if err != nil {
+		return engine.AdapterSession{}, engine.User{}, err
+	}
+	s, err := a.readSession(session)
+	if err != nil {
+		return engine.AdapterSession{}, engine.User{}, err
+	}
+	u, err := a.readUser(user)
+	if err != nil {
+		return engine.AdapterSession{}, engine.User{}, err
+	}
+	return s, u, nil
+}
+
+// UpdateSession implements engine.SessionAdapter. An instant in the past ends
+// the session at once.
+func (a *Adapter) UpdateSession(ctx context.Context, up engine.SessionUpdate) (engine.AdapterSession, error) {
+	if err := a.ready(ctx); err != nil {
+		return engine.AdapterSession{}, err
+	}
+	set, clear, err := splitExtra("session", a.schema.SessionField, up.Extra)
+	if err != nil {
+		return engine.AdapterSession{}, err
+	}
+	var at string
+	if up.Expires != nil {
+		if err := storable("expires", *up.Expires); err != nil {
+			return engine.AdapterSession{}, err
+		}
+		set.time("expires", *up.Expires)
+		at = end(*up.Expires)
+	}
+	keys := []string{a.key("session", up.SessionToken)}
+	return one(ctx, a, a.readSession, updateSession, keys, changes(set, clear, up.SessionToken, at)...)
+}
+
+// DeleteSession implements engine.SessionAdapter.
+func (a *Adapter) DeleteSession(ctx context.Context, sessionToken string) error {
+	return a.remove(ctx, deleteSession, []string{a.key("session", sessionToken)}, sessionToken)
+}
+
+// DeleteSessionsByUserID implements engine.SessionAdapter.
+func (a *Adapter) DeleteSessionsByUserID(ctx context.Context, userID string) error {
+	return a.exec(ctx, deleteSessions, []string{a.key("sessions", userID)}, userID)
+}
+
+// ListSessionsByUserID implements engine.SessionLister.
+func (a *Adapter) ListSessionsByUserID(ctx context.Context, userID string) ([]engine.AdapterSession, error) {
+	return list(ctx, a, a.readSession, listSessions, []string{a.key("sessions", userID)}, userID)
+}
+
+// CreateVerificationToken implements engine.VerificationTokenAdapter. A token
+// that has expired is gone at once.
+func (a *Adapter) CreateVerificationToken(ctx context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
+	if err := a.ready(ctx); err != nil {
+		return engine.VerificationToken{}, err
+	}
+	if err := storable("expires", t.Expires); err != nil {
+		return engine.VerificationToken{}, err
+	}
+	t.Expires = instant(t.Expires)
+	at := max(1, t.Expires.UnixMilli()) // SET refuses what PEXPIREAT takes
+	answer, err := a.do(ctx, "create verification token", "set", a.key("token", pair(t.Identifier, t.Token)), t.Expires.UnixMilli(), "nx", "pxat", at)
+	if err != nil {
+		return engine.VerificationToken{}, err
+	}
+	if answer == nil {
+		return engine.VerificationToken{}, engine.ErrConflict{Field: "token"}
+	}
+	return t, nil
+}
+
+// UseVerificationToken implements engine.VerificationTokenAdapter.
+func (a *Adapter) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+	answer, err := a.do(ctx, "use verification token", "getdel", a.key("token", pair(identifier, token)))
+	if err != nil {
+		return engine.VerificationToken{}, err
+	}
+	if answer == nil {
+		return engine.VerificationToken{}, engine.ErrNotFound
+	}
+	var r reader
+	text, _ := answer.(string)
+	t := engine.VerificationToken{Identifier: identifier, Token: token, Expires: r.time("expires", text)}
+	if r.err != nil {
+		return engine.VerificationToken{}, r.err
+	}
+	return t, nil
+}
+
+// CreateAuthenticator implements engine.AuthenticatorAdapter.
+func (a *Adapter) CreateAuthenticator(ctx context.Context, n engine.Authenticator) (engine.Authenticator, error) {
+	f := authenticatorFields(n)
+	keys := []string{a.key("authenticator", n.CredentialID), a.key("user", n.UserID), a.key("authenticators", n.UserID)}
+	if err := a.exec(ctx, createOwned, keys, append(fields{n.CredentialID, "credentialID"}, f...)...); err != nil {
+		return engine.Authenticator{}, err
+	}
+	return readAuthenticator(row(f))
+}
+
+// GetAuthenticator implements engine.AuthenticatorAdapter.
+func (a *Adapter) GetAuthenticator(ctx context.Context, credentialID string) (engine.Authenticator, error) {
+	return one(ctx, a, readAuthenticator, getRow, []string{a.key("authenticator", credentialID)})
+}
+
+// ListAuthenticatorsByUserID implements engine.AuthenticatorAdapter.
+func (a *Adapter) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]engine.Authenticator, error) {
+	return list(ctx, a, readAuthenticator, listAuthenticators, []string{a.key("authenticators", userID)})
+}
+
+// UpdateAuthenticatorCounter implements engine.AuthenticatorAdapter.
+func (a *Adapter) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (engine.Authenticator, error) {
+	return one(ctx, a, readAuthenticator, updateCounter, []string{a.key("authenticator", credentialID)}, counter)
+}

@@ -1,0 +1,327 @@
+package redis_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/sesame-auth/sesame/adapters/redis"
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/adaptercases"
+	"github.com/sesame-auth/sesame/internal/testdb"
+)
+
+// calls are all calls that an adapter without a Purger offers.
+func calls() []adaptercases.Call {
+	var all []adaptercases.Call
+	for _, c := range append(adaptercases.Reads(), adaptercases.Writes()...) {
+		if c.Name != "PurgeExpired" {
+			all = append(all, c)
+		}
+	}
+	return all
+}
+
+// broken wants every call to fail as a failure of the store.
+func broken(t *testing.T, a engine.Adapter) {
+	t.Helper()
+	for _, c := range calls() {
+		if err := c.Do(t.Context(), a); !failure(err) {
+			t.Fatalf("%s: %v", c.Name, err)
+		}
+	}
+}
+
+// failure reports whether err is what a failed store gives, and no answer.
+func failure(err error) bool {
+	for _, answer := range []error{engine.ErrNotFound, engine.ErrConflict{}, engine.ErrInvalid, engine.ErrStaleCounter} {
+		if errors.Is(err, answer) {
+			return false
+		}
+	}
+	return err != nil
+}
+
+// recovers asks until the server answers: after many failed attempts go-redis
+// looks for it once a second only.
+func recovers(t *testing.T, a engine.Adapter) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	tick := time.NewTicker(20 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := a.GetUser(ctx, "nobody")
+		if errors.Is(err, engine.ErrNotFound) {
+			return
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			t.Fatalf("the server is back, and the adapter still says: %v", err)
+		}
+	}
+}
+
+// A server that is killed is a failure and nothing else, and one that comes
+// back is found again, with its scripts gone.
+func TestKilledServer(t *testing.T) {
+	for name, start := range map[string]func(testing.TB) *testdb.RedisServer{"single": testdb.NewRedisServer, "cluster": testdb.NewRedisCluster} {
+		t.Run(name, func(t *testing.T) {
+			s := start(t)
+			a := testdb.Late(open(t, s.URL, redis.Options{}))
+			if err := adaptercases.Populate(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+			// In the middle of many calls.
+			var under sync.WaitGroup
+			stop := make(chan struct{})
+			problems := make(chan error, 8)
+			for range 8 {
+				under.Go(func() {
+					for {
+						select {
+						case <-stop:
+							return
+						default:
+						}
+						_, _, err := a.GetSessionAndUser(context.Background(), "s1")
+						if errors.Is(err, engine.ErrNotFound) {
+							problems <- err
+							return
+						}
+					}
+				})
+			}
+			s.Stop(t)
+			broken(t, a)
+			close(stop)
+			under.Wait()
+			select {
+			case err := <-problems:
+				t.Fatalf("during the end of the server: %v", err)
+			default:
+			}
+			if name == "cluster" {
+				return // it comes back without its slots, which is another story
+			}
+			s.Start(t)
+			recovers(t, a)
+			if err := adaptercases.Populate(t.Context(), a); err != nil {
+				t.Fatalf("after the server has come back: %v", err)
+			}
+			for _, c := range calls() {
+				if err := c.Do(t.Context(), a); err != nil {
+					t.Fatalf("after the server has come back: %s: %v", c.Name, err)
+				}
+			}
+		})
+	}
+}
+
+// A server that is there and silent costs a caller no more than its deadline.
+// The margin is wide: this looks for a hang.
+func TestSilentServer(t *testing.T) {
+	s := testdb.NewRedisServer(t)
+	a := testdb.Late(open(t, s.URL, redis.Options{}))
+	if err := adaptercases.Populate(t.Context(), a); err != nil {
+		t.Fatal(err)
+	}
+	resume := s.Pause(t)
+	started := time.Now()
+	for _, c := range calls() {
+		ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+		err := c.Do(ctx, a)
+		cancel()
+		if !failure(err) || !errors.Is(err, context.DeadlineExceeded) {
+			t.Fatalf("%s: %v", c.Name, err)
+		}
+	}
+	if took := time.Since(started); took > 20*time.Second {
+		t.Fatalf("took %v", took)
+	}
+	resume()
+	if _, err := a.GetUser(t.Context(), "nobody"); !errors.Is(err, engine.ErrNotFound) {
+		t.Fatal(err)
+	}
+}
+
+// needMemory are the calls that a server without memory must refuse.
+var needMemory = []string{"CreateUser", "LinkAccount", "CreateSession", "CreateVerificationToken", "CreateAuthenticator"}
+
+// A server that is full, or a replica, fails without a trace.
+func TestRefusingServer(t *testing.T) {
+	for name, refuse := range map[string][]any{
+		"full":    {"config", "set", "maxmemory", "1"},
+		"replica": {"replicaof", "127.0.0.1", "1"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			s := testdb.NewRedisServer(t)
+			a, c := testdb.Late(open(t, s.URL, redis.Options{})), raw(t, s.URL)
+			if err := adaptercases.Populate(ctx, a); err != nil {
+				t.Fatal(err)
+			}
+			before := must(adaptercases.Snapshot(ctx, a))
+			if err := c.Do(ctx, refuse...).Err(); err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range adaptercases.Writes() {
+				if call.Name == "PurgeExpired" || name == "full" && !slices.Contains(needMemory, call.Name) {
+					continue
+				}
+				if err := call.Do(ctx, a); !failure(err) {
+					t.Fatalf("%s: %v", call.Name, err)
+				}
+			}
+			equal(t, must(adaptercases.Snapshot(ctx, a)), before, nil)
+		})
+	}
+}
+
+// A token whose answer is lost was used up: that is a failure, and never "not
+// found" because the command was sent a second time.
+func TestLostAnswer(t *testing.T) {
+	for name, connect := range map[string]func(t *testing.T, address string) *redis.Adapter{
+		"opened": func(t *testing.T, address string) *redis.Adapter {
+			return open(t, "redis://"+address, redis.Options{})
+		},
+		"given": func(t *testing.T, address string) *redis.Adapter {
+			c := goredis.NewClient(&goredis.Options{Addr: address, ContextTimeoutEnabled: true, MaxRetries: 5})
+			t.Cleanup(func() { c.Close() })
+			return must(redis.New(c, redis.Options{}))
+		},
+		"cluster": func(t *testing.T, address string) *redis.Adapter {
+			slots := func(context.Context) ([]goredis.ClusterSlot, error) {
+				return []goredis.ClusterSlot{{Start: 0, End: 16383, Nodes: []goredis.ClusterNode{{Addr: address}}}}, nil
+			}
+			c := goredis.NewClusterClient(&goredis.ClusterOptions{ClusterSlots: slots, ContextTimeoutEnabled: true, MaxRedirects: 5})
+			t.Cleanup(func() { c.Close() })
+			return must(redis.New(c, redis.Options{}))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := testdb.NewRedisServer(t)
+			p := newProxy(t, strings.TrimPrefix(s.URL, "redis://"))
+			a := testdb.Late(connect(t, p.address))
+			if err := adaptercases.Populate(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range calls() { // so that every script is known
+				_ = call.Do(t.Context(), a)
+			}
+			if err := raw(t, s.URL).FlushAll(t.Context()).Err(); err != nil {
+				t.Fatal(err)
+			}
+			if err := adaptercases.Populate(t.Context(), a); err != nil {
+				t.Fatal(err)
+			}
+			for _, call := range calls() {
+				p.loseNext()
+				err := call.Do(t.Context(), a)
+				if !failure(err) {
+					t.Fatalf("%s: %v", call.Name, err)
+				}
+				if p.losing() {
+					t.Fatalf("%s: no answer was lost", call.Name)
+				}
+				// The connection is gone; the next answer would be to a greeting.
+				_, _ = a.GetUser(t.Context(), "nobody")
+			}
+		})
+	}
+}
+
+// proxy is a connection to a server that can be cut before an answer.
+type proxy struct {
+	address string
+	mu      sync.Mutex
+	lose    bool
+}
+
+func newProxy(t *testing.T, server string) *proxy {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := &proxy{address: l.Addr().String()}
+	var all sync.WaitGroup
+	ctx, cancel := context.WithCancel(context.Background())
+	t.Cleanup(func() { cancel(); l.Close(); all.Wait() })
+	all.Go(func() {
+		for {
+			client, err := l.Accept()
+			if err != nil {
+				return
+			}
+			all.Go(func() { p.serve(ctx, client, server) })
+		}
+	})
+	return p
+}
+
+func (p *proxy) serve(ctx context.Context, client net.Conn, address string) {
+	server, err := net.Dial("tcp", address)
+	if err != nil {
+		client.Close()
+		return
+	}
+	end := func() { client.Close(); server.Close() }
+	defer end()
+	defer context.AfterFunc(ctx, end)()
+	go func() { _, _ = io.Copy(server, client); end() }()
+	b := make([]byte, 64<<10)
+	for {
+		n, err := server.Read(b)
+		if err != nil || p.losing() {
+			return
+		}
+		if _, err := client.Write(b[:n]); err != nil {
+			return
+		}
+	}
+}
+
+// losing reports whether to cut the connection now, which it does once.
+func (p *proxy) losing() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	lose := p.lose
+	p.lose = false
+	return lose
+}
+
+// loseNext makes the next answer get lost.
+func (p *proxy) loseNext() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.lose = true
+}
+
+// A script that removes before it adds is all or nothing on a full server too.
+func TestFullServerChangesAnAddress(t *testing.T) {
+	ctx := t.Context()
+	s := testdb.NewRedisServer(t)
+	a, c := open(t, s.URL, redis.Options{}), raw(t, s.URL)
+	user(t, a, "u1")
+	if err := c.ConfigSet(ctx, "maxmemory", "1").Err(); err != nil {
+		t.Fatal(err)
+	}
+	has, hasNot := "new@example.com", "u1@example.com"
+	if _, err := a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Email: engine.SetTo(has)}); err != nil {
+		has, hasNot = hasNot, has
+	}
+	u, err := a.GetUserByEmail(ctx, has)
+	equal(t, u, engine.User{ID: "u1", Name: ptr("Name of u1"), Email: &has}, err)
+	_, err = a.GetUserByEmail(ctx, hasNot)
+	is(t, err, engine.ErrNotFound)
+}

@@ -1,0 +1,306 @@
+package redis
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"iter"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// Keys. A key of two parts has the length of the first before it, so that
+// (a:b, c) and (a, b:c) are two.
+
+func (a *Adapter) key(kind, id string) string { return a.tag + kind + ":" + id }
+
+func pair(first, second string) string {
+	return strconv.Itoa(len(first)) + ":" + first + ":" + second
+}
+
+// extraPrefix is before the names of extra fields, whose values are JSON.
+const extraPrefix = "extra:"
+
+// fields collects what a row is to hold: pairs of field and value. A field that
+// is nil is not there.
+type fields []any
+
+func (f *fields) text(name, value string) { *f = append(*f, name, value) }
+
+func (f *fields) optional(name string, value *string) {
+	if value != nil {
+		f.text(name, *value)
+	}
+}
+
+func (f *fields) time(name string, value time.Time) {
+	f.text(name, strconv.FormatInt(value.UnixMilli(), 10))
+}
+
+func userFields(u engine.User, extra fields) fields {
+	var f fields
+	f.text("id", u.ID)
+	f.optional("name", u.Name)
+	f.optional("email", u.Email)
+	f.optional("image", u.Image)
+	if u.EmailVerified != nil {
+		f.time("emailVerified", *u.EmailVerified)
+	}
+	return append(f, extra...)
+}
+
+func accountFields(a engine.Account) fields {
+	var f fields
+	f.text("userId", a.UserID)
+	f.text("type", a.Type)
+	f.text("provider", a.Provider)
+	f.text("providerAccountId", a.ProviderAccountID)
+	f.optional("refresh_token", a.RefreshToken)
+	f.optional("access_token", a.AccessToken)
+	if a.ExpiresAt != nil {
+		f.text("expires_at", strconv.FormatInt(*a.ExpiresAt, 10))
+	}
+	f.optional("token_type", a.TokenType)
+	f.optional("scope", a.Scope)
+	f.optional("id_token", a.IDToken)
+	f.optional("session_state", a.SessionState)
+	return f
+}
+
+func sessionFields(s engine.AdapterSession, extra fields) fields {
+	var f fields
+	f.text("sessionToken", s.SessionToken)
+	f.text("userId", s.UserID)
+	f.time("expires", s.Expires)
+	return append(f, extra...)
+}
+
+func authenticatorFields(a engine.Authenticator) fields {
+	var f fields
+	f.text("credentialID", a.CredentialID)
+	f.text("userId", a.UserID)
+	f.text("providerAccountId", a.ProviderAccountID)
+	f.text("credentialPublicKey", a.CredentialPublicKey)
+	f.text("counter", strconv.FormatUint(uint64(a.Counter), 10))
+	f.text("credentialDeviceType", a.CredentialDeviceType)
+	f.text("credentialBackedUp", strconv.FormatBool(a.CredentialBackedUp))
+	f.optional("transports", a.Transports)
+	return f
+}
+
+// row is an answer of HGETALL.
+type row []any
+
+func (r row) all() iter.Seq2[string, string] {
+	return func(yield func(string, string) bool) {
+		for i := 0; i+1 < len(r); i += 2 {
+			name, _ := r[i].(string)
+			value, _ := r[i+1].(string)
+			if !yield(name, value) {
+				return
+			}
+		}
+	}
+}
+
+// reader reads the values of a row and keeps the first error.
+type reader struct{ err error }
+
+func (r *reader) number(name, value string) int64 {
+	n, err := strconv.ParseInt(value, 10, 64)
+	if err != nil && r.err == nil {
+		r.err = fmt.Errorf("redis: a stored %s is no number: %w", name, errors.Unwrap(err))
+	}
+	return n
+}
+
+func (r *reader) time(name, value string) time.Time {
+	return time.UnixMilli(r.number(name, value)).UTC()
+}
+
+func (a *Adapter) readUser(from row) (engine.User, error) {
+	var u engine.User
+	var r reader
+	for name, value := range from.all() {
+		switch name {
+		case "id":
+			u.ID = value
+		case "name":
+			u.Name = &value
+		case "email":
+			u.Email = &value
+		case "image":
+			u.Image = &value
+		case "emailVerified":
+			at := r.time(name, value)
+			u.EmailVerified = &at
+		default:
+			readExtra(&r, a.schema.UserField, &u.Extra, name, value)
+		}
+	}
+	if r.err != nil {
+		return engine.User{}, r.err
+	}
+	return u, nil
+}
+
+func readAccount(from row) (engine.Account, error) {
+	var a engine.Account
+	var r reader
+	for name, value := range from.all() {
+		switch name {
+		case "userId":
+			a.UserID = value
+		case "type":
+			a.Type = value
+		case "provider":
+			a.Provider = value
+		case "providerAccountId":
+			a.ProviderAccountID = value
+		case "refresh_token":
+			a.RefreshToken = &value
+		case "access_token":
+			a.AccessToken = &value
+		case "expires_at":
+			at := r.number(name, value)
+			a.ExpiresAt = &at
+		case "token_type":
+			a.TokenType = &value
+		case "scope":
+			a.Scope = &value
+		case "id_token":
+			a.IDToken = &value
+		case "session_state":
+			a.SessionState = &value
+		}
+	}
+	if r.err != nil {
+		return engine.Account{}, r.err
+	}
+	return a, nil
+}
+
+func (a *Adapter) readSession(from row) (engine.AdapterSession, error) {
+	var s engine.AdapterSession
+	var r reader
+	for name, value := range from.all() {
+		switch name {
+		case "sessionToken":
+			s.SessionToken = value
+		case "userId":
+			s.UserID = value
+		case "expires":
+			s.Expires = r.time(name, value)
+		default:
+			readExtra(&r, a.schema.SessionField, &s.Extra, name, value)
+		}
+	}
+	if r.err != nil {
+		return engine.AdapterSession{}, r.err
+	}
+	return s, nil
+}
+
+func readAuthenticator(from row) (engine.Authenticator, error) {
+	var a engine.Authenticator
+	var r reader
+	for name, value := range from.all() {
+		switch name {
+		case "credentialID":
+			a.CredentialID = value
+		case "userId":
+			a.UserID = value
+		case "providerAccountId":
+			a.ProviderAccountID = value
+		case "credentialPublicKey":
+			a.CredentialPublicKey = value
+		case "counter":
+			a.Counter = uint32(r.number(name, value))
+		case "credentialDeviceType":
+			a.CredentialDeviceType = value
+		case "credentialBackedUp":
+			a.CredentialBackedUp = value == "true"
+		case "transports":
+			a.Transports = &value
+		}
+	}
+	if r.err != nil {
+		return engine.Authenticator{}, r.err
+	}
+	return a, nil
+}
+
+// storable refuses instants that are no whole milliseconds of 53 bits, beyond
+// which Redis cannot sort them; that is beyond the year 280000.
+func storable(name string, t time.Time) error {
+	const most = 1 << 53
+	if s := t.Unix(); s < -most/1000 || s > most/1000 {
+		return fmt.Errorf("redis: %w: %s is in the year %d", engine.ErrInvalid, name, t.Year())
+	}
+	return nil
+}
+
+// instant is what is stored of t.
+func instant(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
+
+// field is what is asked of a field of the schema.
+type field interface{ Canon(v any) (any, error) }
+
+// splitExtra returns what to write of extra fields, and which to clear.
+func splitExtra[F field](of string, declared func(string) (F, bool), extra map[string]any) (set, clear fields, err error) {
+	for name, v := range extra {
+		f, ok := declared(name)
+		if !ok {
+			return nil, nil, fmt.Errorf("redis: %w: the schema declares no %s field %q", engine.ErrInvalid, of, name)
+		}
+		if v != nil {
+			if v, err = f.Canon(v); err != nil {
+				return nil, nil, fmt.Errorf("redis: %w: the %s field %w", engine.ErrInvalid, of, err)
+			}
+		}
+		if v == nil {
+			clear = append(clear, extraPrefix+name)
+			continue
+		}
+		text, err := json.Marshal(v)
+		if err != nil {
+			return nil, nil, fmt.Errorf("redis: %w: the %s field %q: %w", engine.ErrInvalid, of, name, err)
+		}
+		set.text(extraPrefix+name, string(text))
+	}
+	return set, clear, nil
+}
+
+// readExtra reads an extra field into a map. One that the schema no longer
+// declares stays where it is; one that no longer fits is returned as it is, for
+// the engine to judge.
+func readExtra[F field](r *reader, declared func(string) (F, bool), into *map[string]any, name, text string) {
+	name, ok := strings.CutPrefix(name, extraPrefix)
+	if !ok {
+		return
+	}
+	f, ok := declared(name)
+	if !ok {
+		return
+	}
+	var v any
+	if err := json.Unmarshal([]byte(text), &v); err != nil { // whole numbers within ±2^53 stay exact
+		if r.err == nil {
+			r.err = fmt.Errorf("redis: a stored field %q is not JSON: %w", name, err)
+		}
+		return
+	}
+	if canonical, err := f.Canon(v); err == nil {
+		v = canonical
+	}
+	if v == nil {
+		return
+	}
+	if *into == nil {
+		*into = map[string]any{}
+	}
+	(*into)[name] = v
+}

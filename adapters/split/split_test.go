@@ -1,0 +1,472 @@
+package split_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sesame-auth/sesame/adapters/memory"
+	"github.com/sesame-auth/sesame/adapters/split"
+	"github.com/sesame-auth/sesame/engine"
+)
+
+var expires = time.Date(2026, 11, 21, 10, 20, 30, 123e6, time.UTC)
+
+// staged is a store whose calls can be seen, and made to fail, before they
+// happen.
+type staged struct {
+	*memory.Adapter
+	name  string
+	stage *stage
+}
+
+type stage struct {
+	calls []string
+	// before is told each call; its error is the call's.
+	before func(call string) error
+}
+
+func (s *stage) call(store, method string) error {
+	call := store + "." + method
+	s.calls = append(s.calls, call)
+	if s.before == nil {
+		return nil
+	}
+	return s.before(call)
+}
+
+func (s staged) GetUser(ctx context.Context, id string) (engine.User, error) {
+	if err := s.stage.call(s.name, "GetUser"); err != nil {
+		return engine.User{}, err
+	}
+	return s.Adapter.GetUser(ctx, id)
+}
+
+func (s staged) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+	if err := s.stage.call(s.name, "CreateUser"); err != nil {
+		return engine.User{}, err
+	}
+	return s.Adapter.CreateUser(ctx, u)
+}
+
+func (s staged) DeleteUser(ctx context.Context, id string) error {
+	if err := s.stage.call(s.name, "DeleteUser"); err != nil {
+		return err
+	}
+	return s.Adapter.DeleteUser(ctx, id)
+}
+
+func (s staged) CreateSession(ctx context.Context, n engine.AdapterSession) (engine.AdapterSession, error) {
+	if err := s.stage.call(s.name, "CreateSession"); err != nil {
+		return engine.AdapterSession{}, err
+	}
+	return s.Adapter.CreateSession(ctx, n)
+}
+
+func (s staged) GetSession(ctx context.Context, token string) (engine.AdapterSession, error) {
+	if err := s.stage.call(s.name, "GetSession"); err != nil {
+		return engine.AdapterSession{}, err
+	}
+	return s.Adapter.GetSession(ctx, token)
+}
+
+func (s staged) DeleteSession(ctx context.Context, token string) error {
+	if err := s.stage.call(s.name, "DeleteSession"); err != nil {
+		return err
+	}
+	return s.Adapter.DeleteSession(ctx, token)
+}
+
+func (s staged) DeleteSessionsByUserID(ctx context.Context, userID string) error {
+	if err := s.stage.call(s.name, "DeleteSessionsByUserID"); err != nil {
+		return err
+	}
+	return s.Adapter.DeleteSessionsByUserID(ctx, userID)
+}
+
+// set is a split adapter over two staged stores, with one user who has one
+// session.
+type set struct {
+	*stage
+	a               engine.Adapter
+	users, sessions *memory.Adapter
+}
+
+func newSet(t *testing.T) *set {
+	t.Helper()
+	s := &set{stage: &stage{}, users: memory.New(nil), sessions: memory.New(nil)}
+	s.a = must(split.New(staged{s.users, "users", s.stage}, staged{s.sessions, "sessions", s.stage}))
+	if _, err := s.a.CreateUser(t.Context(), engine.User{ID: "u1"}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.signIn(t.Context(), "s1"); err != nil {
+		t.Fatal(err)
+	}
+	s.calls = nil
+	return s
+}
+
+func (s *set) signIn(ctx context.Context, token string) error {
+	_, err := s.a.CreateSession(ctx, engine.AdapterSession{SessionToken: token, UserID: "u1", Expires: expires})
+	return err
+}
+
+func is(t *testing.T, err, want error) {
+	t.Helper()
+	if !errors.Is(err, want) {
+		t.Fatalf("got error %v, want %v", err, want)
+	}
+}
+
+func equal[V any](t *testing.T, got, want V) {
+	t.Helper()
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Fatalf("(-want +got)\n%s", diff)
+	}
+}
+
+// unusable wants the session to be found by no call.
+func (s *set) unusable(t *testing.T, token string) {
+	t.Helper()
+	ctx := t.Context()
+	for name, call := range map[string]func() error{
+		"GetSession":        func() error { _, err := s.a.GetSession(ctx, token); return err },
+		"GetSessionAndUser": func() error { _, _, err := s.a.GetSessionAndUser(ctx, token); return err },
+		"UpdateSession": func() error {
+			_, err := s.a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: token})
+			return err
+		},
+	} {
+		if err := call(); !errors.Is(err, engine.ErrNotFound) {
+			t.Fatalf("%s of %s: %v", name, token, err)
+		}
+	}
+}
+
+var errDown = errors.New("the store is down")
+
+// failing makes the n-th call fail, and all that follow when forever is set.
+func failing(n int, forever bool) func(string) error {
+	return func(string) error {
+		n--
+		if n == 0 || n < 0 && forever {
+			return errDown
+		}
+		return nil
+	}
+}
+
+// Whatever call DeleteUser fails at: a user that is gone has no session that
+// works, one that is not gone is whole but for the sessions, and deleting it
+// again removes all.
+func TestDeleteUserFailsHalfWay(t *testing.T) {
+	ctx := t.Context()
+	whole := newSet(t)
+	if err := whole.a.DeleteUser(ctx, "u1"); err != nil {
+		t.Fatal(err)
+	}
+	steps := len(whole.calls)
+	if steps < 3 {
+		t.Fatalf("only %q", whole.calls)
+	}
+	for n := 1; n <= steps; n++ {
+		s := newSet(t)
+		account := engine.Account{UserID: "u1", Provider: "github", ProviderAccountID: "1"}
+		must(s.a.LinkAccount(ctx, account))
+		s.before = failing(n, true)
+		is(t, s.a.DeleteUser(ctx, "u1"), errDown)
+		failed := s.calls[len(s.calls)-1]
+		s.before = nil
+
+		switch _, err := s.users.GetUser(ctx, "u1"); {
+		case errors.Is(err, engine.ErrNotFound):
+			s.unusable(t, "s1")
+		case err != nil:
+			t.Fatal(err)
+		default:
+			equal(t, must(s.a.GetAccount(ctx, "github", "1")), account)
+			if err := s.signIn(ctx, "s2"); err != nil {
+				t.Fatalf("after %s failed: %v", failed, err)
+			}
+		}
+		if n == 1 { // the store of the sessions was down from the start
+			must(s.a.GetSession(ctx, "s1"))
+		}
+
+		if err := s.a.DeleteUser(ctx, "u1"); err != nil {
+			t.Fatalf("after %s failed: %v", failed, err)
+		}
+		if err := s.a.DeleteUser(ctx, "u1"); err != nil {
+			t.Fatal(err)
+		}
+		for _, store := range []*memory.Adapter{s.users, s.sessions} {
+			_, err := store.GetUser(ctx, "u1")
+			is(t, err, engine.ErrNotFound)
+			equal(t, len(must(store.ListSessionsByUserID(ctx, "u1"))), 0)
+		}
+	}
+}
+
+// While the store of the sessions is down, deleting a user changes nothing.
+func TestDeleteUserWithoutSessions(t *testing.T) {
+	ctx := t.Context()
+	s := newSet(t)
+	s.before = func(call string) error {
+		if strings.HasPrefix(call, "sessions.") {
+			return errDown
+		}
+		return nil
+	}
+	is(t, s.a.DeleteUser(ctx, "u1"), errDown)
+	s.before = nil
+	if _, _, err := s.a.GetSessionAndUser(ctx, "s1"); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Wherever a deletion falls into a sign-in, and a sign-in into a deletion, no
+// session is left.
+func TestSignInMeetsDeletion(t *testing.T) {
+	ctx := t.Context()
+	signIn := func(s *set) error { return s.signIn(ctx, "s2") }
+	remove := func(s *set) error { return s.a.DeleteUser(ctx, "u1") }
+	for name, do := range map[string]struct{ outer, inner func(*set) error }{
+		"deletion in a sign-in": {signIn, remove}, "sign-in in a deletion": {remove, signIn},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for n := 1; ; n++ {
+				s, met := newSet(t), false
+				left := n
+				s.before = func(string) error {
+					if left--; left == 0 {
+						met, s.before = true, nil
+						if err := do.inner(s); err != nil && !errors.Is(err, engine.ErrNotFound) {
+							t.Fatal(err)
+						}
+					}
+					return nil
+				}
+				err := do.outer(s)
+				if !met {
+					if n < 4 {
+						t.Fatalf("only %d calls", n-1)
+					}
+					return
+				}
+				if err != nil && !errors.Is(err, engine.ErrNotFound) {
+					t.Fatal(err)
+				}
+				_, err = s.users.GetUser(ctx, "u1")
+				is(t, err, engine.ErrNotFound)
+				for _, token := range []string{"s1", "s2"} {
+					if _, err := s.sessions.GetSession(ctx, token); !errors.Is(err, engine.ErrNotFound) {
+						t.Fatalf("call %d: %s is left: %v", n, token, err)
+					}
+				}
+			}
+		})
+	}
+}
+
+// A sign-in that fails leaves no session, even when its caller has gone.
+func TestSignInFailsHalfWay(t *testing.T) {
+	for n := 1; n <= 3; n++ {
+		s := newSet(t)
+		s.before = failing(n, false)
+		is(t, s.signIn(t.Context(), "s2"), errDown)
+		s.before = nil
+		s.unusable(t, "s2")
+		_, err := s.sessions.GetSession(t.Context(), "s2")
+		is(t, err, engine.ErrNotFound)
+		must(s.a.GetSession(t.Context(), "s1"))
+	}
+	s := newSet(t)
+	ctx, cancel := context.WithCancel(t.Context())
+	s.before = func(call string) error {
+		if len(s.calls) == 3 {
+			cancel()
+		}
+		return nil
+	}
+	is(t, s.signIn(ctx, "s2"), context.Canceled)
+	_, err := s.sessions.GetSession(t.Context(), "s2")
+	is(t, err, engine.ErrNotFound)
+	equal(t, s.calls, []string{"users.GetUser", "sessions.CreateSession", "users.GetUser", "sessions.DeleteSession"})
+}
+
+// A session whose user is gone is no session, and goes when it is seen.
+func TestOrphan(t *testing.T) {
+	ctx := t.Context()
+	for name, look := range map[string]func(*set) error{
+		"GetSession":        func(s *set) error { _, err := s.a.GetSession(ctx, "s1"); return err },
+		"GetSessionAndUser": func(s *set) error { _, _, err := s.a.GetSessionAndUser(ctx, "s1"); return err },
+		"UpdateSession": func(s *set) error {
+			_, err := s.a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &expires})
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := newSet(t)
+			if err := s.users.DeleteUser(ctx, "u1"); err != nil {
+				t.Fatal(err)
+			}
+			equal(t, len(must(s.a.(engine.SessionLister).ListSessionsByUserID(ctx, "u1"))), 0)
+			is(t, look(s), engine.ErrNotFound)
+			_, err := s.sessions.GetSession(ctx, "s1")
+			is(t, err, engine.ErrNotFound)
+		})
+		// While the store of the users is down it may have its user still.
+		t.Run(name+" in an outage", func(t *testing.T) {
+			s := newSet(t)
+			s.before = func(call string) error {
+				if strings.HasPrefix(call, "users.") {
+					return errDown
+				}
+				return nil
+			}
+			if err := look(s); !errors.Is(err, errDown) || errors.Is(err, engine.ErrNotFound) {
+				t.Fatal(err)
+			}
+			_, err := s.a.(engine.SessionLister).ListSessionsByUserID(ctx, "u1")
+			is(t, err, errDown)
+			s.before = nil
+			must(s.a.GetSession(ctx, "s1"))
+		})
+	}
+}
+
+func TestRoundTrips(t *testing.T) {
+	s := newSet(t)
+	if _, _, err := s.a.GetSessionAndUser(t.Context(), "s1"); err != nil {
+		t.Fatal(err)
+	}
+	equal(t, s.calls, []string{"sessions.GetSession", "users.GetUser"})
+}
+
+// The parts of a store that offer no more than they must.
+type (
+	onlyUsers interface {
+		engine.UserAdapter
+		engine.AccountAdapter
+	}
+	onlySessions interface {
+		engine.SessionAdapter
+		engine.VerificationTokenAdapter
+	}
+)
+
+// What is optional is offered when the part that it needs offers it, and no
+// transaction ever.
+func TestOptionalInterfaces(t *testing.T) {
+	m := memory.New(nil)
+	for i := range 8 {
+		authn, lister, purger := i&1 != 0, i&2 != 0, i&4 != 0
+		var users split.Users = struct{ onlyUsers }{m}
+		if authn {
+			users = struct {
+				onlyUsers
+				engine.AuthenticatorAdapter
+			}{m, m}
+		}
+		var sessions split.Sessions = struct{ onlySessions }{m}
+		switch {
+		case lister && purger:
+			sessions = struct {
+				onlySessions
+				engine.SessionLister
+				engine.Purger
+			}{m, m, m}
+		case lister:
+			sessions = struct {
+				onlySessions
+				engine.SessionLister
+			}{m, m}
+		case purger:
+			sessions = struct {
+				onlySessions
+				engine.Purger
+			}{m, m}
+		}
+		a := must(split.New(users, sessions))
+		_, isAuthn := a.(engine.AuthenticatorAdapter)
+		_, isLister := a.(engine.SessionLister)
+		_, isPurger := a.(engine.Purger)
+		_, isTransactor := a.(engine.Transactor)
+		if isAuthn != authn || isLister != lister || isPurger != purger || isTransactor {
+			t.Errorf("authenticators %v, lister %v, purger %v: got %v, %v, %v, transactor %v", authn, lister, purger, isAuthn, isLister, isPurger, isTransactor)
+		}
+	}
+}
+
+type declaring struct {
+	*memory.Adapter
+	traits engine.Traits
+}
+
+func (d declaring) Traits() engine.Traits { return d.traits }
+
+func TestTraits(t *testing.T) {
+	shared, assigns := engine.Traits{SharedWithAuthJS: true}, engine.Traits{AssignsIDs: true}
+	for _, c := range []struct {
+		users, sessions, want engine.Traits
+		refused               string
+	}{
+		{},
+		{users: assigns, want: assigns},
+		{users: shared, sessions: shared, want: shared},
+		{users: shared, refused: "Auth.js"},
+		{sessions: shared, refused: "Auth.js"},
+		{sessions: assigns, refused: "makes the ids"},
+	} {
+		a, err := split.New(declaring{memory.New(nil), c.users}, declaring{memory.New(nil), c.sessions})
+		if c.refused != "" {
+			if err == nil || !strings.Contains(err.Error(), c.refused) {
+				t.Errorf("%+v: %v", c, err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		equal(t, a.(engine.TraitsDeclarer).Traits(), c.want)
+	}
+	if _, err := split.New(nil, memory.New(nil)); err == nil {
+		t.Error("no users")
+	}
+	if _, err := split.New(memory.New(nil), nil); err == nil {
+		t.Error("no sessions")
+	}
+}
+
+// Stand-ins hold no more than the id, and are gone with their user.
+func TestStandIns(t *testing.T) {
+	ctx := t.Context()
+	s := newSet(t)
+	name := "Name"
+	must(s.a.CreateUser(ctx, engine.User{ID: "u2", Name: &name, Email: &name}))
+	must(s.a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s2", UserID: "u2", Expires: expires}))
+	equal(t, must(s.sessions.GetUser(ctx, "u2")), engine.User{ID: "u2"})
+	if err := s.a.DeleteUser(ctx, "u2"); err != nil {
+		t.Fatal(err)
+	}
+	_, err := s.sessions.GetUser(ctx, "u2")
+	is(t, err, engine.ErrNotFound)
+}
+
+func ExampleNew() {
+	ctx := context.Background()
+	users, sessions := memory.New(nil), memory.New(nil) // in earnest: SQL and Redis
+	adapter, err := split.New(users, sessions)
+	if err != nil {
+		fmt.Println(err)
+		return
+	}
+	_, err = adapter.CreateSession(ctx, engine.AdapterSession{SessionToken: "s1", UserID: "nobody"})
+	fmt.Println(err)
+	// Output: not found
+}

@@ -1,0 +1,297 @@
+// Package adaptertest tells the author of an adapter whether it keeps the
+// rules R1 to R12 of engine.Adapter, and if not, which rule it breaks, by which
+// calls, and how that is mended. A whole test file:
+//
+//	func TestAdapter(t *testing.T) {
+//		adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
+//			return mystore.Open(t.TempDir(), s)
+//		})
+//	}
+//
+// There are 119 cases. Their ids ("token/once") are stable and may be named in
+// [Known] and in go test -run. Optional interfaces of the adapter are found by
+// type assertion; what needs a hook into the store is switched on by an
+// [Option]. A case that cannot run says why. Run the suite under -race as well.
+package adaptertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// Run runs every case as a subtest named by its id, one after another.
+//
+// open is called at least once per case and returns an empty store that shares
+// nothing with the ones before: a file, a schema, a key prefix of its own. It
+// stores the extra fields that s declares; s is nil when a case needs none. It
+// may fail the test, and cleans up by t.Cleanup. Run closes nothing, but the
+// case of Close does.
+//
+// A last line sums up: passed, known, not offered, and the seed of the data.
+func Run(t *testing.T, open func(t testing.TB, s *engine.Schema) engine.Adapter, opts ...Option) {
+	t.Helper()
+	s := newSuite(opts)
+	report := Report{Seed: s.seed}
+	if err := s.check(); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range s.selected() {
+		t.Run(c.id, func(t *testing.T) {
+			t.Helper()
+			r := s.run(context.WithoutCancel(t.Context()), c, func(_ context.Context, schema *engine.Schema) (engine.Adapter, func(), error) {
+				tb := &caseTB{TB: t}
+				a := open(tb, schema)
+				if err := tb.err(); err != nil {
+					return nil, nil, err
+				}
+				return a, func() {}, nil
+			})
+			report.Results = append(report.Results, r)
+			switch r.Status {
+			case Failed:
+				t.Errorf("\n%s\nseed %d", r.Failure, s.seed)
+			case KnownFailure:
+				t.Skipf("known: %s", r.Reason)
+			case NotOffered:
+				t.Skipf("not offered: %s", r.Reason)
+			}
+		})
+	}
+	t.Log(report.String())
+}
+
+// Check is Run without a *testing.T, for command-line tools and for tests of
+// tests. open returns what closes the store; it may be nil. A store that does
+// not open fails the case.
+func Check(ctx context.Context, open func(ctx context.Context, s *engine.Schema) (engine.Adapter, func(), error), opts ...Option) Report {
+	s := newSuite(opts)
+	report := Report{Seed: s.seed}
+	if err := s.check(); err != nil {
+		report.err = err
+		return report
+	}
+	for _, c := range s.selected() {
+		r := s.run(ctx, c, open)
+		report.Results = append(report.Results, r)
+		if s.stopAtFailure && r.Status == Failed {
+			break
+		}
+	}
+	return report
+}
+
+type openFunc = func(ctx context.Context, s *engine.Schema) (engine.Adapter, func(), error)
+
+// testCase is one case of the contract. Each part runs on a store of its own.
+type testCase struct {
+	id     string
+	rule   string  // such as "R4"
+	why    string  // what must hold, in one sentence
+	advice *advice // what usually breaks it
+	needs  []need
+	parts  []part
+}
+
+type part struct {
+	needs []need
+	run   func(t *T)
+}
+
+func (s *suite) selected() []testCase {
+	if s.only == nil {
+		return allCases()
+	}
+	return slices.DeleteFunc(allCases(), func(c testCase) bool { return !slices.Contains(s.only, c.id) })
+}
+
+// run runs one case and applies what is known of it.
+func (s *suite) run(ctx context.Context, c testCase, open openFunc) Result {
+	r := Result{ID: c.id, Status: Passed}
+	ran := false
+	var missing []string
+	for _, p := range c.parts {
+		reason, f := s.runPart(ctx, c, p, open)
+		if f != nil {
+			r.Status, r.Failure = Failed, f
+			ran = true
+			break
+		}
+		if reason != "" {
+			missing = append(missing, reason)
+			continue
+		}
+		ran = true
+	}
+	if !ran {
+		r.Status, r.Reason = NotOffered, missing[0]
+	} else if len(missing) > 0 && r.Status == Passed {
+		r.Reason = "in part; not offered: " + missing[0]
+	}
+	if reason, ok := s.known[c.id]; ok {
+		switch r.Status {
+		case Failed:
+			return Result{ID: c.id, Status: KnownFailure, Reason: reason, Failure: r.Failure}
+		case Passed:
+			r.Status = Failed
+			r.Failure = &Failure{Case: c.id, Rule: c.rule, Why: c.why, Got: "the case passes", Want: "a failure, as Known says: " + reason,
+				Cause: "the adapter was mended, or the case was never broken", Fix: []string{"remove Known(" + fmt.Sprintf("%q", c.id) + ", …)"}}
+		}
+	}
+	return r
+}
+
+// runPart runs one part on a goroutine of its own, which ends at the first
+// failure. It returns why the part is not offered, or how it failed.
+func (s *suite) runPart(ctx context.Context, c testCase, p part, open openFunc) (string, *Failure) {
+	ctx, cancel := context.WithCancel(ctx)
+	defer cancel()
+	t := &T{suite: s, c: &c, ctx: ctx, open: open, log: &callLog{}, base: s.base, state: &state{ids: map[string]string{}}}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		defer t.closeAll()
+		defer func() {
+			if v := recover(); v != nil {
+				stack := make([]byte, 4<<10)
+				stack = stack[:runtime.Stack(stack, false)]
+				t.record(fmt.Sprintf("panic: %v\n%s", v, stack), "no panic, whatever the input")
+			}
+		}()
+		t.start(p)
+	}()
+	limit := time.NewTimer(s.hang)
+	defer limit.Stop()
+	select {
+	case <-done:
+	case <-limit.C:
+		t.record(fmt.Sprintf("no answer for %v", s.hang), "an answer, or an error when the context ends")
+	}
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.notOffered, t.failure
+}
+
+// start opens the store, looks whether it offers what the part needs, and runs.
+func (t *T) start(p part) {
+	schema := (*engine.Schema)(nil)
+	needs := append(slices.Clone(t.c.needs), p.needs...)
+	if slices.Contains(needs, needExtra) {
+		schema = extraSchema()
+	}
+	a := t.openStore(schema)
+	for _, n := range needs {
+		if reason := t.suite.lacks(n, a); reason != "" {
+			if slices.Contains(t.suite.required, n.feature) {
+				t.fail(fmt.Sprintf("%T: %s", a, reason), "what Require demands")
+			}
+			t.mu.Lock()
+			t.notOffered = reason
+			t.mu.Unlock()
+			return
+		}
+	}
+	t.bind(a)
+	p.run(t)
+}
+
+func (t *T) openStore(schema *engine.Schema) engine.Adapter {
+	a, closeStore, err := t.tryOpen(schema)
+	if err != nil {
+		t.fail("open: "+err.Error(), "an empty store")
+	}
+	if closeStore != nil {
+		t.closers = append(t.closers, closeStore)
+	}
+	return a
+}
+
+func (t *T) tryOpen(schema *engine.Schema) (_ engine.Adapter, _ func(), err error) {
+	defer func() {
+		switch v := recover().(type) {
+		case nil:
+		case openFailed:
+			err = errors.New(v.text)
+		default:
+			panic(v)
+		}
+	}()
+	return t.open(t.ctx, schema)
+}
+
+func (t *T) closeAll() {
+	for _, f := range slices.Backward(t.closers) {
+		f()
+	}
+}
+
+// another opens one more handle on the store of the case.
+func (t *T) another() engine.Adapter {
+	t.log.add("Reopen")
+	a, err := t.suite.reopen(t.ctx, t.raw)
+	if err != nil {
+		t.fail("open the store once more: "+err.Error(), "a second handle on the same store")
+	}
+	if c, ok := a.(io.Closer); ok {
+		t.closers = append(t.closers, func() { _ = c.Close() })
+	}
+	return &recorder{a: a, log: t.log}
+}
+
+// caseTB is what open gets: it fails the case, which may be known to fail, and
+// not the test.
+type caseTB struct {
+	testing.TB
+	mu     sync.Mutex
+	failed string
+}
+
+func (t *caseTB) note(s string) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed == "" {
+		t.failed = s
+	}
+}
+
+func (t *caseTB) err() error {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failed == "" {
+		return nil
+	}
+	return fmt.Errorf("%s", t.failed)
+}
+
+type openFailed struct{ text string }
+
+func (t *caseTB) Error(args ...any)                 { t.note(fmt.Sprintln(args...)) }
+func (t *caseTB) Errorf(format string, args ...any) { t.note(fmt.Sprintf(format, args...)) }
+func (t *caseTB) Fail()                             { t.note("open failed the test") }
+func (t *caseTB) FailNow()                          { t.Fail(); panic(openFailed{t.err().Error()}) }
+func (t *caseTB) Fatal(args ...any)                 { t.Error(args...); t.FailNow() }
+func (t *caseTB) Fatalf(f string, args ...any)      { t.Errorf(f, args...); t.FailNow() }
+func (t *caseTB) Failed() bool                      { return t.err() != nil }
+func (t *caseTB) Skip(args ...any)                  { t.Error(args...); t.FailNow() }
+func (t *caseTB) Skipf(f string, args ...any)       { t.Errorf(f, args...); t.FailNow() }
+func (t *caseTB) SkipNow()                          { t.note("open skipped the test"); t.FailNow() }
+
+func newSuite(opts []Option) *suite {
+	s := &suite{seed: rand.Uint64(), precision: time.Millisecond, hang: 2 * time.Minute, known: map[string]string{}, maxString: map[string]int{}}
+	for _, o := range opts {
+		o(s)
+	}
+	// In the future, so that a store which removes expired rows itself keeps
+	// them, and with milliseconds.
+	s.base = time.Now().UTC().Truncate(24 * time.Hour).Add(48*time.Hour + 10*time.Hour + 20*time.Minute + 30*time.Second + 123*time.Millisecond)
+	return s
+}

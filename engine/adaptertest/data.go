@@ -1,0 +1,276 @@
+package adaptertest
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"strings"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+)
+
+// texts wants every string to come back as it is from a value, and to be a key
+// that finds its own row only. Ids of users are the engine's and stay UUIDs.
+func texts(t *T, list ...string) {
+	t.user("owner")
+	users := map[string]engine.User{}
+	for i, s := range list {
+		u := engine.User{ID: t.id(fmt.Sprint("u", i)), Name: &s, Email: &s, Image: &s}
+		got := t.create(u)
+		u.ID = got.ID
+		t.equal(got, u)
+		users[s] = u
+		t.session("session"+s, u.ID)
+		t.account(u.ID, "provider"+s, "account"+s)
+		t.token(s, s)
+	}
+	for _, s := range list {
+		u := users[s]
+		t.wantUser(u)
+		t.equal(ok(t.a.GetUserByEmail(t.ctx, s))(t), u)
+		t.equal(ok(t.a.GetSession(t.ctx, "session"+s))(t).UserID, u.ID)
+		t.wantOwner("provider"+s, "account"+s, u.ID)
+		t.equal(t.take(s, s), engine.VerificationToken{Identifier: s, Token: s, Expires: t.base.Add(time.Hour)})
+		t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: t.id("owner"), Name: engine.SetTo(s)}))(t).Name, &s)
+		t.equal(ok(t.a.GetUser(t.ctx, t.id("owner")))(t).Name, &s)
+	}
+}
+
+// instants wants every time column to give the instant back.
+func instants(t *T, name string, at time.Time) {
+	u := engine.User{ID: t.id(name), Email: ptr(email(name)), EmailVerified: &at}
+	u = t.create(u)
+	for _, got := range []engine.User{u, ok(t.a.GetUser(t.ctx, u.ID))(t)} {
+		t.equal(got.EmailVerified, &at)
+		t.utc(*got.EmailVerified)
+	}
+	s := engine.AdapterSession{SessionToken: name, UserID: u.ID, Expires: at}
+	for _, got := range []engine.AdapterSession{ok(t.a.CreateSession(t.ctx, s))(t), ok(t.a.GetSession(t.ctx, name))(t)} {
+		t.equal(got.Expires, at)
+		t.utc(got.Expires)
+	}
+	joined, owner, err := t.a.GetSessionAndUser(t.ctx, name)
+	t.ok(err)
+	t.equal(joined.Expires, at)
+	t.utc(joined.Expires)
+	t.utc(*owner.EmailVerified)
+	v := engine.VerificationToken{Identifier: name, Token: "t", Expires: at}
+	for _, got := range []engine.VerificationToken{ok(t.a.CreateVerificationToken(t.ctx, v))(t), t.take(name, "t")} {
+		t.equal(got.Expires, at)
+		t.utc(got.Expires)
+	}
+	t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: u.ID, EmailVerified: engine.SetTo(at)}))(t).EmailVerified, &at)
+	extended := ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: name, Expires: &at}))(t)
+	t.equal(extended.Expires, at)
+	t.utc(extended.Expires)
+	t.equal(ok(t.a.GetSession(t.ctx, name))(t).Expires, at)
+	t.equal(ok(t.a.GetUser(t.ctx, u.ID))(t).EmailVerified, &at)
+}
+
+func dataMillis(t *T) {
+	instants(t, "a", t.base)
+	instants(t, "b", t.base.Add(-time.Millisecond))
+	instants(t, "c", t.base.Truncate(time.Second).Add(999*time.Millisecond))
+}
+
+func dataZone(t *T) {
+	instants(t, "a", t.base.In(time.FixedZone("", 19800)))
+	instants(t, "b", t.base.In(time.FixedZone("", -18000)))
+}
+
+func dataFarFuture(t *T) {
+	instants(t, "a", time.Date(2038, 1, 19, 3, 14, 8, 0, time.UTC))
+	instants(t, "b", time.Date(2100, 1, 1, 0, 0, 0, 1e6, time.UTC))
+	instants(t, "c", time.Date(2300, 12, 31, 23, 59, 59, 999e6, time.UTC)) // beyond 64 bits of nanoseconds
+}
+
+func dataNilTime(t *T) {
+	u := t.create(engine.User{ID: t.id("u1"), Email: ptr(email("u1"))})
+	t.equal(u.EmailVerified, (*time.Time)(nil))
+	t.wantUser(u)
+}
+
+func dataUtf8mb4(t *T)    { texts(t, "😀 𝒜 한글", "𠜎𠜱", "\u200fעברית\u200f") }
+func dataNormalForm(t *T) { texts(t, "caf\u00e9", "cafe\u0301") }
+func dataWhitespace(t *T) { texts(t, "a", " a", "a ", "\ta\n", "a\u00a0") }
+func dataEmpty(t *T)      { texts(t, "") }
+func dataHostileSql(t *T) {
+	texts(t, `'; DROP TABLE "user"; --`, `" OR 1=1 --`, `\' OR ''='`, `'`, `\`, `%`, `_`, `?`, `$1`, `:a`, `/* */`, "`", `{"a":1}`, "*", "[a]", "a\r\nb")
+}
+func dataDateish(t *T) {
+	texts(t, "2024-01-02T03:04:05.000Z", "2024-01-02", "1700000000000", "0x10", "1e3", "007", "true", "null")
+}
+
+func dataLimits(t *T) {
+	// One column at a time: whole, or refused with nothing stored.
+	for _, n := range []int{191, 255, 256, 1024, 4096} {
+		s := strings.Repeat("é", n/2) + strings.Repeat("x", n-n/2)
+		for i, column := range []string{"user.name", "user.email", "user.image"} {
+			u := engine.User{ID: t.id(fmt.Sprint(n, column)), Email: ptr(email(fmt.Sprint(n, i)))}
+			*[]**string{&u.Name, &u.Email, &u.Image}[i] = &s
+			got, err := t.a.CreateUser(t.ctx, u)
+			if errors.Is(err, engine.ErrInvalid) {
+				_, err := t.a.GetUserByEmail(t.ctx, *u.Email)
+				t.absent(err)
+				continue
+			}
+			t.ok(err)
+			t.check(t.limit(column, n) == n, "stored", fmt.Sprintf("engine.ErrInvalid, for MaxString(%q, %d)", column, t.suite.maxString[column]))
+			u.ID = got.ID
+			t.equal(got, u)
+			t.wantUser(u)
+			t.equal(ok(t.a.GetUserByEmail(t.ctx, *u.Email))(t), u)
+		}
+		_, err := t.a.CreateVerificationToken(t.ctx, engine.VerificationToken{Identifier: s, Token: "t", Expires: t.base})
+		if !errors.Is(err, engine.ErrInvalid) {
+			t.ok(err)
+			t.equal(t.take(s, "t").Identifier, s)
+		}
+	}
+}
+
+func dataRawBytes(t *T) {
+	u1 := t.user("u1")
+	// Ids of another shape are absent and no driver's error.
+	for _, s := range []string{"1", "u1", "no uuid", "-1", "99999999999999999999", u1.ID + "0", " " + u1.ID, "\x00", u1.ID + "\x00", "\xff\xfe", "a\xc3", strings.Repeat("x", 64<<10)} {
+		_, err := t.a.GetUser(t.ctx, s)
+		if err != nil || s != "1" && s != "-1" { // ids that a store made may be so
+			t.absent(err)
+		}
+		t.absent(second(t.a.GetUserByEmail(t.ctx, s)))
+		t.absent(second(t.a.GetAccount(t.ctx, s, s)))
+		t.absent(second(t.a.GetUserByAccount(t.ctx, s, s)))
+		t.absent(second(t.a.GetSession(t.ctx, s)))
+		_, _, err = t.a.GetSessionAndUser(t.ctx, s)
+		t.absent(err)
+		t.absent(second(t.a.UseVerificationToken(t.ctx, s, s)))
+		t.absent(second(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: s, Expires: &t.base})))
+		t.absent(second(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: s})))
+		t.gone(t.a.UnlinkAccount(t.ctx, s, s))
+		t.gone(t.a.DeleteSession(t.ctx, s))
+		if s != "1" {
+			t.absent(second(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: s, Name: engine.SetTo("x")})))
+			t.gone(t.a.DeleteUser(t.ctx, s))
+			t.gone(t.a.DeleteSessionsByUserID(t.ctx, s))
+			t.gone(second(t.a.ListAccountsByUserID(t.ctx, s)))
+			t.absent(second(t.a.LinkAccount(t.ctx, fullAccount(s, "github", "1"))))
+			t.absent(second(t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: "s1", UserID: s, Expires: t.base})))
+		}
+		if t.has(needSessions) && s != "1" {
+			t.gone(second(t.a.ListSessionsByUserID(t.ctx, s)))
+		}
+		if t.has(needAuthn) {
+			t.absent(second(t.a.GetAuthenticator(t.ctx, s)))
+			t.absent(second(t.a.UpdateAuthenticatorCounter(t.ctx, s, 1)))
+			if s != "1" {
+				t.gone(second(t.a.ListAuthenticatorsByUserID(t.ctx, s)))
+			}
+		}
+
+		// As a value: stored whole, or refused and nothing stored.
+		address := "new" + show(len(s)) + "@example.com"
+		if u, err := t.a.CreateUser(t.ctx, engine.User{ID: t.id("new" + s), Name: &s, Email: &address}); err == nil {
+			t.equal(u.Name, &s)
+			t.wantUser(u)
+			t.ok(t.a.DeleteUser(t.ctx, u.ID))
+		} else {
+			t.is(err, engine.ErrInvalid)
+			_, err := t.a.GetUserByEmail(t.ctx, address)
+			t.notFound(err)
+		}
+	}
+	t.wantUser(u1)
+}
+
+func second[V any](_ V, err error) error { return err }
+
+// gone wants a delete or a list of what cannot be there to succeed.
+func (t *T) gone(err error) {
+	if err != nil && !errors.Is(err, engine.ErrInvalid) {
+		t.fail("error: "+err.Error(), "no error, or engine.ErrInvalid")
+	}
+}
+
+func extraSchema() *engine.Schema {
+	return &engine.Schema{
+		User: []schema.Field{
+			{Name: "plan"},
+			{Name: "seats", Type: schema.Type{Kind: schema.Int, Nullable: true}},
+			{Name: "score", Type: schema.Type{Kind: schema.Float, Nullable: true}},
+			{Name: "admin", Type: schema.Type{Kind: schema.Bool, Nullable: true}},
+			{Name: "since", Type: schema.Type{Kind: schema.Time, Nullable: true}},
+			{Name: "tags", Type: schema.Type{Kind: schema.String, List: true}},
+		},
+		Session: []schema.Field{{Name: "device", Type: schema.Type{Kind: schema.String, Nullable: true}}},
+	}
+}
+
+func (t *T) extra() map[string]any {
+	return map[string]any{"plan": "pro 😀", "seats": int64(1 << 40), "score": 0.5, "admin": true, "since": t.base.Truncate(t.suite.precision), "tags": []any{"a", "b"}}
+}
+
+func dataExtra(t *T) {
+	want := t.fullUser("u1")
+	want.Extra = t.extra()
+	made := t.create(want)
+	want.ID = made.ID
+	t.equal(made, want)
+	t.wantUser(want)
+	t.equal(ok(t.a.GetUserByEmail(t.ctx, email("u1")))(t), want)
+
+	want.Extra["plan"] = "free"
+	delete(want.Extra, "seats")
+	t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Extra: map[string]any{"plan": "free", "seats": nil}}))(t), want)
+	t.wantUser(want)
+	want.Name = ptr("New")
+	t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Name: engine.SetTo("New")}))(t), want)
+	t.wantUser(want)
+
+	s := engine.AdapterSession{SessionToken: "s1", UserID: want.ID, Expires: t.base, Extra: map[string]any{"device": "phone"}}
+	t.equal(ok(t.a.CreateSession(t.ctx, s))(t), s)
+	got, owner, err := t.a.GetSessionAndUser(t.ctx, "s1")
+	t.ok(err)
+	t.equal(got, s)
+	t.equal(owner, want)
+	s.Expires = t.base.Add(time.Hour)
+	t.equal(ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &s.Expires}))(t), s)
+	s.Extra = map[string]any{"device": "laptop"}
+	t.equal(ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Extra: maps.Clone(s.Extra)}))(t), s)
+	t.wantSession(s)
+
+	_, err = t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Extra: map[string]any{"other": "x", "plan": "lost"}})
+	t.names(err, "other")
+	t.wantUser(want)
+}
+
+// names wants an ErrInvalid that names the field.
+func (t *T) names(err error, field string) {
+	t.is(err, engine.ErrInvalid)
+	t.check(strings.Contains(err.Error(), field), "error: "+err.Error(), fmt.Sprintf("an error that names the field %q", field))
+}
+
+func dataExtraUndeclared(t *T) {
+	u := t.user("u1")
+	s := t.session("s1", u.ID)
+	extra := map[string]any{"undeclared": "pro"}
+	_, err := t.a.CreateUser(t.ctx, engine.User{ID: t.id("u2"), Email: ptr(email("u2")), Extra: extra})
+	t.names(err, "undeclared")
+	_, err = t.a.GetUserByEmail(t.ctx, email("u2"))
+	t.notFound(err)
+	_, err = t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: u.ID, Name: engine.SetTo("x"), Extra: extra})
+	t.names(err, "undeclared")
+	t.wantUser(u)
+	_, err = t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: "s2", UserID: u.ID, Expires: t.base, Extra: extra})
+	t.names(err, "undeclared")
+	_, err = t.a.GetSession(t.ctx, "s2")
+	t.notFound(err)
+	for _, expires := range []*time.Time{nil, &t.base} {
+		_, err = t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: expires, Extra: extra})
+		t.names(err, "undeclared")
+	}
+	t.wantSession(s)
+	// No extra field is no reason to refuse.
+	t.create(engine.User{ID: t.id("u3"), Email: ptr(email("u3")), Extra: map[string]any{}})
+}

@@ -1,0 +1,308 @@
+package adaptertest
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+func faultCancelled(t *T) {
+	ctx, cancel := context.WithCancel(t.ctx)
+	cancel()
+	t.noEffect(ctx, context.Canceled)
+}
+
+func faultDeadline(t *T) {
+	ctx, cancel := context.WithDeadline(t.ctx, time.Unix(1, 0))
+	defer cancel()
+	t.noEffect(ctx, context.DeadlineExceeded)
+}
+
+// faultDeadlineBusy looks for a call that hangs behind another one's lock.
+func faultDeadlineBusy(t *T) {
+	id := t.user("u1").ID
+	t.session("s1", id)
+	t.within("a write with a deadline, beside an open transaction", func() {
+		t.ok(t.a.Tx(t.ctx, func(a engine.Adapter) error {
+			if _, err := a.UpdateUser(t.ctx, engine.UserUpdate{ID: id, Name: engine.SetTo("inside")}); err != nil {
+				return err
+			}
+			ctx, cancel := context.WithTimeout(t.ctx, 30*time.Millisecond)
+			defer cancel()
+			_, err := t.a.UpdateUser(ctx, engine.UserUpdate{ID: id, Image: engine.SetTo("outside")})
+			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
+				return fmt.Errorf("the call with the deadline: %w; want one that matches context.DeadlineExceeded", err)
+			}
+			return nil
+		}))
+	})
+	t.equal(*ok(t.a.GetUser(t.ctx, id))(t).Name, "inside")
+}
+
+// noEffect wants every call to fail with want and nothing to change, then or
+// later.
+func (t *T) noEffect(ctx context.Context, want error) {
+	t.populate()
+	before := t.snapshot()
+	for _, c := range append(t.reads(), t.writes()...) {
+		t.within(c.name+" with a context that has ended", func() {
+			err := c.do(ctx)
+			if !errors.Is(err, want) || errors.Is(err, engine.ErrNotFound) {
+				t.record(c.name+": error: "+fmt.Sprint(err), "an error that matches "+nameOf(want)+" and not engine.ErrNotFound")
+			}
+		})
+		t.stopIfFailed()
+		t.unchanged(before, c.name)
+	}
+	if t.has(needTx) {
+		err := t.a.Tx(ctx, func(a engine.Adapter) error {
+			if _, err := a.CreateUser(ctx, t.fullUser("u2")); err != nil {
+				return err
+			}
+			return nil
+		})
+		t.is(err, want)
+	}
+	t.settle()
+	t.unchanged(before, "all calls, and a while")
+	t.take("a", "t1")
+	t.miss("a", "t2")
+}
+
+// stopIfFailed ends the case when a failure was recorded by another goroutine.
+func (t *T) stopIfFailed() {
+	t.mu.Lock()
+	f := t.failure
+	t.mu.Unlock()
+	if f != nil {
+		t.fail(f.Got, f.Want)
+	}
+}
+
+// faultLateEffect cancels while the call is at work and looks twice.
+func faultLateEffect(t *T) {
+	u1 := t.user("u1").ID
+	type round struct {
+		address string
+		created error
+		found   bool
+	}
+	var rounds []round
+	for i := range 40 {
+		ctx, cancel := context.WithCancel(t.ctx)
+		r := round{address: email(fmt.Sprint("late", i))}
+		u := engine.User{ID: t.id(r.address), Email: &r.address}
+		t.together("CreateUser, and the end of its context", 2, func(i int) error {
+			if i == 0 {
+				cancel()
+			} else {
+				_, r.created = t.a.CreateUser(ctx, u)
+			}
+			return nil
+		})
+		cancel()
+		if r.created != nil {
+			t.is(r.created, context.Canceled)
+		}
+		_, err := t.a.GetUserByEmail(t.ctx, r.address)
+		if err != nil {
+			t.notFound(err)
+		}
+		r.found = err == nil
+		t.check(r.created != nil || r.found, "CreateUser returned no error, but there is no user", "the user")
+		rounds = append(rounds, r)
+	}
+	ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: u1, Name: engine.SetTo("x")}))(t) // waits for other writers
+	t.settle()
+	for _, r := range rounds {
+		_, err := t.a.GetUserByEmail(t.ctx, r.address)
+		t.check((err == nil) == r.found, fmt.Sprintf("CreateUser returned %v; then the user was there: %v; later: %v", r.created, r.found, err == nil), "no write after the call has returned")
+	}
+}
+
+func faultReadNeverAbsent(t *T) { t.brokenStore(t.reads) }
+func faultWriteError(t *T)      { t.brokenStore(t.writes) }
+
+// brokenStore wants every call to fail while the store is broken, by an error
+// of its own, and to work afterwards.
+func (t *T) brokenStore(list func() []call) {
+	t.populate()
+	before := t.snapshot()
+	for _, c := range list() {
+		heal := t.suite.broken(t.raw)
+		t.log.add("the store breaks")
+		var err error
+		t.within(c.name+" on a broken store", func() { err = c.do(t.ctx) })
+		heal()
+		t.log.add("the store works again")
+		t.ownError(c.name, err)
+		t.unchanged(before, c.name+" on a broken store")
+	}
+	for _, c := range list() {
+		if err := c.do(t.ctx); err != nil {
+			t.fail(c.name+", once the store works again: error: "+err.Error(), "no error")
+		}
+	}
+}
+
+// ownError wants err to be that of a failed store.
+func (t *T) ownError(name string, err error) {
+	switch {
+	case err == nil:
+		t.fail(name+": no error", "the error of the store")
+	case errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrConflict{}), errors.Is(err, engine.ErrInvalid), errors.Is(err, engine.ErrStaleCounter):
+		t.fail(name+": error: "+err.Error(), "the error of the store, which matches none of engine's")
+	}
+}
+
+func faultClosed(t *T) {
+	t.populate()
+	t.ok(t.a.Close())
+	for _, c := range append(t.reads(), t.writes()...) {
+		var err error
+		t.within(c.name+" after Close", func() { err = c.do(t.ctx) })
+		t.ownError(c.name+" after Close", err)
+	}
+	if t.has(needTx) {
+		var err error
+		t.within("Tx after Close", func() { err = t.a.Tx(t.ctx, func(engine.Adapter) error { return nil }) })
+		t.ownError("Tx after Close", err)
+	}
+	t.within("a second Close", func() { _ = t.a.Close() })
+}
+
+func faultErrorsIs(t *T) {
+	u := t.user("u1")
+	_, err := t.a.CreateUser(t.ctx, engine.User{ID: t.id("u2"), Email: u.Email})
+	wrapped := fmt.Errorf("sign in: %w", err)
+	t.is(wrapped, engine.ErrConflict{})
+	t.is(wrapped, engine.ErrConflict{Field: "email"})
+	t.check(!errors.Is(wrapped, engine.ErrConflict{Field: "id"}) && !errors.Is(wrapped, engine.ErrNotFound), "error: "+fmt.Sprint(err), "one that matches no other error of engine")
+	for name, err := range map[string]error{
+		"GetUser":              second(t.a.GetUser(t.ctx, t.nobody())),
+		"GetUserByEmail":       second(t.a.GetUserByEmail(t.ctx, email("u2"))),
+		"GetAccount":           second(t.a.GetAccount(t.ctx, "github", "1")),
+		"GetSession":           second(t.a.GetSession(t.ctx, "s1")),
+		"UpdateSession":        second(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &t.base})),
+		"UseVerificationToken": second(t.a.UseVerificationToken(t.ctx, "a", "t1")),
+	} {
+		t.is(fmt.Errorf("%s: %w", name, err), engine.ErrNotFound)
+		t.check(!errors.Is(err, engine.ErrConflict{}), "error: "+fmt.Sprint(err), "one that matches engine.ErrNotFound only")
+	}
+	s := t.session("s1", u.ID)
+	t.is(fmt.Errorf("sign in: %w", second(t.a.CreateSession(t.ctx, s))), engine.ErrConflict{Field: "sessionToken"})
+	t.account(u.ID, "github", "1")
+	t.is(fmt.Errorf("sign in: %w", second(t.a.LinkAccount(t.ctx, fullAccount(u.ID, "github", "1")))), engine.ErrConflict{Field: "providerAccountId"})
+	t.token("a", "t1")
+	t.is(fmt.Errorf("sign in: %w", second(t.a.CreateVerificationToken(t.ctx, engine.VerificationToken{Identifier: "a", Token: "t1", Expires: t.base}))), engine.ErrConflict{Field: "token"})
+}
+
+func faultDeleteUserAtomic(t *T) {
+	t.everyStatement("DeleteUser")
+}
+
+// faultWritesAtomic is the same for every other write but a purge, which may
+// stop half-way.
+func faultWritesAtomic(t *T) {
+	for _, c := range t.writes() {
+		if c.name != "DeleteUser" && c.name != "PurgeExpired" {
+			t.everyStatement(c.name)
+		}
+	}
+}
+
+// everyStatement lets each statement of one call fail, on a store of its own
+// each, and wants the whole effect of the call or none.
+func (t *T) everyStatement(name string) {
+	for n := 1; ; n++ {
+		t.bind(t.openStore(nil))
+		t.log.add("an empty store")
+		t.populate()
+		before := t.snapshot()
+		var c call
+		for _, c = range t.writes() {
+			if c.name == name {
+				break
+			}
+		}
+		heal := t.suite.failAt(t.raw, n)
+		t.log.add("statement %d is going to fail", n)
+		err := c.do(t.ctx)
+		hit := heal()
+		if !hit {
+			t.check(n > 1, "no statement seen", "FailAt to see the statements of "+name)
+			t.ok(err)
+			return
+		}
+		if err == nil {
+			t.check(name == "DeleteUser" && t.isGone() || t.snapshot() != before, fmt.Sprintf("%s: no error, though statement %d failed", name, n), "an error, or the whole effect")
+			continue
+		}
+		t.ownError(fmt.Sprintf("%s, statement %d of which failed", name, n), err)
+		if name == "DeleteUser" && t.isGone() {
+			continue
+		}
+		t.unchanged(before, fmt.Sprintf("%s, statement %d of which failed", name, n))
+		if name == "UseVerificationToken" {
+			t.take("a", "t1")
+		}
+	}
+}
+
+// isGone reports whether nothing is left of the user that populate stores.
+func (t *T) isGone() bool { return t.snapshot() == "" }
+
+func faultConsumeDurable(t *T) {
+	t.token("a@example.com", "t1")
+	t.token("a@example.com", "t2")
+	second := t.another()
+	t.take("a@example.com", "t1")
+	_, err := second.UseVerificationToken(t.ctx, "a@example.com", "t1")
+	t.notFound(err)
+	if c, ok := second.(io.Closer); ok {
+		t.ok(c.Close())
+	}
+	t.close()
+	second = t.another()
+	_, err = second.UseVerificationToken(t.ctx, "a@example.com", "t1")
+	t.notFound(err)
+	ok(second.UseVerificationToken(t.ctx, "a@example.com", "t2"))(t)
+}
+
+func faultReopen(t *T) {
+	t.populate()
+	before := t.snapshot()
+	t.token("a@example.com", "t9")
+	t.take("a@example.com", "t9")
+	t.session("gone", t.id("u1"))
+	t.ok(t.a.DeleteSession(t.ctx, "gone"))
+	t.close()
+	t.bind(t.another().(*recorder).a)
+	t.unchanged(before, "closing and opening again")
+	t.miss("a@example.com", "t9")
+	t.take("a", "t1")
+	_, err := t.a.GetSession(t.ctx, "gone")
+	t.notFound(err)
+}
+
+func faultRecovers(t *T) {
+	ctx, cancel := context.WithCancel(t.ctx)
+	cancel()
+	_, err := t.a.CreateUser(ctx, t.fullUser("u1"))
+	t.is(err, context.Canceled)
+	t.user("u1")
+	_, err = t.a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s1", UserID: t.id("u1"), Expires: t.base})
+	t.is(err, context.Canceled)
+	t.session("s1", t.id("u1"))
+	_, err = t.a.CreateUser(t.ctx, engine.User{ID: t.id("u2"), Email: ptr(email("u1"))})
+	t.conflict(err, "email")
+	t.create(engine.User{ID: t.id("u2"), Email: ptr(email("u2"))}) // the same id, another address
+	nobody := t.nobody()
+	_, err = t.a.LinkAccount(t.ctx, fullAccount(nobody, "github", "1"))
+	t.notFound(err)
+	t.account(t.id("u1"), "github", "1")
+}

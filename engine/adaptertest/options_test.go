@@ -1,0 +1,154 @@
+package adaptertest_test
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/sesame-auth/sesame/adapters/memory"
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/adaptertest"
+)
+
+// passes wants Check to find nothing with the options, and something at the
+// case without them.
+func passes(t *testing.T, open opener, without string, opts ...adaptertest.Option) {
+	t.Helper()
+	if err := adaptertest.Check(t.Context(), open, opts...).Err(); err != nil {
+		t.Errorf("with the option: %v", err)
+	}
+	if without != "" && adaptertest.Check(t.Context(), open, adaptertest.Only(without)).Err() == nil {
+		t.Errorf("%s passes without the option", without)
+	}
+}
+
+func TestNativeTTL(t *testing.T) {
+	passes(t, onMemory(func(p *patch, in full) {
+		p.getSession = func(ctx context.Context, token string) (sess, error) {
+			s, err := in.GetSession(ctx, token)
+			if err == nil && s.Expires.Before(time.Now()) {
+				return sess{}, engine.ErrNotFound
+			}
+			return s, err
+		}
+		p.useToken = func(ctx context.Context, identifier, token string) (vtoken, error) {
+			v, err := in.UseVerificationToken(ctx, identifier, token)
+			if err == nil && v.Expires.Before(time.Now()) {
+				return vtoken{}, engine.ErrNotFound
+			}
+			return v, err
+		}
+	}), "session/get-is-pure", adaptertest.NativeTTL())
+}
+
+func TestPrecision(t *testing.T) {
+	passes(t, onMemory(func(p *patch, in full) {
+		cut := func(at time.Time) time.Time { return at.Truncate(time.Second) }
+		writing(p, in, sameText, cut)
+		p.updateUser = func(ctx context.Context, u engine.UserUpdate) (user, error) {
+			if u.EmailVerified.Value != nil {
+				u.EmailVerified = engine.SetTo(cut(*u.EmailVerified.Value))
+			}
+			return in.UpdateUser(ctx, u)
+		}
+		p.updateSession = func(ctx context.Context, u engine.SessionUpdate) (sess, error) {
+			if u.Expires != nil {
+				u.Expires = ptr(cut(*u.Expires))
+			}
+			return in.UpdateSession(ctx, u)
+		}
+	}), "data/millis", adaptertest.Precision(time.Second))
+}
+
+func TestMaxString(t *testing.T) {
+	passes(t, onMemory(func(p *patch, in full) {
+		p.link = func(ctx context.Context, a acct) (acct, error) {
+			if a.AccessToken != nil && len(*a.AccessToken) > 255 {
+				return acct{}, fmt.Errorf("access_token: %w", engine.ErrInvalid)
+			}
+			return in.LinkAccount(ctx, a)
+		}
+	}), "account/long-tokens", adaptertest.MaxString("account.access_token", 255))
+}
+
+// numbering is a store that makes the ids of users, and says so.
+type numbering struct{ *patch }
+
+func (numbering) Traits() engine.Traits { return engine.Traits{AssignsIDs: true} }
+
+func assigning(p *patch, in full) {
+	var last atomic.Int64
+	last.Store(1000)
+	p.createUser = func(ctx context.Context, u user) (user, error) {
+		u.ID = fmt.Sprint(last.Add(1))
+		return in.CreateUser(ctx, u)
+	}
+}
+
+func TestAssignsIDs(t *testing.T) {
+	passes(t, onMemory(assigning), "user/create-keeps-id", adaptertest.AssignsIDs())
+	passes(t, func(_ context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
+		in := memory.New(s)
+		p := &patch{full: in}
+		assigning(p, in)
+		return numbering{p}, nil, nil
+	}, "")
+}
+
+func TestKnown(t *testing.T) {
+	known := adaptertest.Known("token/case", "its tables compare so")
+	broken := onMemory(func(p *patch, in full) { comparing(p, in, "token", true, strings.EqualFold) })
+	passes(t, broken, "token/case", known)
+	if err := adaptertest.Check(t.Context(), onMemory(func(*patch, full) {}), known).Err(); err == nil || !strings.Contains(err.Error(), "remove Known") {
+		t.Errorf("a known failure that passes: %v", err)
+	}
+	if err := adaptertest.Check(t.Context(), broken, adaptertest.Known("token/cases", "typo")).Err(); err == nil {
+		t.Error("an unknown id is accepted")
+	}
+}
+
+// onlyAdapter is an adapter with no optional interface.
+type onlyAdapter struct{ engine.Adapter }
+
+func TestRequire(t *testing.T) {
+	open := func(_ context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
+		return onlyAdapter{memory.New(s)}, nil, nil
+	}
+	r := adaptertest.Check(t.Context(), open)
+	if err := r.Err(); err != nil {
+		t.Error(err)
+	}
+	if line := r.String(); !strings.Contains(line, "not offered 28 ") || !strings.Contains(line, "no engine.Transactor") {
+		t.Error(line)
+	}
+	if adaptertest.Check(t.Context(), open, adaptertest.Require(adaptertest.Tx)).Err() == nil {
+		t.Error("the lost interface is not seen")
+	}
+}
+
+func TestFailureExplains(t *testing.T) {
+	at, f := kill(t.Context(), mutants()[1], t.TempDir())
+	if at != "race/consume-64" {
+		t.Fatal(at)
+	}
+	for _, want := range []string{"race/consume-64: a token is handed out to exactly one of 64 callers (rule R4)",
+		"did:", "64 × at once: UseVerificationToken", "got:", "callers succeeded", "want:", "1 success and 63 × engine.ErrNotFound",
+		"cause:", "fix:", "RETURNING", "GETDEL", "seen:"} {
+		if !strings.Contains(f.String(), want) {
+			t.Errorf("no %q in\n%s", want, f)
+		}
+	}
+}
+
+// What open does wrong is a failure of the case, not the end of the run.
+func TestOpenFails(t *testing.T) {
+	r := adaptertest.Check(t.Context(), func(context.Context, *engine.Schema) (engine.Adapter, func(), error) {
+		return nil, nil, fmt.Errorf("connection refused")
+	}, adaptertest.Only("token/once"))
+	if err := r.Err(); err == nil || !strings.Contains(err.Error(), "connection refused") {
+		t.Error(err)
+	}
+}

@@ -1,0 +1,293 @@
+package adaptertest
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+func raceConsume64(t *T) {
+	for round := range 20 {
+		token := fmt.Sprint("t", round)
+		want := t.token("a@example.com", token)
+		t.token("a@example.com", token+"-sibling")
+		got := make([]engine.VerificationToken, 64)
+		winner := t.oneWinner(t.together("UseVerificationToken(a@example.com, "+token+")", 64, func(i int) (err error) {
+			got[i], err = t.a.UseVerificationToken(t.ctx, "a@example.com", token)
+			return err
+		}), engine.ErrNotFound)
+		t.equal(got[winner], want)
+		t.take("a@example.com", token+"-sibling")
+	}
+}
+
+func raceCreateEmail(t *T) {
+	var us [32]engine.User
+	for round := range 4 {
+		address := email(fmt.Sprint("round", round))
+		for i := range us {
+			us[i] = engine.User{ID: t.id(fmt.Sprint(round, "-", i)), Email: &address}
+		}
+		var got [32]engine.User
+		winner := t.oneWinner(t.together("CreateUser with the address "+address, len(us), func(i int) (err error) {
+			got[i], err = t.a.CreateUser(t.ctx, us[i])
+			return err
+		}), engine.ErrConflict{Field: "email"})
+		t.equal(ok(t.a.GetUserByEmail(t.ctx, address))(t).ID, got[winner].ID)
+		for i := range us {
+			if i != winner && t.has(needEngineIDs) {
+				t.noUser(us[i].ID)
+			}
+		}
+	}
+}
+
+func raceCreateId(t *T) {
+	id := t.id("u")
+	winner := t.oneWinner(t.together("CreateUser with one id", 32, func(i int) error {
+		_, err := t.a.CreateUser(t.ctx, engine.User{ID: id, Name: ptr(fmt.Sprint(i)), Email: ptr(email(fmt.Sprint(i)))})
+		return err
+	}), engine.ErrConflict{Field: "id"})
+	t.equal(*ok(t.a.GetUser(t.ctx, id))(t).Name, fmt.Sprint(winner))
+}
+
+// users stores n of them and returns their ids.
+func (t *T) users(n int) []string {
+	var ids []string
+	for i := range n {
+		ids = append(ids, t.user(fmt.Sprint("u", i)).ID)
+	}
+	return ids
+}
+
+func raceLinkTwoUsers(t *T) {
+	ids := t.users(32)
+	for round := range 4 {
+		account := fmt.Sprint(round)
+		winner := t.oneWinner(t.together("LinkAccount(github, "+account+") by different users", 32, func(i int) error {
+			_, err := t.a.LinkAccount(t.ctx, engine.Account{UserID: ids[i], Type: "oauth", Provider: "github", ProviderAccountID: account})
+			return err
+		}), engine.ErrConflict{Field: "providerAccountId"})
+		t.wantOwner("github", account, ids[winner])
+	}
+}
+
+func raceSessionToken(t *T) {
+	ids := t.users(16)
+	for round := range 4 {
+		token := fmt.Sprint("s", round)
+		winner := t.oneWinner(t.together("CreateSession("+token+") for different users", 16, func(i int) error {
+			_, err := t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: token, UserID: ids[i], Expires: t.base})
+			return err
+		}), engine.ErrConflict{Field: "sessionToken"})
+		t.equal(ok(t.a.GetSession(t.ctx, token))(t).UserID, ids[winner])
+	}
+}
+
+func raceUpdateVsDelete(t *T) {
+	id := t.user("u1").ID
+	for round := range 10 {
+		token := fmt.Sprint("s", round)
+		t.session(token, id)
+		for _, err := range t.together("UpdateSession, and one DeleteSession", 16, func(i int) error {
+			if i == 0 {
+				if err := t.a.DeleteSession(t.ctx, token); err != nil {
+					return err
+				}
+				if _, err := t.a.GetSession(t.ctx, token); !errors.Is(err, engine.ErrNotFound) {
+					return fmt.Errorf("GetSession after DeleteSession returned: %v", err)
+				}
+				return nil
+			}
+			expires := t.base.Add(time.Duration(i) * time.Hour)
+			_, err := t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: token, Expires: &expires})
+			if errors.Is(err, engine.ErrNotFound) {
+				return nil
+			}
+			return err
+		}) {
+			t.ok(err)
+		}
+		_, err := t.a.GetSession(t.ctx, token)
+		t.notFound(err)
+	}
+}
+
+func raceDeleteUserVsLogin(t *T) {
+	authn := t.has(needAuthn)
+	for round := range 10 {
+		id := t.create(t.fullUser(fmt.Sprint("u", round))).ID
+		for _, err := range t.together("CreateSession, LinkAccount, CreateAuthenticator, DeleteUser", 16, func(i int) (err error) {
+			switch i % 4 {
+			case 0:
+				_, err = t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: fmt.Sprint("s", i), UserID: id, Expires: t.base})
+			case 1:
+				_, err = t.a.LinkAccount(t.ctx, engine.Account{UserID: id, Type: "oauth", Provider: "github", ProviderAccountID: fmt.Sprint(i)})
+			case 2:
+				if authn {
+					_, err = t.a.CreateAuthenticator(t.ctx, fullAuthenticator(fmt.Sprint("c", i), id))
+				}
+			case 3:
+				err = t.a.DeleteUser(t.ctx, id)
+			}
+			if errors.Is(err, engine.ErrNotFound) {
+				return nil
+			}
+			return err
+		}) {
+			t.ok(err)
+		}
+		t.noUser(id)
+		for i := range 16 {
+			_, err := t.a.GetSession(t.ctx, fmt.Sprint("s", i))
+			t.notFound(err)
+			_, err = t.a.GetAccount(t.ctx, "github", fmt.Sprint(i))
+			t.notFound(err)
+		}
+	}
+}
+
+func raceDisjointUpdates(t *T) {
+	id := t.user("u1").ID
+	for round := range 10 {
+		v := fmt.Sprint(round)
+		for _, err := range t.together("UpdateUser: half of them the name, half the image", 8, func(i int) error {
+			up := engine.UserUpdate{ID: id}
+			if i%2 == 0 {
+				up.Name = engine.SetTo(v)
+			} else {
+				up.Image = engine.SetTo(v)
+			}
+			_, err := t.a.UpdateUser(t.ctx, up)
+			return err
+		}) {
+			t.ok(err)
+		}
+		u := ok(t.a.GetUser(t.ctx, id))(t)
+		t.equal([]*string{u.Name, u.Image}, []*string{&v, &v})
+	}
+}
+
+func raceCounter(t *T) {
+	t.user("u1")
+	random := t.rand()
+	for round := range 4 {
+		id := fmt.Sprint("c", round)
+		t.authenticator(id, t.id("u1"))
+		counters := random.Perm(32)
+		for i, err := range t.together("UpdateAuthenticatorCounter to 1 … 32", 32, func(i int) error {
+			_, err := t.a.UpdateAuthenticatorCounter(t.ctx, id, uint32(counters[i])+1)
+			return err
+		}) {
+			if counters[i] == 31 {
+				t.ok(err) // the highest is never stale
+			} else if err != nil {
+				t.is(err, engine.ErrStaleCounter)
+			}
+		}
+		t.equal(ok(t.a.GetAuthenticator(t.ctx, id))(t).Counter, uint32(32))
+	}
+}
+
+func raceSameCounter(t *T) {
+	t.user("u1")
+	t.authenticator("c1", t.id("u1"))
+	t.oneWinner(t.together("UpdateAuthenticatorCounter to 1", 32, func(int) error {
+		_, err := t.a.UpdateAuthenticatorCounter(t.ctx, "c1", 1)
+		return err
+	}), engine.ErrStaleCounter)
+}
+
+func raceIndependent(t *T) {
+	var us [64]engine.User
+	for i := range us {
+		us[i] = t.fullUser(fmt.Sprint("u", i))
+	}
+	for _, err := range t.together("the whole life of a user each", len(us), func(i int) error { return t.life(us[i]) }) {
+		t.ok(err)
+	}
+}
+
+// life is all that happens to a user, from the first sign-in to the end.
+func (t *T) life(u engine.User) error {
+	a, ctx := t.a, t.ctx
+	given := u.ID
+	u, err := a.CreateUser(ctx, u)
+	if err != nil {
+		return err
+	}
+	name := *u.Name
+	if _, err := a.LinkAccount(ctx, fullAccount(u.ID, "github", given)); err != nil {
+		return err
+	}
+	if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s-" + given, UserID: u.ID, Expires: t.base}); err != nil {
+		return err
+	}
+	if _, err := a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: *u.Email, Token: "t", Expires: t.base}); err != nil {
+		return err
+	}
+	for n := range 5 {
+		expires := t.base.Add(time.Duration(n) * 10 * time.Second)
+		if _, err := a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s-" + given, Expires: &expires}); err != nil {
+			return err
+		}
+		s, got, err := a.GetSessionAndUser(ctx, "s-"+given)
+		if err != nil {
+			return err
+		}
+		if s.UserID != u.ID || got.ID != u.ID || got.Name == nil || *got.Name != name || s.Expires.Sub(expires).Abs() >= t.suite.precision {
+			return fmt.Errorf("the session of %s is %s of %s", name, show(s), show(got))
+		}
+	}
+	if _, err := a.UseVerificationToken(ctx, *u.Email, "t"); err != nil {
+		return err
+	}
+	if got, err := a.GetUserByAccount(ctx, "github", given); err != nil || got.ID != u.ID {
+		return fmt.Errorf("%s found %s by its account: %v", name, show(got), err)
+	}
+	if err := a.DeleteUser(ctx, u.ID); err != nil {
+		return err
+	}
+	if _, err := a.GetUser(ctx, u.ID); !errors.Is(err, engine.ErrNotFound) {
+		return fmt.Errorf("%s after its end: %v", name, err)
+	}
+	return nil
+}
+
+func raceCopies(t *T) {
+	given := t.fullUser("u1")
+	created := t.create(given)
+	want := t.fullUser("u1")
+	for _, u := range []engine.User{given, created, ok(t.a.GetUser(t.ctx, want.ID))(t), ok(t.a.GetUserByEmail(t.ctx, *want.Email))(t)} {
+		*u.Name, *u.Email, *u.Image, *u.EmailVerified = "x", "x", "x", time.Time{}
+		t.wantUser(want)
+	}
+	name := "changed"
+	updated := ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Name: engine.Change[string]{Set: true, Value: &name}}))(t)
+	name, *updated.Name = "x", "y"
+	want.Name = ptr("changed")
+	t.wantUser(want)
+
+	account := fullAccount(want.ID, "github", "1")
+	for _, a := range []engine.Account{account, ok(t.a.LinkAccount(t.ctx, account))(t), ok(t.a.GetAccount(t.ctx, "github", "1"))(t), ok(t.a.ListAccountsByUserID(t.ctx, want.ID))(t)[0]} {
+		*a.AccessToken, *a.RefreshToken, *a.IDToken, *a.TokenType, *a.Scope, *a.SessionState, *a.ExpiresAt = "x", "x", "x", "x", "x", "x", 0
+		t.equal(ok(t.a.GetAccount(t.ctx, "github", "1"))(t), fullAccount(want.ID, "github", "1"))
+	}
+
+	t.session("s1", want.ID)
+	_, owner, err := t.a.GetSessionAndUser(t.ctx, "s1")
+	t.ok(err)
+	*owner.Name = "x"
+	t.wantUser(want)
+}
+
+func raceCopiesAuthn(t *T) {
+	id := t.user("u1").ID
+	credential := fullAuthenticator("c1", id)
+	for _, a := range []engine.Authenticator{credential, ok(t.a.CreateAuthenticator(t.ctx, credential))(t), ok(t.a.GetAuthenticator(t.ctx, "c1"))(t), ok(t.a.ListAuthenticatorsByUserID(t.ctx, id))(t)[0]} {
+		*a.Transports = "x"
+		t.equal(ok(t.a.GetAuthenticator(t.ctx, "c1"))(t), fullAuthenticator("c1", id))
+	}
+}

@@ -1,0 +1,260 @@
+package adaptertest
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"reflect"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// callLog keeps what a case did, for the report.
+type callLog struct {
+	muted atomic.Bool // while calls race: what it locks would order them
+	mu    sync.Mutex
+	lines []string
+	n     int
+}
+
+const logged = 12 // lines at the end of the log that are kept
+
+func (l *callLog) add(format string, args ...any) {
+	if l.muted.Load() {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.n++
+	l.lines = append(l.lines, fmt.Sprintf(format, args...))
+	if len(l.lines) > logged {
+		l.lines = l.lines[1:]
+	}
+}
+
+func (l *callLog) did() []string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	var out []string
+	if l.n > len(l.lines) {
+		out = append(out, fmt.Sprintf("… %d calls before", l.n-len(l.lines)))
+	}
+	return append(out, l.lines...)
+}
+
+// recorder is the adapter that cases call. Optional methods must only be
+// called where the adapter has them.
+type recorder struct {
+	a   engine.Adapter
+	log *callLog
+}
+
+func (r *recorder) done(method string, args []any, got any, err error) {
+	if r.log.muted.Load() {
+		return
+	}
+	shown := make([]string, 0, len(args))
+	for _, a := range args {
+		shown = append(shown, show(a))
+	}
+	switch {
+	case err != nil:
+		r.log.add("%s(%s): %v", method, strings.Join(shown, ", "), err)
+	case got == nil:
+		r.log.add("%s(%s)", method, strings.Join(shown, ", "))
+	default:
+		r.log.add("%s(%s) = %s", method, strings.Join(shown, ", "), show(got))
+	}
+}
+
+func (r *recorder) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+	in := show(u)
+	v, err := r.a.CreateUser(ctx, u)
+	r.done("CreateUser", []any{raw(in)}, v, err)
+	return v, err
+}
+func (r *recorder) GetUser(ctx context.Context, id string) (engine.User, error) {
+	v, err := r.a.GetUser(ctx, id)
+	r.done("GetUser", []any{id}, v, err)
+	return v, err
+}
+func (r *recorder) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
+	v, err := r.a.GetUserByEmail(ctx, email)
+	r.done("GetUserByEmail", []any{email}, v, err)
+	return v, err
+}
+func (r *recorder) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.User, error) {
+	in := show(u)
+	v, err := r.a.UpdateUser(ctx, u)
+	r.done("UpdateUser", []any{raw(in)}, v, err)
+	return v, err
+}
+func (r *recorder) DeleteUser(ctx context.Context, id string) error {
+	err := r.a.DeleteUser(ctx, id)
+	r.done("DeleteUser", []any{id}, nil, err)
+	return err
+}
+func (r *recorder) LinkAccount(ctx context.Context, a engine.Account) (engine.Account, error) {
+	in := show(a)
+	v, err := r.a.LinkAccount(ctx, a)
+	r.done("LinkAccount", []any{raw(in)}, v, err)
+	return v, err
+}
+func (r *recorder) UnlinkAccount(ctx context.Context, provider, id string) error {
+	err := r.a.UnlinkAccount(ctx, provider, id)
+	r.done("UnlinkAccount", []any{provider, id}, nil, err)
+	return err
+}
+func (r *recorder) GetAccount(ctx context.Context, provider, id string) (engine.Account, error) {
+	v, err := r.a.GetAccount(ctx, provider, id)
+	r.done("GetAccount", []any{provider, id}, v, err)
+	return v, err
+}
+func (r *recorder) GetUserByAccount(ctx context.Context, provider, id string) (engine.User, error) {
+	v, err := r.a.GetUserByAccount(ctx, provider, id)
+	r.done("GetUserByAccount", []any{provider, id}, v, err)
+	return v, err
+}
+func (r *recorder) ListAccountsByUserID(ctx context.Context, id string) ([]engine.Account, error) {
+	v, err := r.a.ListAccountsByUserID(ctx, id)
+	r.done("ListAccountsByUserID", []any{id}, v, err)
+	return v, err
+}
+func (r *recorder) CreateSession(ctx context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
+	v, err := r.a.CreateSession(ctx, s)
+	r.done("CreateSession", []any{s}, v, err)
+	return v, err
+}
+func (r *recorder) GetSession(ctx context.Context, token string) (engine.AdapterSession, error) {
+	v, err := r.a.GetSession(ctx, token)
+	r.done("GetSession", []any{token}, v, err)
+	return v, err
+}
+func (r *recorder) GetSessionAndUser(ctx context.Context, token string) (engine.AdapterSession, engine.User, error) {
+	s, u, err := r.a.GetSessionAndUser(ctx, token)
+	r.done("GetSessionAndUser", []any{token}, []any{s, u}, err)
+	return s, u, err
+}
+func (r *recorder) UpdateSession(ctx context.Context, s engine.SessionUpdate) (engine.AdapterSession, error) {
+	v, err := r.a.UpdateSession(ctx, s)
+	r.done("UpdateSession", []any{s}, v, err)
+	return v, err
+}
+func (r *recorder) DeleteSession(ctx context.Context, token string) error {
+	err := r.a.DeleteSession(ctx, token)
+	r.done("DeleteSession", []any{token}, nil, err)
+	return err
+}
+func (r *recorder) DeleteSessionsByUserID(ctx context.Context, id string) error {
+	err := r.a.DeleteSessionsByUserID(ctx, id)
+	r.done("DeleteSessionsByUserID", []any{id}, nil, err)
+	return err
+}
+func (r *recorder) CreateVerificationToken(ctx context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
+	v, err := r.a.CreateVerificationToken(ctx, t)
+	r.done("CreateVerificationToken", []any{t}, v, err)
+	return v, err
+}
+func (r *recorder) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+	v, err := r.a.UseVerificationToken(ctx, identifier, token)
+	r.done("UseVerificationToken", []any{identifier, token}, v, err)
+	return v, err
+}
+func (r *recorder) CreateAuthenticator(ctx context.Context, a engine.Authenticator) (engine.Authenticator, error) {
+	in := show(a)
+	v, err := r.a.(engine.AuthenticatorAdapter).CreateAuthenticator(ctx, a)
+	r.done("CreateAuthenticator", []any{raw(in)}, v, err)
+	return v, err
+}
+func (r *recorder) GetAuthenticator(ctx context.Context, id string) (engine.Authenticator, error) {
+	v, err := r.a.(engine.AuthenticatorAdapter).GetAuthenticator(ctx, id)
+	r.done("GetAuthenticator", []any{id}, v, err)
+	return v, err
+}
+func (r *recorder) ListAuthenticatorsByUserID(ctx context.Context, id string) ([]engine.Authenticator, error) {
+	v, err := r.a.(engine.AuthenticatorAdapter).ListAuthenticatorsByUserID(ctx, id)
+	r.done("ListAuthenticatorsByUserID", []any{id}, v, err)
+	return v, err
+}
+func (r *recorder) UpdateAuthenticatorCounter(ctx context.Context, id string, n uint32) (engine.Authenticator, error) {
+	v, err := r.a.(engine.AuthenticatorAdapter).UpdateAuthenticatorCounter(ctx, id, n)
+	r.done("UpdateAuthenticatorCounter", []any{id, n}, v, err)
+	return v, err
+}
+func (r *recorder) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
+	v, err := r.a.(engine.Purger).PurgeExpired(ctx, before, limit)
+	r.done("PurgeExpired", []any{before, limit}, v, err)
+	return v, err
+}
+func (r *recorder) ListSessionsByUserID(ctx context.Context, id string) ([]engine.AdapterSession, error) {
+	v, err := r.a.(engine.SessionLister).ListSessionsByUserID(ctx, id)
+	r.done("ListSessionsByUserID", []any{id}, v, err)
+	return v, err
+}
+func (r *recorder) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+	r.log.add("Tx: begin")
+	err := r.a.(engine.Transactor).Tx(ctx, func(a engine.Adapter) error { return fn(&recorder{a: a, log: r.log}) })
+	r.log.add("Tx: end, %v", err)
+	return err
+}
+func (r *recorder) Close() error {
+	err := r.a.(io.Closer).Close()
+	r.done("Close", nil, nil, err)
+	return err
+}
+
+type raw string
+
+// show prints a value of the contract: fields that are set, pointers followed,
+// long strings cut.
+func show(v any) string {
+	switch v := v.(type) {
+	case raw:
+		return string(v)
+	case time.Time:
+		return v.Format("2006-01-02T15:04:05.999999999Z07:00")
+	}
+	return shown(reflect.ValueOf(v))
+}
+
+func shown(v reflect.Value) string {
+	switch v.Kind() {
+	case reflect.Invalid:
+		return "nil"
+	case reflect.Pointer, reflect.Interface:
+		if v.IsNil() {
+			return "nil"
+		}
+		return shown(v.Elem())
+	case reflect.String:
+		if s := v.String(); len(s) > 70 {
+			return fmt.Sprintf("%.32q… (%d bytes)", s, len(s))
+		}
+		return fmt.Sprintf("%q", v.String())
+	case reflect.Struct:
+		if t, ok := v.Interface().(time.Time); ok {
+			return show(t)
+		}
+		var fields []string
+		for i := range v.NumField() {
+			if !v.Field(i).IsZero() {
+				fields = append(fields, v.Type().Field(i).Name+":"+shown(v.Field(i)))
+			}
+		}
+		return "{" + strings.Join(fields, " ") + "}"
+	case reflect.Slice:
+		var items []string
+		for i := range min(v.Len(), 4) {
+			items = append(items, shown(v.Index(i)))
+		}
+		if v.Len() > 4 {
+			items = append(items, fmt.Sprintf("… %d in all", v.Len()))
+		}
+		return "[" + strings.Join(items, " ") + "]"
+	}
+	return fmt.Sprint(v.Interface())
+}

@@ -1,0 +1,277 @@
+package adaptertest_test
+
+import (
+	"context"
+	"database/sql"
+	"database/sql/driver"
+	"errors"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"entgo.io/ent/dialect"
+	"github.com/mattn/go-sqlite3"
+
+	"github.com/sesame-auth/sesame/adapters/entclient"
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/adaptertest"
+)
+
+var errInjected = errors.New("the wire is cut")
+
+// lab opens entclient on SQLite files of its own and has every hook of the
+// suite.
+type lab struct {
+	dir string
+	// ddl runs on a new file after the migration.
+	ddl []string
+	// setUp prepares the n-th connection of a pool, from 1.
+	setUp func(n int, c *sqlite3.SQLiteConn) error
+	// wrap makes the adapter that the suite sees.
+	wrap func(*entclient.Adapter, *pool) engine.Adapter
+	// reopened runs when a store is opened again.
+	reopened func(db *sql.DB) error
+
+	mu    sync.Mutex
+	files int
+	pools map[engine.Adapter]*pool
+}
+
+// pool is a SQLite file with something that is asked before every statement,
+// BEGIN and COMMIT, and may make it fail.
+type pool struct {
+	path string
+	db   *sql.DB
+	lab  *lab
+
+	mu    sync.Mutex
+	conns int
+	n     int                          // statements so far
+	ask   func(statement string) error // nil: nothing fails
+}
+
+func (l *lab) open(ctx context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
+	l.mu.Lock()
+	l.files++
+	path := filepath.Join(l.dir, "auth-"+time.Now().Format("150405.000000000")+".db")
+	l.mu.Unlock()
+	a, err := l.openAt(ctx, path, s, l.ddl)
+	if err != nil {
+		return nil, nil, err
+	}
+	return a, func() {
+		_ = a.(interface{ Close() error }).Close()
+		for _, suffix := range []string{"", "-wal", "-shm"} {
+			_ = os.Remove(path + suffix)
+		}
+	}, nil
+}
+
+func (l *lab) openAt(ctx context.Context, path string, s *engine.Schema, ddl []string) (engine.Adapter, error) {
+	p := &pool{path: path, lab: l}
+	p.db = sql.OpenDB(p)
+	p.db.SetMaxOpenConns(8)
+	p.db.SetMaxIdleConns(8)
+	a, err := entclient.New(ctx, dialect.SQLite, p.db, entclient.Options{Schema: s})
+	if err != nil {
+		p.db.Close()
+		return nil, err
+	}
+	for _, statement := range ddl {
+		if _, err := p.db.ExecContext(ctx, statement); err != nil {
+			a.Close()
+			return nil, err
+		}
+	}
+	seen := engine.Adapter(a)
+	if l.wrap != nil {
+		seen = l.wrap(a, p)
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.pools == nil {
+		l.pools = map[engine.Adapter]*pool{}
+	}
+	l.pools[seen] = p
+	return seen, nil
+}
+
+func (l *lab) of(a engine.Adapter) *pool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.pools[a]
+}
+
+func (l *lab) options() []adaptertest.Option {
+	return []adaptertest.Option{
+		adaptertest.Reopen(func(ctx context.Context, a engine.Adapter) (engine.Adapter, error) {
+			b, err := l.openAt(ctx, l.of(a).path, nil, nil)
+			if err == nil && l.reopened != nil {
+				err = l.reopened(l.of(b).db)
+			}
+			return b, err
+		}),
+		adaptertest.Broken(func(a engine.Adapter) func() {
+			p := l.of(a)
+			p.fail(func(string) error { return errInjected })
+			return func() { p.fail(nil) }
+		}),
+		adaptertest.FailAt(func(a engine.Adapter, n int) func() bool {
+			p, seen := l.of(a), 0
+			p.fail(func(string) error {
+				if seen++; seen == n {
+					return errInjected
+				}
+				return nil
+			})
+			return func() bool { p.fail(nil); return seen >= n }
+		}),
+		adaptertest.Statements(func(a engine.Adapter) int {
+			p := l.of(a)
+			p.mu.Lock()
+			defer p.mu.Unlock()
+			return p.n
+		}),
+		adaptertest.SQL(func(a engine.Adapter) *sql.DB { return l.of(a).db }),
+		adaptertest.Golden(golden),
+		adaptertest.Known("data/extra", "the stock ent client has no columns for extra fields"),
+		adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer),
+	}
+}
+
+func (p *pool) fail(ask func(string) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.ask = ask
+}
+
+func (p *pool) before(statement string) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.n++
+	if p.ask != nil {
+		return p.ask(statement)
+	}
+	return nil
+}
+
+func (p *pool) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
+
+func (p *pool) Connect(context.Context) (driver.Conn, error) {
+	c, err := (&sqlite3.SQLiteDriver{}).Open("file:" + p.path + "?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL&_synchronous=OFF")
+	if err != nil {
+		return nil, err
+	}
+	p.mu.Lock()
+	p.conns++
+	n := p.conns
+	p.mu.Unlock()
+	if p.lab.setUp != nil {
+		if err := p.lab.setUp(n, c.(*sqlite3.SQLiteConn)); err != nil {
+			return nil, err
+		}
+	}
+	return &conn{c.(*sqlite3.SQLiteConn), p}, nil
+}
+
+type conn struct {
+	*sqlite3.SQLiteConn
+	p *pool
+}
+
+func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
+	s, err := c.SQLiteConn.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	return &stmt{s.(*sqlite3.SQLiteStmt), query, c.p}, nil
+}
+
+func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
+	if err := c.p.before(query); err != nil {
+		return nil, err
+	}
+	return c.SQLiteConn.ExecContext(ctx, query, args)
+}
+
+func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
+	if err := c.p.before(query); err != nil {
+		return nil, err
+	}
+	return c.SQLiteConn.QueryContext(ctx, query, args)
+}
+
+func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
+	if err := c.p.before("BEGIN"); err != nil {
+		return nil, err
+	}
+	t, err := c.SQLiteConn.BeginTx(ctx, o)
+	if err != nil {
+		return nil, err
+	}
+	return &tx{t, c.p}, nil
+}
+
+type stmt struct {
+	*sqlite3.SQLiteStmt
+	query string
+	p     *pool
+}
+
+func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
+	if err := s.p.before(s.query); err != nil {
+		return nil, err
+	}
+	return s.SQLiteStmt.ExecContext(ctx, args)
+}
+
+func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
+	if err := s.p.before(s.query); err != nil {
+		return nil, err
+	}
+	return s.SQLiteStmt.QueryContext(ctx, args)
+}
+
+type tx struct {
+	driver.Tx
+	p *pool
+}
+
+func (t *tx) Commit() error {
+	if err := t.p.before("COMMIT"); err != nil {
+		_ = t.Rollback()
+		return err
+	}
+	return t.Tx.Commit()
+}
+
+func ptr[V any](v V) *V { return &v }
+
+// golden is one row per table as the storage classes of Drizzle's SQLite
+// layout have them: instants as integer milliseconds, expires_at as integer
+// seconds, booleans as 0 and 1.
+var golden = adaptertest.Fixture{
+	User: engine.User{ID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", Name: ptr("Zoë 😀"), Email: ptr("zoe@example.com"),
+		EmailVerified: ptr(time.UnixMilli(1795256430123).UTC()), Image: ptr("https://example.com/zoe.png")},
+	Account: engine.Account{UserID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", Type: "oidc", Provider: "google", ProviderAccountID: "113",
+		AccessToken: ptr("ya29.a0"), ExpiresAt: ptr(int64(1795256430)), TokenType: ptr("bearer"), Scope: ptr("openid email"), IDToken: ptr("e30.e30.e30")},
+	Session: engine.AdapterSession{SessionToken: "3a5e1c0e-8f5e-4c63-9d8e-5f3c2b1a0987", UserID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", Expires: time.UnixMilli(1797848430123).UTC()},
+	Token:   engine.VerificationToken{Identifier: "zoe@example.com", Token: "c0ffee", Expires: time.UnixMilli(1795342830123).UTC()},
+	Authenticator: &engine.Authenticator{CredentialID: "aGVsbG8=", UserID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", ProviderAccountID: "aGVsbG8=",
+		CredentialPublicKey: "cHVibGlj", Counter: 4294967295, CredentialDeviceType: "singleDevice", Transports: ptr("usb")},
+	Insert: []string{
+		`INSERT INTO "user" ("id","name","email","emailVerified","image") VALUES ('0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f','Zoë 😀','zoe@example.com',1795256430123,'https://example.com/zoe.png')`,
+		`INSERT INTO "account" ("userId","type","provider","providerAccountId","refresh_token","access_token","expires_at","token_type","scope","id_token","session_state") VALUES ('0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f','oidc','google','113',NULL,'ya29.a0',1795256430,'bearer','openid email','e30.e30.e30',NULL)`,
+		`INSERT INTO "session" ("sessionToken","userId","expires") VALUES ('3a5e1c0e-8f5e-4c63-9d8e-5f3c2b1a0987','0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f',1797848430123)`,
+		`INSERT INTO "verificationToken" ("identifier","token","expires") VALUES ('zoe@example.com','c0ffee',1795342830123)`,
+		`INSERT INTO "authenticator" ("credentialID","userId","providerAccountId","credentialPublicKey","counter","credentialDeviceType","credentialBackedUp","transports") VALUES ('aGVsbG8=','0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f','aGVsbG8=','cHVibGlj',4294967295,'singleDevice',0,'usb')`,
+	},
+	Dump: []string{
+		`SELECT "id","name","email",typeof("emailVerified"),"emailVerified","image" FROM "user"`,
+		`SELECT "userId","type","provider","providerAccountId","refresh_token","access_token",typeof("expires_at"),"expires_at","token_type","scope","id_token","session_state" FROM "account"`,
+		`SELECT "sessionToken","userId",typeof("expires"),"expires" FROM "session"`,
+		`SELECT "identifier","token",typeof("expires"),"expires" FROM "verificationToken"`,
+		`SELECT "credentialID","userId","providerAccountId","credentialPublicKey",typeof("counter"),"counter","credentialDeviceType",typeof("credentialBackedUp"),"credentialBackedUp","transports" FROM "authenticator"`,
+	},
+}

@@ -1,0 +1,413 @@
+package adaptertest
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// T is one part of a case at work.
+type T struct {
+	suite *suite
+	c     *testCase
+	ctx   context.Context
+	open  openFunc
+	raw   engine.Adapter // the adapter itself
+	a     *recorder      // the same, with its calls written down
+	log   *callLog
+	base  time.Time
+
+	closers []func()
+
+	*state
+}
+
+// state is shared by the T of a part and those of its transactions.
+type state struct {
+	mu         sync.Mutex
+	ids        map[string]string // ids that the store made, by the one the engine would have
+	failure    *Failure
+	notOffered string
+}
+
+func (t *T) bind(a engine.Adapter) { t.raw, t.a = a, &recorder{a: a, log: t.log} }
+
+// in is the case on the adapter of a transaction.
+func (t *T) in(a engine.Adapter) *T {
+	r, ok := a.(*recorder)
+	if !ok {
+		r = &recorder{a: a, log: t.log}
+	}
+	return &T{suite: t.suite, c: t.c, ctx: t.ctx, open: t.open, raw: r.a, a: r, log: t.log, base: t.base, state: t.state}
+}
+
+// record keeps the first failure.
+func (t *T) record(got, want string) {
+	did := t.log.did()
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.failure != nil {
+		return
+	}
+	f := &Failure{Case: t.c.id, Rule: t.c.rule, Why: t.c.why, Did: did, Got: got, Want: want}
+	if a := t.c.advice; a != nil {
+		f.Cause, f.Fix, f.Seen = a.cause, a.fix, a.seen
+	}
+	t.failure = f
+}
+
+// fail ends the case.
+func (t *T) fail(got, want string) {
+	t.record(got, want)
+	runtime.Goexit()
+}
+
+// check ends the case unless cond holds.
+func (t *T) check(cond bool, got, want string) {
+	if !cond {
+		t.fail(got, want)
+	}
+}
+
+// ok returns v of a call that must succeed.
+func ok[V any](v V, err error) func(t *T) V {
+	return func(t *T) V {
+		t.ok(err)
+		return v
+	}
+}
+
+func (t *T) ok(err error) {
+	if err != nil {
+		t.fail("error: "+err.Error(), "no error")
+	}
+}
+
+// is wants an error that matches want by errors.Is.
+func (t *T) is(err, want error) {
+	if !errors.Is(err, want) {
+		t.fail("error: "+fmt.Sprint(err), "an error that matches "+nameOf(want))
+	}
+}
+
+// notFound wants ErrNotFound and no other error of the contract.
+func (t *T) notFound(err error) { t.is(err, engine.ErrNotFound) }
+
+func nameOf(err error) string {
+	switch {
+	case err == engine.ErrNotFound:
+		return "engine.ErrNotFound"
+	case err == engine.ErrInvalid:
+		return "engine.ErrInvalid"
+	case err == engine.ErrStaleCounter:
+		return "engine.ErrStaleCounter"
+	case err == context.Canceled:
+		return "context.Canceled"
+	case err == context.DeadlineExceeded:
+		return "context.DeadlineExceeded"
+	}
+	if c, ok := err.(engine.ErrConflict); ok {
+		return fmt.Sprintf("engine.ErrConflict{Field: %q}", c.Field)
+	}
+	return err.Error()
+}
+
+// absent wants an id that the store could not even have to be answered.
+func (t *T) absent(err error) {
+	if !errors.Is(err, engine.ErrNotFound) && !errors.Is(err, engine.ErrInvalid) {
+		t.fail("error: "+fmt.Sprint(err), "engine.ErrNotFound or engine.ErrInvalid")
+	}
+}
+
+// conflict wants an ErrConflict that names field.
+func (t *T) conflict(err error, field string) {
+	c, ok := errors.AsType[engine.ErrConflict](err)
+	if !ok || c.Field != field {
+		t.fail("error: "+fmt.Sprint(err), fmt.Sprintf("engine.ErrConflict{Field: %q}", field))
+	}
+}
+
+// equal compares instants to the precision of the store.
+func (t *T) equal(got, want any) {
+	instants := cmp.Comparer(func(a, b time.Time) bool {
+		return a.Sub(b).Abs() < t.suite.precision && (t.suite.precision > time.Millisecond || a.Equal(b))
+	})
+	if !cmp.Equal(want, got, instants) {
+		t.fail(show(got), show(want)+"\n"+strings.ReplaceAll(cmp.Diff(want, got, instants), "\u00a0", " "))
+	}
+}
+
+func (t *T) utc(at time.Time) {
+	t.check(at.Location() == time.UTC, fmt.Sprintf("%v, in %v", at, at.Location()), "the instant in UTC")
+}
+
+func ptr[V any](v V) *V { return &v }
+
+// hash is random data: the same for the same seed, case and name.
+func (t *T) hash(name string) [32]byte {
+	return sha256.Sum256(fmt.Appendf(nil, "%d %s %s", t.suite.seed, t.c.id, name))
+}
+
+func (t *T) rand() *rand.Rand {
+	h := t.hash("rand")
+	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(h[:]), binary.LittleEndian.Uint64(h[8:])))
+}
+
+// id is the id of the user with a name: a UUID as the engine makes them, or
+// what the store made of it.
+func (t *T) id(name string) string {
+	h := t.hash(name)
+	h[6], h[8] = h[6]&0x0f|0x40, h[8]&0x3f|0x80
+	id := fmt.Sprintf("%x-%x-%x-%x-%x", h[0:4], h[4:6], h[6:8], h[8:10], h[10:16])
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if made, ok := t.ids[id]; ok {
+		return made
+	}
+	return id
+}
+
+// created remembers the id that the store made instead of the given one.
+func (t *T) created(given, made string) {
+	if given != made && t.suite.storeAssigns(t.raw) {
+		t.mu.Lock()
+		defer t.mu.Unlock()
+		t.ids[given] = made
+	}
+}
+
+// create stores u, which must succeed.
+func (t *T) create(u engine.User) engine.User {
+	made := ok(t.a.CreateUser(t.ctx, u))(t)
+	t.created(u.ID, made.ID)
+	return made
+}
+
+// user stores a user with every field.
+func (t *T) user(name string) engine.User { return t.create(t.fullUser(name)) }
+
+func email(name string) string { return name + "@example.com" }
+
+func (t *T) fullUser(name string) engine.User {
+	return engine.User{
+		ID:            t.id(name),
+		Name:          ptr("Name of " + name),
+		Email:         ptr(email(name)),
+		EmailVerified: ptr(t.base.Add(-time.Hour)),
+		Image:         ptr("https://example.com/" + name + ".png"),
+	}
+}
+
+// nobody is the id of a user that does not exist, of the shape the store
+// knows.
+func (t *T) nobody() string {
+	if !t.suite.storeAssigns(t.raw) {
+		return t.id("nobody")
+	}
+	id := ok(t.a.CreateUser(t.ctx, engine.User{ID: t.id("nobody")}))(t).ID
+	t.ok(t.a.DeleteUser(t.ctx, id))
+	return id
+}
+
+func (t *T) account(userID, provider, id string) engine.Account {
+	return ok(t.a.LinkAccount(t.ctx, engine.Account{UserID: userID, Type: "oauth", Provider: provider, ProviderAccountID: id}))(t)
+}
+
+func (t *T) session(token, userID string) engine.AdapterSession {
+	return ok(t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: token, UserID: userID, Expires: t.base.Add(time.Hour)}))(t)
+}
+
+func (t *T) token(identifier, token string) engine.VerificationToken {
+	return ok(t.a.CreateVerificationToken(t.ctx, engine.VerificationToken{Identifier: identifier, Token: token, Expires: t.base.Add(time.Hour)}))(t)
+}
+
+func (t *T) authenticator(id, userID string) engine.Authenticator {
+	return ok(t.a.CreateAuthenticator(t.ctx, fullAuthenticator(id, userID)))(t)
+}
+
+func fullAccount(userID, provider, id string) engine.Account {
+	return engine.Account{
+		UserID: userID, Type: "oidc", Provider: provider, ProviderAccountID: id,
+		RefreshToken: ptr("refresh"), AccessToken: ptr("access"), ExpiresAt: ptr(int64(1800000000)),
+		TokenType: ptr("bearer"), Scope: ptr("openid email"), IDToken: ptr("a.b.c"), SessionState: ptr("state"),
+	}
+}
+
+func fullAuthenticator(id, userID string) engine.Authenticator {
+	return engine.Authenticator{
+		CredentialID: id, UserID: userID, ProviderAccountID: "account-" + id, CredentialPublicKey: "cHVibGlj",
+		CredentialDeviceType: "multiDevice", CredentialBackedUp: true, Transports: ptr("internal,usb"),
+	}
+}
+
+// wantUser wants the user to be stored exactly so.
+func (t *T) wantUser(want engine.User) { t.equal(ok(t.a.GetUser(t.ctx, want.ID))(t), want) }
+
+func (t *T) wantSession(want engine.AdapterSession) {
+	t.equal(ok(t.a.GetSession(t.ctx, want.SessionToken))(t), want)
+}
+
+// wantOwner wants the account to belong to the user.
+func (t *T) wantOwner(provider, id, userID string) {
+	t.equal(ok(t.a.GetUserByAccount(t.ctx, provider, id))(t).ID, userID)
+}
+
+// noUser wants no trace of the user that can be seen without it.
+func (t *T) noUser(id string) {
+	_, err := t.a.GetUser(t.ctx, id)
+	t.notFound(err)
+	t.noRows(id)
+}
+
+// noRows wants nothing to belong to the user.
+func (t *T) noRows(id string) {
+	t.equal(len(ok(t.a.ListAccountsByUserID(t.ctx, id))(t)), 0)
+	if t.has(needSessions) {
+		t.equal(len(ok(t.a.ListSessionsByUserID(t.ctx, id))(t)), 0)
+	}
+	if t.has(needAuthn) {
+		t.equal(len(ok(t.a.ListAuthenticatorsByUserID(t.ctx, id))(t)), 0)
+	}
+}
+
+func (t *T) has(n need) bool { return t.suite.lacks(n, t.raw) == "" }
+
+// take wants the token to be handed out.
+func (t *T) take(identifier, token string) engine.VerificationToken {
+	return ok(t.a.UseVerificationToken(t.ctx, identifier, token))(t)
+}
+
+// miss wants no token to be handed out.
+func (t *T) miss(identifier, token string) {
+	got, err := t.a.UseVerificationToken(t.ctx, identifier, token)
+	t.notFound(err)
+	t.equal(got, engine.VerificationToken{})
+}
+
+// expired reports whether an expired row is there; it must be, unless the
+// store removes such rows.
+func (t *T) expired(err error) bool {
+	if t.suite.nativeTTL && errors.Is(err, engine.ErrNotFound) {
+		return false
+	}
+	t.ok(err)
+	return true
+}
+
+// limit is what a column holds, or n when that is less or the column has no
+// limit.
+func (t *T) limit(column string, n int) int {
+	if m, ok := t.suite.maxString[column]; ok && m < n {
+		return m
+	}
+	return n
+}
+
+// together calls f n times at once, from a barrier, and returns the errors by
+// caller. A panic is an error.
+func (t *T) together(what string, n int, f func(i int) error) []error {
+	t.log.add("%d × at once: %s", n, what)
+	t.log.muted.Store(true)
+	defer t.log.muted.Store(false)
+	var ready, done sync.WaitGroup
+	start := make(chan struct{})
+	errs := make([]error, n)
+	ready.Add(n)
+	for i := range n {
+		done.Go(func() {
+			defer func() {
+				if v := recover(); v != nil {
+					errs[i] = fmt.Errorf("panic: %v", v)
+				}
+			}()
+			ready.Done()
+			<-start
+			errs[i] = f(i)
+		})
+	}
+	ready.Wait()
+	close(start)
+	done.Wait()
+	return errs
+}
+
+// oneWinner wants one nil among errs and lost for all others. It returns the
+// winner.
+func (t *T) oneWinner(errs []error, lost error) int {
+	winner, won := -1, 0
+	var other error
+	for i, err := range errs {
+		switch {
+		case err == nil:
+			winner = i
+			won++
+		case !errors.Is(err, lost) && other == nil:
+			other = err
+		}
+	}
+	want := fmt.Sprintf("1 success and %d × %s", len(errs)-1, nameOf(lost))
+	if won != 1 {
+		t.fail(fmt.Sprintf("%d callers succeeded, %d failed (other errors: %v)", won, len(errs)-won, other), want)
+	}
+	if other != nil {
+		t.fail("a loser got: "+other.Error(), want)
+	}
+	return winner
+}
+
+// within wants f to end. The margin is wide: this finds a hang, no slowness.
+func (t *T) within(what string, f func()) {
+	done := make(chan any, 1)
+	go func() {
+		defer func() { done <- recover() }()
+		f()
+	}()
+	limit := time.NewTimer(min(t.suite.hang, 20*time.Second))
+	defer limit.Stop()
+	select {
+	case v := <-done:
+		if v != nil {
+			t.fail(fmt.Sprintf("%s: panic: %v", what, v), "an error")
+		}
+	case <-limit.C:
+		t.fail(what+" has not returned", "an answer or an error")
+	}
+}
+
+// settle gives a write that an adapter left behind time to land.
+func (t *T) settle() {
+	for range 30 {
+		_, _ = t.raw.GetUser(t.ctx, t.id("settle"))
+		time.Sleep(5 * time.Millisecond)
+	}
+}
+
+// close closes the adapter, when it can be closed.
+func (t *T) close() {
+	if c, ok := t.raw.(io.Closer); ok {
+		t.log.add("Close")
+		t.ok(c.Close())
+	}
+}
+
+func tokensOf(list []engine.AdapterSession) []string {
+	var tokens []string
+	for _, s := range list {
+		tokens = append(tokens, s.SessionToken)
+	}
+	slices.Sort(tokens)
+	return tokens
+}
