@@ -14,7 +14,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/internal/adaptercases"
+	"github.com/sesame-auth/sesame/internal/adaptercalls"
 )
 
 var errInjected = errors.New("the wire is cut")
@@ -22,7 +22,7 @@ var errInjected = errors.New("the wire is cut")
 func populated(t testing.TB, f *faulty, o entclient.Options) *entclient.Adapter {
 	t.Helper()
 	a := openFaulty(t, f, o)
-	if err := adaptercases.Populate(t.Context(), a); err != nil {
+	if err := adaptercalls.Populate(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
 	return a
@@ -30,7 +30,7 @@ func populated(t testing.TB, f *faulty, o entclient.Options) *entclient.Adapter 
 
 func snapshot(t testing.TB, a engine.Adapter) string {
 	t.Helper()
-	s, err := adaptercases.Snapshot(t.Context(), a)
+	s, err := adaptercalls.Snapshot(t.Context(), a)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,7 +60,7 @@ func TestSessionAndUserIsOneStatement(t *testing.T) {
 
 // fault/read-never-absent, fault/write-error
 func TestBrokenStore(t *testing.T) {
-	for _, c := range append(adaptercases.Reads(), adaptercases.Writes()...) {
+	for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			var f faulty
@@ -81,7 +81,7 @@ func TestBrokenStore(t *testing.T) {
 // Whichever statement of a call fails: all of it is done, or nothing
 // (fault/delete-user-atomic, and the same for every other write).
 func TestEveryStatementFails(t *testing.T) {
-	for _, c := range adaptercases.Writes() {
+	for _, c := range adaptercalls.Writes() {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			for nth := int32(1); ; nth++ {
@@ -166,7 +166,7 @@ func TestTxCommitFails(t *testing.T) {
 
 // A call that a lock turns away is made again.
 func TestLockedForAMoment(t *testing.T) {
-	for _, c := range append(adaptercases.Reads(), adaptercases.Writes()...) {
+	for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			var f faulty
@@ -197,16 +197,16 @@ func TestLocked(t *testing.T) {
 		return a
 	}
 	brief, patient, other := withTimeout(50*time.Millisecond), withTimeout(time.Hour), openAt(t, path)
-	if err := adaptercases.Populate(t.Context(), brief); err != nil {
+	if err := adaptercalls.Populate(t.Context(), brief); err != nil {
 		t.Fatal(err)
 	}
 	err := other.Tx(t.Context(), func(engine.Adapter) error {
-		for _, c := range adaptercases.Reads() {
+		for _, c := range adaptercalls.Reads() {
 			if err := c.Do(t.Context(), brief); err != nil {
 				t.Errorf("%s: %v", c.Name, err)
 			}
 		}
-		for _, c := range adaptercases.Writes() {
+		for _, c := range adaptercalls.Writes() {
 			err := c.Do(t.Context(), brief)
 			if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "locked for 50ms") {
 				t.Errorf("%s: got %v, want an error that says locked", c.Name, err)
@@ -249,7 +249,7 @@ func TestWriteWaitsForTx(t *testing.T) {
 
 // Whatever the driver says when the context has ended, it is the context's error.
 func TestInterrupted(t *testing.T) {
-	for _, c := range append(adaptercases.Reads(), adaptercases.Writes()...) {
+	for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
 			var f faulty
@@ -373,7 +373,7 @@ func TestTooBig(t *testing.T) {
 
 func TestReadOnlyConnection(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.db")
-	if err := adaptercases.Populate(t.Context(), openAt(t, path)); err != nil {
+	if err := adaptercalls.Populate(t.Context(), openAt(t, path)); err != nil {
 		t.Fatal(err)
 	}
 	a := openFaulty(t, &faulty{dsn: "file:" + path + "?mode=ro&_fk=1&_txlock=immediate"}, entclient.Options{})
@@ -382,12 +382,12 @@ func TestReadOnlyConnection(t *testing.T) {
 
 func checkReadOnly(t testing.TB, a *entclient.Adapter) {
 	t.Helper()
-	for _, c := range adaptercases.Reads() {
+	for _, c := range adaptercalls.Reads() {
 		if err := c.Do(t.Context(), a); err != nil {
 			t.Errorf("%s: %v", c.Name, err)
 		}
 	}
-	for _, c := range adaptercases.Writes() {
+	for _, c := range adaptercalls.Writes() {
 		err := c.Do(t.Context(), a)
 		if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "needs write access") {
 			t.Errorf("%s: got %v, want an error that says what is wrong", c.Name, err)
@@ -398,7 +398,7 @@ func checkReadOnly(t testing.TB, a *entclient.Adapter) {
 // A string that not every database can hold is refused with the name of its field.
 func TestUnstorable(t *testing.T) {
 	ctx, a := t.Context(), open(t)
-	if err := adaptercases.Populate(ctx, a); err != nil {
+	if err := adaptercalls.Populate(ctx, a); err != nil {
 		t.Fatal(err)
 	}
 	before := snapshot(t, a)

@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
-	"github.com/sesame-auth/sesame/internal/adaptercases"
+	"github.com/sesame-auth/sesame/internal/adaptercalls"
 )
 
 // faultyServer is a server with something that is asked before every statement,
@@ -29,7 +29,7 @@ func (s server) faulty(t testing.TB, o entclient.Options) (*entclient.Adapter, *
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { a.Close() })
-	if err := adaptercases.Populate(t.Context(), a); err != nil {
+	if err := adaptercalls.Populate(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
 	return a, f

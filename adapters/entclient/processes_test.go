@@ -17,7 +17,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/internal/adaptercases"
+	"github.com/sesame-auth/sesame/internal/adaptercalls"
 )
 
 // Some tests need other processes: this binary again, with the name of one of
@@ -182,7 +182,7 @@ func childCrash(path string) error {
 	if err != nil {
 		return err
 	}
-	if err := adaptercases.Populate(ctx, a); err != nil {
+	if err := adaptercalls.Populate(ctx, a); err != nil {
 		return err
 	}
 	if _, err := a.UseVerificationToken(ctx, "a", "t1"); err != nil {
@@ -219,7 +219,7 @@ func childReadOnly(path string) error {
 	if _, _, err := a.GetSessionAndUser(ctx, "s1"); err != nil {
 		return err
 	}
-	for _, c := range adaptercases.Writes() {
+	for _, c := range adaptercalls.Writes() {
 		err := c.Do(ctx, a)
 		if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "needs write access") {
 			return fmt.Errorf("%s: got %v, want an error that says what is wrong", c.Name, err)
@@ -236,7 +236,7 @@ func TestReadOnlyFile(t *testing.T) {
 	}
 	path := filepath.Join(dir, "auth.db")
 	a := openAt(t, path)
-	if err := adaptercases.Populate(t.Context(), a); err != nil {
+	if err := adaptercalls.Populate(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
 	if err := a.Close(); err != nil {

@@ -20,7 +20,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/internal/adaptercases"
+	"github.com/sesame-auth/sesame/internal/adaptercalls"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
@@ -83,7 +83,7 @@ func (s server) openAt(t testing.TB, dsn string) *entclient.Adapter {
 func (s server) populated(t testing.TB) *entclient.Adapter {
 	t.Helper()
 	a := s.openAt(t, s.database(t))
-	if err := adaptercases.Populate(t.Context(), a); err != nil {
+	if err := adaptercalls.Populate(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
 	return a
@@ -112,7 +112,7 @@ func TestServerEveryStatementFails(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		a, f := s.faulty(t, entclient.Options{})
 		before := snapshot(t, a)
-		for _, c := range append(adaptercases.Reads(), adaptercases.Writes()...) {
+		for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
 			for nth := int32(1); nth < 20; nth++ {
 				var n atomic.Int32
 				f.fail(func(string) error {
@@ -148,7 +148,7 @@ func TestServerEveryStatementFails(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			if err := adaptercases.Populate(ctx, a); err != nil {
+			if err := adaptercalls.Populate(ctx, a); err != nil {
 				t.Fatal(err)
 			}
 			before = snapshot(t, a)
@@ -285,7 +285,7 @@ func TestServerTxOuterWriteFails(t *testing.T) {
 			t.Fatal(err)
 		}
 		t.Cleanup(func() { a.Close() })
-		if err := adaptercases.Populate(t.Context(), a); err != nil {
+		if err := adaptercalls.Populate(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 		err = a.Tx(t.Context(), func(tx engine.Adapter) error {
@@ -314,7 +314,7 @@ func TestServerWithTx(t *testing.T) {
 		if _, err := in.CreateUser(ctx, engine.User{ID: "u1"}); !errors.Is(err, engine.ErrConflict{Field: "id"}) {
 			t.Errorf("got %v, want ErrConflict", err)
 		}
-		for _, c := range append(adaptercases.Reads(), adaptercases.Writes()...) {
+		for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
 			if err := c.Do(ctx, in); err != nil {
 				t.Errorf("%s: %v", c.Name, err)
 			}
@@ -402,7 +402,7 @@ func TestServerSecondHandle(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		ctx, dsn := t.Context(), s.database(t)
 		handles := []*entclient.Adapter{s.openAt(t, dsn), s.openAt(t, dsn)}
-		if err := adaptercases.Populate(ctx, handles[0]); err != nil {
+		if err := adaptercalls.Populate(ctx, handles[0]); err != nil {
 			t.Fatal(err)
 		}
 		var used, counted atomic.Int32

@@ -16,7 +16,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/internal/adaptercases"
+	"github.com/sesame-auth/sesame/internal/adaptercalls"
 )
 
 // allConns takes every connection of the pool.
@@ -56,7 +56,7 @@ func TestCascadeOnEveryConnection(t *testing.T) {
 	conns := allConns(t, a.DB())
 	for i, conn := range conns {
 		conn.Close() // the adapter has this one and no other
-		if err := adaptercases.Populate(t.Context(), a); err != nil {
+		if err := adaptercalls.Populate(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
 		if err := a.DeleteUser(t.Context(), "u1"); err != nil {
@@ -100,7 +100,7 @@ func TestFilesArePrivate(t *testing.T) {
 func TestReopen(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.db")
 	a := openAt(t, path)
-	if err := adaptercases.Populate(t.Context(), a); err != nil {
+	if err := adaptercalls.Populate(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.CreateVerificationToken(t.Context(), engine.VerificationToken{Identifier: "a", Token: "t2"}); err != nil {
@@ -195,7 +195,7 @@ func TestSecondHandle(t *testing.T) {
 func TestTxOnTwoHandles(t *testing.T) {
 	ctx, path := t.Context(), filepath.Join(t.TempDir(), "auth.db")
 	handles := []*entclient.Adapter{openAt(t, path), openAt(t, path)}
-	if err := adaptercases.Populate(ctx, handles[0]); err != nil {
+	if err := adaptercalls.Populate(ctx, handles[0]); err != nil {
 		t.Fatal(err)
 	}
 	const n = 32
@@ -300,7 +300,7 @@ func TestNewRefuses(t *testing.T) {
 
 func TestClient(t *testing.T) {
 	a := open(t)
-	if err := adaptercases.Populate(t.Context(), a); err != nil {
+	if err := adaptercalls.Populate(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
 	owner, err := a.Client().Account.Query().QueryUser().Only(t.Context())

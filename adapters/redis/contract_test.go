@@ -5,26 +5,23 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/redis"
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/internal/adaptercases"
+	"github.com/sesame-auth/sesame/engine/adaptertest"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
-// The cases read rows that have expired, hence Late. What Redis does with such
-// rows is in expiry_test.go.
-
 func TestContract(t *testing.T) {
-	adaptercases.Run(t, func(t testing.TB) engine.Adapter {
+	adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
 		url, prefix := testdb.Redis(t)
-		return testdb.Late(open(t, url, redis.Options{Prefix: prefix}))
-	})
+		return open(t, url, redis.Options{Schema: s, Prefix: prefix})
+	}, adaptertest.NativeTTL(), adaptertest.Require(adaptertest.Sessions, adaptertest.WebAuthn, adaptertest.Closer))
 }
 
 func TestContractCluster(t *testing.T) {
 	cluster := testdb.NewRedisCluster(t)
 	t.Run("cases", func(t *testing.T) { // ends when its parallel cases have
-		adaptercases.Run(t, func(t testing.TB) engine.Adapter {
+		adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
 			_, prefix := testdb.Redis(t)
-			return testdb.Late(open(t, cluster.URL, redis.Options{Prefix: prefix}))
-		})
+			return open(t, cluster.URL, redis.Options{Schema: s, Prefix: prefix})
+		}, adaptertest.NativeTTL())
 	})
 }

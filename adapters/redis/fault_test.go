@@ -15,14 +15,14 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/redis"
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/internal/adaptercases"
+	"github.com/sesame-auth/sesame/internal/adaptercalls"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
 // calls are all calls that an adapter without a Purger offers.
-func calls() []adaptercases.Call {
-	var all []adaptercases.Call
-	for _, c := range append(adaptercases.Reads(), adaptercases.Writes()...) {
+func calls() []adaptercalls.Call {
+	var all []adaptercalls.Call
+	for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
 		if c.Name != "PurgeExpired" {
 			all = append(all, c)
 		}
@@ -78,7 +78,7 @@ func TestKilledServer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := start(t)
 			a := testdb.Late(open(t, s.URL, redis.Options{}))
-			if err := adaptercases.Populate(t.Context(), a); err != nil {
+			if err := adaptercalls.Populate(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
 			// In the middle of many calls.
@@ -115,7 +115,7 @@ func TestKilledServer(t *testing.T) {
 			}
 			s.Start(t)
 			recovers(t, a)
-			if err := adaptercases.Populate(t.Context(), a); err != nil {
+			if err := adaptercalls.Populate(t.Context(), a); err != nil {
 				t.Fatalf("after the server has come back: %v", err)
 			}
 			for _, c := range calls() {
@@ -132,7 +132,7 @@ func TestKilledServer(t *testing.T) {
 func TestSilentServer(t *testing.T) {
 	s := testdb.NewRedisServer(t)
 	a := testdb.Late(open(t, s.URL, redis.Options{}))
-	if err := adaptercases.Populate(t.Context(), a); err != nil {
+	if err := adaptercalls.Populate(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
 	resume := s.Pause(t)
@@ -167,14 +167,14 @@ func TestRefusingServer(t *testing.T) {
 			ctx := t.Context()
 			s := testdb.NewRedisServer(t)
 			a, c := testdb.Late(open(t, s.URL, redis.Options{})), raw(t, s.URL)
-			if err := adaptercases.Populate(ctx, a); err != nil {
+			if err := adaptercalls.Populate(ctx, a); err != nil {
 				t.Fatal(err)
 			}
-			before := must(adaptercases.Snapshot(ctx, a))
+			before := must(adaptercalls.Snapshot(ctx, a))
 			if err := c.Do(ctx, refuse...).Err(); err != nil {
 				t.Fatal(err)
 			}
-			for _, call := range adaptercases.Writes() {
+			for _, call := range adaptercalls.Writes() {
 				if call.Name == "PurgeExpired" || name == "full" && !slices.Contains(needMemory, call.Name) {
 					continue
 				}
@@ -182,7 +182,7 @@ func TestRefusingServer(t *testing.T) {
 					t.Fatalf("%s: %v", call.Name, err)
 				}
 			}
-			equal(t, must(adaptercases.Snapshot(ctx, a)), before, nil)
+			equal(t, must(adaptercalls.Snapshot(ctx, a)), before, nil)
 		})
 	}
 }
@@ -212,7 +212,7 @@ func TestLostAnswer(t *testing.T) {
 			s := testdb.NewRedisServer(t)
 			p := newProxy(t, strings.TrimPrefix(s.URL, "redis://"))
 			a := testdb.Late(connect(t, p.address))
-			if err := adaptercases.Populate(t.Context(), a); err != nil {
+			if err := adaptercalls.Populate(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
 			for _, call := range calls() { // so that every script is known
@@ -221,7 +221,7 @@ func TestLostAnswer(t *testing.T) {
 			if err := raw(t, s.URL).FlushAll(t.Context()).Err(); err != nil {
 				t.Fatal(err)
 			}
-			if err := adaptercases.Populate(t.Context(), a); err != nil {
+			if err := adaptercalls.Populate(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
 			for _, call := range calls() {
