@@ -24,7 +24,7 @@ type SignIn struct {
 	// to BasePath/callback/<id>.
 	BasePath    string
 	CSRFToken   string
-	CallbackURL string // part of the OIDC and OAuth forms; the others rely on the callback-url cookie
+	CallbackURL string // where the browser goes afterwards; part of every form
 	Email       string // fills the e-mail field
 	Error       string // public error code; "" for none
 	Providers   []Provider
