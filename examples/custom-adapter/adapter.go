@@ -11,7 +11,6 @@ import (
 	"math"
 	"reflect"
 	"slices"
-	"sync"
 	"time"
 
 	"go.etcd.io/bbolt"
@@ -30,8 +29,8 @@ const (
 	byExpiry = " by expiry" // of what expires: the instant, the key of the row
 )
 
-// Store is an adapter that keeps everything in one bbolt file: an
-// engine.Adapter, AuthenticatorAdapter, Purger, SessionLister and Transactor.
+// Store is an engine.Adapter that keeps everything in one bbolt file. The optional
+// interfaces are in optional.go.
 type Store struct {
 	calls
 	db      *bbolt.DB
@@ -66,16 +65,14 @@ func Open(path string, s *engine.Schema) (*Store, error) {
 // Close waits for transactions under way: do not call it inside one.
 func (a *Store) Close() error { return a.db.Close() }
 
-// txn is a transaction under way.
-type txn struct {
+type txn struct { // a transaction under way
 	*bbolt.Tx
 	schema *engine.Schema
 }
 
 func (tx txn) bucket(name string) *bbolt.Bucket { return tx.Bucket([]byte(name)) }
 
-// read lets fn see what is committed, and waits for nobody.
-func (a *Store) read(_ context.Context, fn func(txn) error) error {
+func (a *Store) read(_ context.Context, fn func(txn) error) error { // waits for nobody
 	return a.db.View(func(tx *bbolt.Tx) error { return fn(txn{tx, a.schema}) })
 }
 
@@ -94,32 +91,7 @@ func (a *Store) write(ctx context.Context, fn func(txn) error) error {
 	})
 }
 
-// Tx implements engine.Transactor. Other writers wait until it ends: fn must
-// write through the adapter it is given. That one has no Tx itself, because
-// bbolt cannot undo half a transaction.
-func (a *Store) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
-	return a.write(ctx, func(tx txn) error {
-		var mu sync.Mutex // a bbolt transaction is for one goroutine at a time
-		ended := false
-		defer func() { mu.Lock(); ended = true; mu.Unlock() }()
-		inside := func(_ context.Context, fn func(txn) error) error {
-			mu.Lock()
-			defer mu.Unlock()
-			if ended {
-				return bbolt.ErrTxClosed
-			}
-			return fn(tx)
-		}
-		return fn(&calls{a.schema, inside, inside})
-	})
-}
-
-type row interface {
-	engine.User | engine.Account | engine.AdapterSession | engine.VerificationToken | engine.Authenticator
-}
-
-// place says where a row lies and what leads to it.
-type place struct {
+type place struct { // of a row
 	bucket, field string // field is what engine.ErrConflict names when the key is taken
 	key, owner    []byte // owner is the key of the user it belongs to, nil: of none
 	email         *string
@@ -142,9 +114,9 @@ func placeOf(v any) place {
 	panic("not a row")
 }
 
-// entries returns the keys of a row in the indexes.
+// entries returns all keys of a row, by bucket.
 func (p place) entries() map[string][]byte {
-	all := map[string][]byte{}
+	all := map[string][]byte{p.bucket: p.key}
 	if p.email != nil {
 		all[p.bucket+byEmail] = key(*p.email)
 	}
@@ -166,13 +138,8 @@ func key(parts ...string) (k []byte) {
 	return k
 }
 
-// instant sorts as time does: milliseconds, those before 1970 first.
-func instant(t time.Time) []byte {
-	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMilli())^1<<63)
-}
-
 // get returns the row at a key, or engine.ErrNotFound.
-func get[R row](tx txn, k []byte) (v R, err error) {
+func get[R any](tx txn, k []byte) (v R, err error) {
 	data := tx.bucket(placeOf(v).bucket).Get(k)
 	if data == nil {
 		return v, engine.ErrNotFound
@@ -199,26 +166,14 @@ func canonical(tx txn, v any) {
 	}
 }
 
-// list returns at most limit rows in the order of an index, from an entry on and
-// while the entries fit.
-func list[R row](tx txn, index string, from []byte, limit int, fits func(entry []byte) bool) (all []R, err error) {
-	c := tx.bucket(placeOf(*new(R)).bucket + index).Cursor()
-	for entry, k := c.Seek(from); entry != nil && fits(entry) && len(all) < limit && err == nil; entry, k = c.Next() {
-		var v R
-		v, err = get[R](tx, k)
-		all = append(all, v)
-	}
-	return all, err
-}
-
-// owned returns the rows of a user.
-func owned[R row](tx txn, userID string) ([]R, error) {
+// owned returns the rows of a user, in the order of that index.
+func owned[R any](tx txn, userID string) ([]R, error) {
 	owner := key(userID)
 	return list[R](tx, byUser, owner, math.MaxInt, func(entry []byte) bool { return bytes.HasPrefix(entry, owner) })
 }
 
 // insert stores a new row.
-func insert[R row](tx txn, v R) (none R, err error) {
+func insert[R any](tx txn, v R) (none R, err error) {
 	p := placeOf(v)
 	if tx.bucket(p.bucket).Get(p.key) != nil {
 		return none, engine.ErrConflict{Field: p.field}
@@ -229,10 +184,10 @@ func insert[R row](tx txn, v R) (none R, err error) {
 	return replace(tx, nil, v)
 }
 
-// replace stores v in place of old, nil being nothing, and returns what a reader
-// will get, which is a copy. It finds what is wrong with v before it writes, so
-// that a call that fails inside Tx has no effect either.
-func replace[R row](tx txn, old []R, v R) (stored R, err error) {
+// replace stores v in place of old, if any, and returns what a reader will get,
+// which is a copy. It finds what is wrong with v before it writes: a call that
+// fails inside Tx must have no effect either.
+func replace[R any](tx txn, old []R, v R) (stored R, err error) {
 	canonical(tx, &v)
 	data, err := json.Marshal(v)
 	if err == nil {
@@ -242,56 +197,67 @@ func replace[R row](tx txn, old []R, v R) (stored R, err error) {
 		return stored, invalid(cmp.Or(err, errors.New("there is text that is not UTF-8")))
 	}
 	p := placeOf(v)
-	for index, k := range p.entries() {
-		if len(k)+len(p.key) > bbolt.MaxKeySize {
+	for bucket, k := range p.entries() {
+		if len(k) > bbolt.MaxKeySize {
 			return stored, invalid(fmt.Errorf("a key of %d bytes is too long", len(k)))
 		}
-		if at := tx.bucket(index).Get(k); at != nil && !bytes.Equal(at, p.key) { // only addresses can be taken so
+		if at := tx.bucket(bucket).Get(k); at != nil && bucket == users+byEmail && !bytes.Equal(at, p.key) {
 			return stored, engine.ErrConflict{Field: "email"}
 		}
 	}
-	err = errors.Join(remove(tx, old...), tx.bucket(p.bucket).Put(p.key, data))
-	for index, k := range p.entries() {
-		err = errors.Join(err, tx.bucket(index).Put(k, p.key))
+	err = remove(tx, old...)
+	for bucket, k := range p.entries() {
+		err = errors.Join(err, tx.bucket(bucket).Put(k, p.key))
 	}
-	return stored, err
+	return stored, errors.Join(err, tx.bucket(p.bucket).Put(p.key, data)) // instead of its key
 }
 
-func invalid(err error) error { return fmt.Errorf("bbolt: %w: %w", engine.ErrInvalid, err) }
+// invalid makes engine.ErrInvalid of an error, and nil of nil.
+func invalid(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("bbolt: %w: %w", engine.ErrInvalid, err)
+}
 
-// remove removes rows and what leads to them.
-func remove[R row](tx txn, rows ...R) (err error) {
+func remove[R any](tx txn, rows ...R) (err error) {
 	for _, v := range rows {
-		p := placeOf(v)
-		err = errors.Join(err, tx.bucket(p.bucket).Delete(p.key))
-		for index, k := range p.entries() {
-			err = errors.Join(err, tx.bucket(index).Delete(k))
+		for bucket, k := range placeOf(v).entries() {
+			err = errors.Join(err, tx.bucket(bucket).Delete(k))
 		}
 	}
 	return err
 }
 
-// removeAt succeeds when there is no row at the key.
-func removeAt[R row](tx txn, k []byte) error {
+// take removes and returns a row: whoever comes second gets engine.ErrNotFound,
+// because there is one writer at a time.
+func take[R any](tx txn, k []byte) (R, error) {
 	v, err := get[R](tx, k)
-	if errors.Is(err, engine.ErrNotFound) {
-		return nil
+	if err != nil {
+		return v, err
 	}
-	return errors.Join(err, remove(tx, v))
+	return v, remove(tx, v)
 }
 
-func removeOwned[R row](tx txn, userID string) error {
+func removeAt[R any](tx txn, k []byte) error {
+	if _, err := take[R](tx, k); !errors.Is(err, engine.ErrNotFound) {
+		return err
+	}
+	return nil // deleting what is not there succeeds
+}
+
+func removeOwned[R any](tx txn, userID string) error {
 	rows, err := owned[R](tx, userID)
 	return errors.Join(err, remove(tx, rows...))
 }
+
+type transaction func(ctx context.Context, fn func(txn) error) error
 
 // calls are the methods of the contract, on what runs their transactions.
 type calls struct {
 	schema       *engine.Schema
 	view, update transaction
 }
-
-type transaction func(ctx context.Context, fn func(txn) error) error
 
 // do runs fn in a transaction, result returns what fn returns there.
 func do[A any](ctx context.Context, run transaction, fn func(txn, A) error, arg A) error {
@@ -310,14 +276,14 @@ func result[A, V any](ctx context.Context, run transaction, fn func(txn, A) (V, 
 }
 
 // modify lets fn change a copy of the row at a key, and stores that.
-func modify[R row](ctx context.Context, c *calls, k []byte, fn func(v *R) error) (R, error) {
+func modify[R any](ctx context.Context, c *calls, k []byte, fn func(v *R) error) (R, error) {
 	return result(ctx, c.update, func(tx txn, k []byte) (R, error) {
 		v, err := get[R](tx, k)
-		if err != nil {
-			return v, err
-		}
 		old := []R{v}
-		if err := fn(&v); err != nil {
+		if err == nil {
+			err = fn(&v)
+		}
+		if err != nil {
 			return v, err
 		}
 		return replace(tx, old, v)
@@ -353,10 +319,8 @@ func (c *calls) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.Us
 		change(&u.Email, up.Email)
 		change(&u.EmailVerified, up.EmailVerified)
 		change(&u.Image, up.Image)
-		if u.Extra, err = schema.MergeExtra(u.Extra, up.Extra, c.schema.UserField); err != nil {
-			return invalid(err)
-		}
-		return nil
+		u.Extra, err = schema.MergeExtra(u.Extra, up.Extra, c.schema.UserField)
+		return invalid(err)
 	})
 }
 
@@ -366,15 +330,12 @@ func (c *calls) DeleteUser(ctx context.Context, id string) error {
 			removeOwned[engine.Authenticator](tx, id), removeAt[engine.User](tx, key(id)))
 	}, id)
 }
-
 func (c *calls) LinkAccount(ctx context.Context, a engine.Account) (engine.Account, error) {
 	return result(ctx, c.update, insert, a)
 }
-
 func (c *calls) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
 	return do(ctx, c.update, removeAt[engine.Account], key(provider, providerAccountID))
 }
-
 func (c *calls) GetAccount(ctx context.Context, provider, providerAccountID string) (engine.Account, error) {
 	return result(ctx, c.view, get[engine.Account], key(provider, providerAccountID))
 }
@@ -388,7 +349,6 @@ func (c *calls) GetUserByAccount(ctx context.Context, provider, providerAccountI
 		return get[engine.User](tx, key(a.UserID))
 	}, key(provider, providerAccountID))
 }
-
 func (c *calls) ListAccountsByUserID(ctx context.Context, userID string) ([]engine.Account, error) {
 	return result(ctx, c.view, owned[engine.Account], userID)
 }
@@ -399,7 +359,6 @@ func (c *calls) CreateSession(ctx context.Context, s engine.AdapterSession) (_ e
 	}
 	return result(ctx, c.update, insert, s)
 }
-
 func (c *calls) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
 	return result(ctx, c.view, get[engine.AdapterSession], key(sessionToken))
 }
@@ -420,68 +379,19 @@ func (c *calls) UpdateSession(ctx context.Context, up engine.SessionUpdate) (eng
 		if up.Expires != nil {
 			s.Expires = *up.Expires
 		}
-		if s.Extra, err = schema.MergeExtra(s.Extra, up.Extra, c.schema.SessionField); err != nil {
-			return invalid(err)
-		}
-		return nil
+		s.Extra, err = schema.MergeExtra(s.Extra, up.Extra, c.schema.SessionField)
+		return invalid(err)
 	})
 }
-
 func (c *calls) DeleteSession(ctx context.Context, sessionToken string) error {
 	return do(ctx, c.update, removeAt[engine.AdapterSession], key(sessionToken))
 }
-
 func (c *calls) DeleteSessionsByUserID(ctx context.Context, userID string) error {
 	return do(ctx, c.update, removeOwned[engine.AdapterSession], userID)
 }
-
-func (c *calls) ListSessionsByUserID(ctx context.Context, userID string) ([]engine.AdapterSession, error) {
-	return result(ctx, c.view, owned[engine.AdapterSession], userID)
-}
-
 func (c *calls) CreateVerificationToken(ctx context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
 	return result(ctx, c.update, insert, t)
 }
-
-// UseVerificationToken looks and removes in one transaction, and there is one at
-// a time: whoever comes second finds nothing.
 func (c *calls) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
-	return result(ctx, c.update, func(tx txn, k []byte) (engine.VerificationToken, error) {
-		t, err := get[engine.VerificationToken](tx, k)
-		if err != nil {
-			return t, err
-		}
-		return t, remove(tx, t)
-	}, key(identifier, token))
-}
-
-func (c *calls) CreateAuthenticator(ctx context.Context, a engine.Authenticator) (engine.Authenticator, error) {
-	return result(ctx, c.update, insert, a)
-}
-
-func (c *calls) GetAuthenticator(ctx context.Context, credentialID string) (engine.Authenticator, error) {
-	return result(ctx, c.view, get[engine.Authenticator], key(credentialID))
-}
-
-func (c *calls) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]engine.Authenticator, error) {
-	return result(ctx, c.view, owned[engine.Authenticator], userID)
-}
-
-func (c *calls) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (engine.Authenticator, error) {
-	return modify(ctx, c, key(credentialID), func(a *engine.Authenticator) error {
-		if counter <= a.Counter && (counter > 0 || a.Counter > 0) {
-			return engine.ErrStaleCounter
-		}
-		a.Counter = counter
-		return nil
-	})
-}
-
-func (c *calls) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
-	expired := func(entry []byte) bool { return bytes.Compare(entry[:8], instant(before)) < 0 }
-	return result(ctx, c.update, func(tx txn, limit int) (int, error) {
-		ss, err := list[engine.AdapterSession](tx, byExpiry, nil, limit, expired)
-		ts, err2 := list[engine.VerificationToken](tx, byExpiry, nil, limit-len(ss), expired)
-		return len(ss) + len(ts), errors.Join(err, err2, remove(tx, ss...), remove(tx, ts...))
-	}, limit)
+	return result(ctx, c.update, take[engine.VerificationToken], key(identifier, token))
 }
