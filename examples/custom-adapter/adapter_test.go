@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
@@ -77,7 +78,7 @@ func statements(a engine.Adapter) int { return a.(opened).db.Stats().TxN }
 func TestOpenTwice(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.db")
 	open(t, path, nil)
-	if _, err := Open(path, nil); !errors.Is(err, bbolt.ErrTimeout) {
+	if _, err := Open(path, nil); !errors.Is(err, bolterrors.ErrTimeout) {
 		t.Errorf("got %v, want a timeout", err)
 	}
 }

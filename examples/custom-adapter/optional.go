@@ -8,7 +8,7 @@ import (
 	"sync"
 	"time"
 
-	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
 
 	"github.com/sesame-auth/sesame/engine"
 )
@@ -35,7 +35,7 @@ func (a *Store) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
 			mu.Lock()
 			defer mu.Unlock()
 			if ended {
-				return bbolt.ErrTxClosed
+				return bolterrors.ErrTxClosed
 			}
 			return fn(tx)
 		}
