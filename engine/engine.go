@@ -317,7 +317,7 @@ func (x *exchange) failed(e *Error) *answer {
 	x.report(e)
 	switch x.action {
 	case "session": // the client takes a redirect for broken JSON
-		a := x.json(wire.AppendSession(nil, nil))
+		a := x.json(wire.V5.AppendSession(nil, nil))
 		a.bare = true
 		if e.Code == CodeMissingCSRF {
 			a.status = http.StatusBadRequest

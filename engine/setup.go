@@ -26,15 +26,15 @@ type site struct {
 }
 
 func newSite(secure bool, secrets []string) *site {
-	n := wire.CookieNames(secure)
+	n := wire.V5.CookieNames(secure)
 	return &site{
 		secure:  secure,
 		names:   n,
-		session: wire.NewKeys(n.SessionToken, secrets...),
-		state:   wire.NewKeys(n.State, secrets...),
-		pkce:    wire.NewKeys(n.PKCECodeVerifier, secrets...),
-		nonce:   wire.NewKeys(n.Nonce, secrets...),
-		encoded: wire.NewKeys(wire.StateSalt, secrets...),
+		session: wire.V5.NewKeys(n.SessionToken, secrets...),
+		state:   wire.V5.NewKeys(n.State, secrets...),
+		pkce:    wire.V5.NewKeys(n.PKCECodeVerifier, secrets...),
+		nonce:   wire.V5.NewKeys(n.Nonce, secrets...),
+		encoded: wire.V5.NewKeys(wire.StateSalt, secrets...),
 	}
 }
 
