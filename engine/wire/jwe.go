@@ -114,6 +114,17 @@ func (d Dialect) NewKeys(salt string, secrets ...string) *Keys {
 	return k
 }
 
+// JoinKeys returns keys that open what any of the keys opens, of whatever
+// dialect, and that seal as the first does. Of its answers, first is about the
+// first secret of the first of them.
+func JoinKeys(keys ...*Keys) *Keys {
+	joined := &Keys{}
+	for _, k := range keys {
+		joined.keys = append(joined.keys, k.keys...)
+	}
+	return joined
+}
+
 func newKey(enc, secret, salt, info string, named bool) *key {
 	derive := func(size int) []byte {
 		b, err := hkdf.Key(sha256.New, []byte(secret), []byte(salt), info, size)
