@@ -47,6 +47,11 @@ type Config struct {
 	// AUTH_SECRET_1, those that are set, when Secret comes from AUTH_SECRET.
 	OldSecrets []string
 
+	// Wire is the version of Auth.js that clients and servers beside this one
+	// have: WireV5 (default) or WireV4, for the client of next-auth 4. Cookie
+	// names, session tokens, answers and error codes are those of that version.
+	Wire Wire
+
 	// Providers are the ways to sign in, in the order of the sign-in page.
 	Providers []Provider
 
@@ -153,6 +158,15 @@ type Config struct {
 	// when a callback fails, as Auth.js does. Default: they are cleared on any
 	// outcome.
 	DangerousKeepChecks bool
+	// DangerousErrorMessages puts the message of an error that Authorize of a
+	// Credentials provider or Callbacks.SignIn returns into the URL, as
+	// next-auth 4 does; it looks at WireV4 only. A message can say too much, and
+	// URLs are logged. Default: a code; a [CredentialsError] has one of its own.
+	DangerousErrorMessages bool
+	// DangerousSignInRedirects sends the browser wherever Callbacks.SignIn says
+	// with [RedirectTo], as next-auth 4 does. Default: through
+	// Callbacks.Redirect, as Auth.js 5 does.
+	DangerousSignInRedirects bool
 	// DangerousUnverifiedEmail links and keeps accounts without looking at
 	// email_verified, as Auth.js does, which lets somebody sign up with an
 	// address that is not theirs and wait for its owner. Default: linking by

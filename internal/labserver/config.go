@@ -12,10 +12,11 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-// config is the configuration of v5.mjs, with every parity switch on.
+// config is the configuration of v5.mjs or v4.mjs, with every parity switch on.
 func (s *Server) config(f flags) engine.Config {
 	trust := !f.Untrusted
 	c := engine.Config{
+		Wire:             s.profile.Wire,
 		Secret:           Secret,
 		BasePath:         "/api/auth",
 		TrustHost:        &trust,
@@ -40,6 +41,8 @@ func (s *Server) config(f flags) engine.Config {
 		DangerousForeignOrigin:       true,
 		DangerousKeepChecks:          true,
 		DangerousUnverifiedEmail:     true,
+		DangerousErrorMessages:       true,
+		DangerousSignInRedirects:     s.profile.Wire == engine.WireV4, // v5 has no such way
 	}
 	if s.profile.Adapter {
 		c.Adapter = &store{s: s, throws: f.AdapterThrows}
@@ -78,7 +81,12 @@ func (s *Server) providers(f flags) []engine.Provider {
 			UserInfoURL:      s.options.OAuth + "/userinfo",
 			OAuthOptions:     client,
 		}
-		p.Checks = []engine.Check{engine.CheckPKCE} // the default of Auth.js
+		// The defaults of Auth.js.
+		p.Checks = []engine.Check{engine.CheckPKCE}
+		if s.profile.Wire == engine.WireV4 {
+			p.Checks = []engine.Check{engine.CheckState}
+			p.Scopes = []string{"openid"}
+		}
 		p.AllowDangerousEmailAccountLinking = link
 		return p
 	}
