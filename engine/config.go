@@ -136,6 +136,12 @@ type Config struct {
 	// KeepCSRFToken keeps a browser's CSRF token over sign-in and sign-out, as
 	// Auth.js does. Default: both end with a new one.
 	KeepCSRFToken bool
+	// CompatiblePages gives the forms of the built-in pages the targets and
+	// fields of Auth.js, for tests that look at them: absolute URLs, and a
+	// callbackUrl for OAuth providers only, as the query has it. Pages.Error gets
+	// error=undefined when there is none. Default: paths of this site, and the
+	// checked callback URL in every form, so that tabs do not meet.
+	CompatiblePages bool
 	// DangerousUpdateData hands the data of update() to Callbacks.JWT
 	// unfiltered, as Auth.js does: whatever a callback copies from it into the
 	// token is the browser's choice. Default: only fields that the Schema

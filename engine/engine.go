@@ -209,11 +209,15 @@ func (x *exchange) answer() (*answer, error) {
 	}
 	unknown := refuse(CodeConfiguration, "UnknownAction",
 		fmt.Errorf("%s does not go with %s %s", x.r.Method, x.action, x.providerID), hint)
-	if x.e.dialect.looseRoutes {
-		x.report(unknown)
-		return x.unsupported(), nil
+	if !x.e.dialect.looseRoutes {
+		return nil, unknown
 	}
-	return nil, unknown
+	x.report(unknown)
+	if x.action == "callback" && p != nil && p.credentials != nil {
+		const body = "Error: Callback for provider type credentials not supported"
+		return &answer{status: http.StatusInternalServerError, header: headerText, body: []byte(body)}, nil
+	}
+	return x.unsupported(), nil
 }
 
 // unsupported answers what is not a request of Auth.js.
@@ -431,8 +435,11 @@ func (x *exchange) getSignIn() *answer {
 		return x.goTo(u)
 	}
 	d := pages.SignIn{
-		BasePath: x.e.base, CSRFToken: x.csrfToken, CallbackURL: x.callbackURL,
+		BasePath: x.formBase(), CSRFToken: x.csrfToken, CallbackURL: x.callbackURL, PlainForms: x.e.cfg.CompatiblePages,
 		Email: x.param("email"), Error: x.errorParam(), Theme: x.e.cfg.Theme,
+	}
+	if raw, ok := x.params()["callbackUrl"]; ok && x.e.cfg.CompatiblePages {
+		d.CallbackURL = raw[0]
 	}
 	for _, p := range x.e.providers {
 		shown := pages.Provider{ID: p.ID, Name: p.Name, Type: p.Type}
@@ -449,12 +456,21 @@ func (x *exchange) getSignIn() *answer {
 	return x.html(http.StatusOK, func(b *bytes.Buffer) error { return pages.WriteSignIn(b, d) })
 }
 
+// formBase is what the targets of forms begin with: a path, so that a wrong
+// public URL cannot send passwords elsewhere.
+func (x *exchange) formBase() string {
+	if x.e.cfg.CompatiblePages {
+		return x.at("")
+	}
+	return x.e.base
+}
+
 func (x *exchange) getSignOut() *answer {
 	if own := x.e.cfg.Pages.SignOut; own != "" {
 		return x.goTo(own)
 	}
 	return x.html(http.StatusOK, func(b *bytes.Buffer) error {
-		return pages.WriteSignOut(b, pages.SignOut{BasePath: x.e.base, CSRFToken: x.csrfToken, Theme: x.e.cfg.Theme})
+		return pages.WriteSignOut(b, pages.SignOut{BasePath: x.formBase(), CSRFToken: x.csrfToken, Theme: x.e.cfg.Theme})
 	})
 }
 
@@ -464,6 +480,9 @@ func (x *exchange) getError() *answer {
 		return x.goTo(withQuery(x.at("/signin"), "error", code))
 	}
 	if own := x.e.cfg.Pages.Error; own != "" {
+		if code == "" && x.e.cfg.CompatiblePages {
+			code = "undefined"
+		}
 		if code == "" {
 			return x.goTo(own)
 		}

@@ -35,6 +35,7 @@ func (s *Server) config(f flags) engine.Config {
 		ReissueOnEveryRead:           true,
 		SingleCheckCookies:           true,
 		KeepCSRFToken:                true,
+		CompatiblePages:              true,
 		DangerousUpdateData:          true,
 		DangerousMailLinkOnGET:       true,
 		DangerousAuthorizationParams: true,
@@ -123,7 +124,7 @@ func people(name string) engine.User {
 		return engine.User{Name: text("No Id"), Email: text("noid@example.com")}
 	case "bare":
 		return engine.User{ID: "bare-id"}
-	case "nulls": // null members in Auth.js; a User has one kind of "none"
+	case "nulls": // null members in Auth.js; a User has one kind of "none", see the jwt callback
 		return engine.User{ID: "nulls-id"}
 	case "numeric":
 		return engine.User{ID: "42", Name: text("Num")}
@@ -182,6 +183,11 @@ func (s *Server) callbacks(f flags) engine.Callbacks {
 		},
 		JWT: func(_ context.Context, p *engine.JWTParams) error {
 			s.record(entry{Callback: "jwt", Args: jwtArgs(p)})
+			if p.User != nil && p.User.ID == "nulls-id" { // its members are null, not absent
+				for _, claim := range []string{"name", "email", "picture"} {
+					p.Token.SetNull(claim, true)
+				}
+			}
 			if f.JWTNull {
 				p.Token = nil
 				return nil
