@@ -47,6 +47,11 @@ type Config struct {
 	// AUTH_SECRET_1, those that are set, when Secret comes from AUTH_SECRET.
 	OldSecrets []string
 
+	// Wire is the version of Auth.js that clients and servers beside this one
+	// have: WireV5 (default) or WireV4, for the client of next-auth 4. Cookie
+	// names, session tokens, answers and error codes are those of that version.
+	Wire Wire
+
 	// Providers are the ways to sign in, in the order of the sign-in page.
 	Providers []Provider
 
@@ -137,6 +142,12 @@ type Config struct {
 	// KeepCSRFToken keeps a browser's CSRF token over sign-in and sign-out, as
 	// Auth.js does. Default: both end with a new one.
 	KeepCSRFToken bool
+	// CompatiblePages gives the forms of the built-in pages the targets and
+	// fields of Auth.js, for tests that look at them: absolute URLs, and a
+	// callbackUrl for OAuth providers only, as the query has it. Pages.Error gets
+	// error=undefined when there is none. Default: paths of this site, and the
+	// checked callback URL in every form, so that tabs do not meet.
+	CompatiblePages bool
 	// DangerousUpdateData hands the data of update() to Callbacks.JWT
 	// unfiltered, as Auth.js does: whatever a callback copies from it into the
 	// token is the browser's choice. Default: only fields that the Schema
@@ -159,6 +170,15 @@ type Config struct {
 	// when a callback fails, as Auth.js does. Default: they are cleared on any
 	// outcome.
 	DangerousKeepChecks bool
+	// DangerousErrorMessages puts the message of an error that Authorize of a
+	// Credentials provider or Callbacks.SignIn returns into the URL, as
+	// next-auth 4 does; it looks at WireV4 only. A message can say too much, and
+	// URLs are logged. Default: a code; a [CredentialsError] has one of its own.
+	DangerousErrorMessages bool
+	// DangerousSignInRedirects sends the browser wherever Callbacks.SignIn says
+	// with [RedirectTo], as next-auth 4 does. Default: through
+	// Callbacks.Redirect, as Auth.js 5 does.
+	DangerousSignInRedirects bool
 	// DangerousUnverifiedEmail links and keeps accounts without looking at
 	// email_verified, as Auth.js does, which lets somebody sign up with an
 	// address that is not theirs and wait for its owner. Default: linking by

@@ -25,16 +25,16 @@ type site struct {
 	session, state, pkce, nonce, encoded *wire.Keys
 }
 
-func newSite(secure bool, secrets []string) *site {
-	n := wire.CookieNames(secure)
+func newSite(d *dialect, secure bool, secrets []string) *site {
+	n := d.CookieNames(secure)
 	return &site{
 		secure:  secure,
 		names:   n,
-		session: wire.NewKeys(n.SessionToken, secrets...),
-		state:   wire.NewKeys(n.State, secrets...),
-		pkce:    wire.NewKeys(n.PKCECodeVerifier, secrets...),
-		nonce:   wire.NewKeys(n.Nonce, secrets...),
-		encoded: wire.NewKeys(wire.StateSalt, secrets...),
+		session: d.SessionKeys(n.SessionToken, secrets...),
+		state:   d.NewKeys(n.State, secrets...),
+		pkce:    d.NewKeys(n.PKCECodeVerifier, secrets...),
+		nonce:   d.NewKeys(n.Nonce, secrets...),
+		encoded: d.NewKeys(wire.StateSalt, secrets...),
 	}
 }
 
@@ -88,6 +88,11 @@ func (s *settings) apply() {
 			s.ownHTTP = true
 		}
 	}
+	if !c.Wire.Valid() {
+		s.problem("Wire is neither WireV5 nor WireV4")
+		c.Wire = WireV5
+	}
+	s.dialect = dialectOf(c.Wire)
 	s.adapter = c.Adapter
 	if t, ok := c.Adapter.(TraitsDeclarer); ok {
 		s.traits = t.Traits()
@@ -133,8 +138,8 @@ func (s *settings) applySecrets() {
 	}
 	s.csrf = wire.NewCSRF(secrets...)
 	s.mailSecrets = secretForms(secrets)
-	s.sites[0] = newSite(false, secrets)
-	s.sites[1] = newSite(true, secrets)
+	s.sites[0] = newSite(s.dialect, false, secrets)
+	s.sites[1] = newSite(s.dialect, true, secrets)
 }
 
 // secretForms lists what may have been hashed with: all secrets joined by
@@ -328,6 +333,9 @@ func (s *settings) applyProviders() {
 					s.problem("providers %q and %q: two e-mail providers need a Secret each, or a link of one would work at the other", other.ID, p.ID)
 				}
 			}
+		}
+		if p.Type == "oidc" {
+			p.Type = s.dialect.oidcType
 		}
 		s.providers = append(s.providers, p)
 		s.byID[p.ID] = p

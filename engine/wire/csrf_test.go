@@ -28,13 +28,18 @@ func TestCSRFVectors(t *testing.T) {
 				Reissued bool `json:"cookie_reissued"`
 			}
 		}
+		V4 []struct {
+			Name, Token, Secret string
+			Cookie              string `json:"cookie_value"`
+			SetCookie           string `json:"set_cookie"`
+		}
 		HeaderForms []struct {
 			Header string `json:"cookie_header"`
 			Parsed string `json:"parsed_v5"`
 		} `json:"header_forms"`
 	}
 	load(t, "csrf.json", &data)
-	if len(data.V5) == 0 || len(data.HeaderForms) == 0 {
+	if len(data.V5) == 0 || len(data.V4) == 0 || len(data.HeaderForms) == 0 {
 		t.Fatal("no vectors")
 	}
 	for _, v := range data.V5 {
@@ -61,6 +66,19 @@ func TestCSRFVectors(t *testing.T) {
 				}
 			}
 		})
+	}
+	for _, v := range data.V4 {
+		c := wire.NewCSRF(v.Secret)
+		token, cookie, err := c.New(replay(t, unhex(t, v.Token)))
+		if err != nil || token != v.Token || cookie != v.Cookie {
+			t.Errorf("v4 %s: New = %s, %s, %v; want %s, %s", v.Name, token, cookie, err, v.Token, v.Cookie)
+		}
+		if got := string(wire.SetCookie{Name: wire.V4.CookieNames(false).CSRFToken, Value: cookie}.Append(nil)); got != v.SetCookie {
+			t.Errorf("v4 %s: Set-Cookie %s, want %s", v.Name, got, v.SetCookie)
+		}
+		if got, ok := c.Token(v.Cookie); !ok || got != v.Token {
+			t.Errorf("v4 %s: the cookie is refused", v.Name)
+		}
 	}
 	for _, f := range data.HeaderForms {
 		got, _ := wire.CookieValue(wire.ParseCookies(nil, []string{f.Header}), plainNames.CSRFToken)
@@ -117,18 +135,22 @@ func TestSameToken(t *testing.T) {
 }
 
 func TestVerificationTokenVectors(t *testing.T) {
-	var data struct {
-		V5 []struct {
-			Name, Token, Stored string
-			Secret              secretList
-		}
+	type vector struct {
+		Name, Token, Stored string
+		Secret              secretList
+		Own                 string `json:"provider_secret"`
 	}
+	var data struct{ V5, V4 []vector }
 	load(t, "email-token.json", &data)
-	if len(data.V5) == 0 {
+	if len(data.V5) == 0 || len(data.V4) == 0 {
 		t.Fatal("no vectors")
 	}
-	for _, v := range data.V5 {
-		if got := wire.HashVerificationToken(v.Token, strings.Join(v.Secret, ",")); got != v.Stored {
+	for _, v := range append(data.V5, data.V4...) {
+		secret := v.Own
+		if secret == "" {
+			secret = strings.Join(v.Secret, ",")
+		}
+		if got := wire.HashVerificationToken(v.Token, secret); got != v.Stored {
 			t.Errorf("%s: stored as %s, want %s", v.Name, got, v.Stored)
 		}
 	}
