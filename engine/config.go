@@ -68,14 +68,31 @@ type Config struct {
 	// the request, see TrustHost.
 	URL string
 	// BasePath is where the endpoints are mounted. Default: the path of URL,
-	// else "/api/auth".
+	// else "/api/auth". Where URL has a longer path that ends with it, a proxy
+	// takes the beginning off: with "https://example.com/shop/api/auth" and
+	// "/api/auth", requests come for /api/auth and links lead to
+	// /shop/api/auth.
 	BasePath string
+	// AllowedHosts are the hosts under which browsers reach the site when it
+	// has several: "app.example.com", "localhost:3000", or "*.example.com" for
+	// all names below. "https://app.example.com" says that every page of the
+	// host is https, which a proxy may leave out (rewrites of Next.js do).
+	// Requests for other hosts are refused, those for localhost too. nil: see
+	// TrustHost. With a URL it is not looked at.
+	AllowedHosts []string
+	// TrustedProxies are the networks ("10.0.0.0/8") and addresses
+	// ("127.0.0.1") of the proxies in front. When no URL is set, the public host
+	// and scheme come from X-Forwarded-Host (or Host) and X-Forwarded-Proto of
+	// requests that come from there. Those headers of other requests do not
+	// count, and without TrustHost or AllowedHosts their Host is not trusted.
+	// nil: see TrustHost.
+	TrustedProxies []string
 	// TrustHost takes the public host and scheme from X-Forwarded-Host (or
-	// Host) and X-Forwarded-Proto when no URL is set. Only safe behind a proxy
-	// that sets them. nil: AUTH_TRUST_HOST ("true", "1"; "false" means false).
-	// When it is off and no URL is set, only requests to loopback hosts
-	// (localhost, 127.0.0.1, ::1) are answered, so that development needs no
-	// setting.
+	// Host) and X-Forwarded-Proto of any request when no URL is set. Only safe
+	// behind a proxy that sets them; TrustedProxies and AllowedHosts are safer.
+	// nil: AUTH_TRUST_HOST ("true", "1"; "false" means false). When none of
+	// these is set, only requests to loopback hosts (localhost, 127.0.0.1, ::1)
+	// are answered, so that development needs no setting.
 	TrustHost *bool
 	// UseSecureCookies chooses the __Secure- and __Host- cookie names. nil:
 	// when the public URL is https.

@@ -17,22 +17,20 @@ import (
 // Engine answers the Auth.js endpoints and reads sessions. It is safe for
 // concurrent use.
 type Engine struct {
-	cfg        Config
-	dialect    *dialect
-	adapter    Adapter
-	traits     Traits
-	strategy   Strategy
-	origin     string // public scheme and host; "": from the request
-	base       string // base path
-	trustHost  bool
-	sites      [2]*site // plain and secure cookies
-	csrf       *wire.CSRF
-	providers  []*provider
-	byID       map[string]*provider
-	extended   extended
-	undeclared sync.Map // keys of Extra that were reported, by "user.role"
-	purging    purging
-	ownHTTP    bool // cfg.HTTPClient is the engine's own
+	cfg       Config
+	dialect   *dialect
+	adapter   Adapter
+	traits    Traits
+	strategy  Strategy
+	place              // the public URL
+	sites     [2]*site // plain and secure cookies
+	csrf      *wire.CSRF
+	providers []*provider
+	byID      map[string]*provider
+	extended  extended
+	said      sync.Map // what is said once, and has been
+	purging   purging
+	ownHTTP   bool // cfg.HTTPClient is the engine's own
 
 	// what the tokens of mail links are hashed with; the first one for new ones
 	mailSecrets []string
@@ -47,6 +45,9 @@ func New(cfg Config) (*Engine, error) {
 	s.apply()
 	if err := s.err(); err != nil {
 		return nil, err
+	}
+	for _, w := range s.warnings {
+		e.cfg.Logger.Warn("auth: "+w.err.Error(), "code", w.code, "hint", w.fix)
 	}
 	e.purging.from = e.cfg.Now()
 	return e, nil
@@ -465,7 +466,7 @@ func (x *exchange) formBase() string {
 	if x.e.cfg.CompatiblePages {
 		return x.at("")
 	}
-	return x.e.base
+	return x.e.path
 }
 
 func (x *exchange) getSignOut() *answer {
@@ -510,7 +511,7 @@ func (x *exchange) getError() *answer {
 
 func (x *exchange) errorPage(status int, code string) *answer {
 	a := x.html(status, func(b *bytes.Buffer) error {
-		signIn := or(x.e.cfg.Pages.SignIn, x.e.base+"/signin")
+		signIn := or(x.e.cfg.Pages.SignIn, x.e.path+"/signin")
 		return pages.WriteError(b, pages.Error{Code: code, RequestID: x.id, SignInURL: signIn, Theme: x.e.cfg.Theme})
 	})
 	return a

@@ -48,9 +48,14 @@ type exchange struct {
 // cookies.
 func (e *Engine) exchange(r *http.Request) (*exchange, error) {
 	x := &exchange{e: e, r: r, ctx: r.Context(), now: e.cfg.Now()}
-	origin, err := e.publicOrigin(r)
+	origin, silent, err := e.publicOrigin(r)
 	if err != nil {
 		return x, err
+	}
+	if silent && e.first("no X-Forwarded-Proto") {
+		e.cfg.Logger.WarnContext(x.ctx, "auth: the proxy in front says X-Forwarded-Host but no X-Forwarded-Proto, as rewrites of Next.js do; "+
+			"this site is taken for "+origin+", and its cookies are those of http",
+			"code", "forwarded-proto-missing", "hint", "if browsers use https, set AUTH_URL to https"+strings.TrimPrefix(origin, "http"))
 	}
 	x.origin = origin
 	secure := strings.HasPrefix(origin, "https:")
@@ -65,6 +70,13 @@ func (e *Engine) exchange(r *http.Request) (*exchange, error) {
 		x.cookies = wire.ParseCookies(make([]wire.Cookie, 0, 8), headers)
 	}
 	return x, nil
+}
+
+// first reports whether this engine is about to say something for the first
+// time.
+func (e *Engine) first(what string) bool {
+	_, said := e.said.LoadOrStore(what, true)
+	return !said
 }
 
 // cut keeps what a stranger sent from filling the log.

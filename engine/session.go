@@ -193,7 +193,7 @@ func (x *exchange) noteUndeclared(where string, extra map[string]any, declared f
 		if _, ok := declared(name); ok {
 			continue
 		}
-		if _, known := x.e.undeclared.LoadOrStore(where+name, true); !known {
+		if x.e.first("undeclared " + where + name) {
 			x.e.cfg.Logger.WarnContext(x.ctx, "auth: the browser does not get what the session callback set, because the Schema does not declare it",
 				"field", where+name, "hint", "declare it in Config.Schema with Client: schema.Read")
 		}

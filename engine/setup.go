@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -57,15 +56,60 @@ type flow struct {
 }
 
 // settings are defaults and environment applied to a Config. All problems are
-// collected, so that one run shows them all.
+// collected, so that one run shows them all: New as an error, Diagnose as a
+// report.
 type settings struct {
 	*Engine
-	problems []error
+	problems []error    // each a *problem
+	warnings []*problem // what works, and may be meant otherwise
+
+	secretFrom, urlFrom, trustFrom string // where they come from
 }
 
-func (s *settings) problem(format string, args ...any) {
-	s.problems = append(s.problems, fmt.Errorf(format, args...))
+// problem is a mistake of the configuration.
+type problem struct {
+	code    string // of a warning, in the log; "" for none
+	subject string
+	err     error
+	fix     string // what to do; "" when err says so
 }
+
+func (p *problem) Error() string {
+	if p.fix == "" {
+		return p.err.Error()
+	}
+	return p.err.Error() + ": " + p.fix
+}
+
+func (p *problem) Unwrap() error { return p.err }
+
+func (s *settings) problem(subject, fix, format string, args ...any) {
+	s.problems = append(s.problems, &problem{subject: subject, err: fmt.Errorf(format, args...), fix: fix})
+}
+
+func (s *settings) warn(code, subject, fix, format string, args ...any) {
+	s.warnings = append(s.warnings, &problem{code, subject, fmt.Errorf(format, args...), fix})
+}
+
+// providerProblem is a problem of the provider with the id.
+func (s *settings) providerProblem(id, fix, format string, args ...any) {
+	subject := fmt.Sprintf("provider %q", id)
+	s.problem(subject, fix, "%s: %w", subject, fmt.Errorf(format, args...))
+}
+
+// The subjects of problems.
+const (
+	aboutSecret    = "secret"
+	aboutURL       = "public URL"
+	aboutBasePath  = "base path"
+	aboutCookies   = "cookies"
+	aboutSessions  = "sessions"
+	aboutSchema    = "schema"
+	aboutPages     = "pages"
+	aboutProviders = "providers"
+	aboutAdapter   = "adapter"
+	aboutWire      = "wire"
+)
 
 func (s *settings) apply() {
 	c := &s.cfg
@@ -89,7 +133,7 @@ func (s *settings) apply() {
 		}
 	}
 	if !c.Wire.Valid() {
-		s.problem("Wire is neither WireV5 nor WireV4")
+		s.problem(aboutWire, "set it to one of the two", "Wire is neither WireV5 nor WireV4")
 		c.Wire = WireV5
 	}
 	s.dialect = dialectOf(c.Wire)
@@ -98,7 +142,7 @@ func (s *settings) apply() {
 		s.traits = t.Traits()
 	}
 	if err := c.Schema.Validate(); err != nil {
-		s.problem("Schema: %w", err)
+		s.problem(aboutSchema, "correct the field that is named", "Schema: %w", err)
 	}
 	s.applySecrets()
 	s.applyURL()
@@ -112,8 +156,11 @@ const minSecret = 32
 
 func (s *settings) applySecrets() {
 	c := &s.cfg
+	s.secretFrom = "Config.Secret"
 	if c.Secret == "" {
+		s.secretFrom = "AUTH_SECRET"
 		if c.Secret = c.Getenv("AUTH_SECRET"); c.Secret == "" {
+			s.secretFrom = "NEXTAUTH_SECRET"
 			c.Secret = c.Getenv("NEXTAUTH_SECRET")
 		} else if c.OldSecrets == nil {
 			for _, name := range []string{"AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1"} {
@@ -127,13 +174,13 @@ func (s *settings) applySecrets() {
 	for i, secret := range secrets {
 		switch {
 		case secret == "" && i == 0:
-			s.problem("no secret: set AUTH_SECRET (or Config.Secret) to at least %d random characters, for instance from `openssl rand -base64 33`", minSecret)
+			s.problem(aboutSecret, fmt.Sprintf("set AUTH_SECRET (or Config.Secret) to at least %d random characters, for instance from `openssl rand -base64 33`", minSecret), "no secret")
 			return
 		case secret == "":
-			s.problem("OldSecrets[%d] is empty", i-1)
+			s.problem(aboutSecret, "leave it out", "OldSecrets[%d] is empty", i-1)
 			return
 		case len(secret) < minSecret && i == 0:
-			s.problem("the secret has %d characters, at least %d are needed: make one with `openssl rand -base64 33`", len(secret), minSecret)
+			s.problem(aboutSecret, "make one with `openssl rand -base64 33`", "the secret has %d characters, at least %d are needed", len(secret), minSecret)
 		}
 	}
 	s.csrf = wire.NewCSRF(secrets...)
@@ -155,68 +202,6 @@ func secretForms(secrets []string) []string {
 	return forms
 }
 
-func (s *settings) applyURL() {
-	c := &s.cfg
-	path := s.applyPublicURL()
-	switch {
-	case c.BasePath != "":
-		s.base = strings.TrimRight(c.BasePath, "/")
-		if !strings.HasPrefix(s.base, "/") || strings.ContainsAny(s.base, "?#% ") {
-			s.problem("BasePath is %q: it begins with / and is a plain path such as /api/auth", c.BasePath)
-		}
-		if path != "" && path != s.base {
-			c.Logger.Warn("auth: the path of the public URL differs from BasePath, which wins",
-				"code", "env-url-basepath-mismatch", "path", path, "base_path", s.base)
-		}
-	case path != "":
-		s.base = path
-	default:
-		s.base = "/api/auth"
-	}
-	if c.TrustHost != nil {
-		s.trustHost = *c.TrustHost
-		return
-	}
-	switch v := strings.ToLower(c.Getenv("AUTH_TRUST_HOST")); v {
-	case "", "false", "0":
-	case "true", "1":
-		s.trustHost = true
-	default:
-		s.problem("AUTH_TRUST_HOST is %q: it is true or false", v)
-	}
-}
-
-// applyPublicURL sets the origin from the public URL and returns its path.
-func (s *settings) applyPublicURL() string {
-	name, raw := "Config.URL", s.cfg.URL
-	for _, env := range []string{"AUTH_URL", "NEXTAUTH_URL"} {
-		if raw == "" {
-			name, raw = env, s.cfg.Getenv(env)
-		}
-	}
-	if raw == "" {
-		return ""
-	}
-	u, err := url.Parse(raw)
-	switch {
-	case err != nil || u.User != nil: // not repeated: it may hold a password
-		s.problem("%s is not a URL of a site such as https://app.example.com", name)
-		return ""
-	case (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
-		s.problem("%s is %q, which is not an http or https URL of a site such as https://app.example.com", name, raw)
-		return ""
-	}
-	host := strings.ToLower(u.Host)
-	if !validHost(host) {
-		s.problem("%s has the host %q: write an international name in its ASCII form (xn--…)", name, u.Host)
-		return ""
-	}
-	// Browsers leave the default port out.
-	host = strings.TrimSuffix(host, map[string]string{"https": ":443", "http": ":80"}[u.Scheme])
-	s.origin = u.Scheme + "://" + host
-	return strings.TrimRight(u.Path, "/")
-}
-
 func (s *settings) applySession() {
 	c := &s.cfg
 	switch c.SessionStrategy {
@@ -228,10 +213,10 @@ func (s *settings) applySession() {
 	case StrategyJWT, StrategyDatabase:
 		s.strategy = c.SessionStrategy
 	default:
-		s.problem("SessionStrategy is %q: it is %q or %q", c.SessionStrategy, StrategyJWT, StrategyDatabase)
+		s.problem(aboutSessions, fmt.Sprintf("it is %q or %q", StrategyJWT, StrategyDatabase), "SessionStrategy is %q", c.SessionStrategy)
 	}
 	if s.strategy == StrategyDatabase && c.Adapter == nil {
-		s.problem("SessionStrategy %q needs an Adapter", StrategyDatabase)
+		s.problem(aboutSessions, "set Config.Adapter, or SessionStrategy to StrategyJWT", "SessionStrategy %q needs an Adapter", StrategyDatabase)
 	}
 	if c.SessionMaxAge == 0 {
 		c.SessionMaxAge = 30 * 24 * time.Hour
@@ -244,7 +229,7 @@ func (s *settings) applySession() {
 		time.Duration
 	}{{"SessionMaxAge", c.SessionMaxAge}, {"JWTMaxAge", c.JWTMaxAge}} {
 		if d.Duration < time.Second || d.Duration%time.Second != 0 {
-			s.problem("%s is %v: it is a whole number of seconds, at least one", d.name, d.Duration)
+			s.problem(aboutSessions, "it is a whole number of seconds, at least one", "%s is %v", d.name, d.Duration)
 		}
 	}
 	if c.PurgeInterval == 0 {
@@ -252,20 +237,20 @@ func (s *settings) applySession() {
 	}
 	switch {
 	case c.JWTMaxAge > c.SessionMaxAge:
-		s.problem("JWTMaxAge (%v) is longer than SessionMaxAge (%v): a token would outlive its session", c.JWTMaxAge, c.SessionMaxAge)
+		s.problem(aboutSessions, "a token would outlive its session; make it shorter", "JWTMaxAge (%v) is longer than SessionMaxAge (%v)", c.JWTMaxAge, c.SessionMaxAge)
 	case c.SessionUpdateAge == 0:
 		c.SessionUpdateAge = min(24*time.Hour, c.SessionMaxAge/2, c.JWTMaxAge/2)
 	case c.SessionUpdateAge > 0 && c.SessionUpdateAge < time.Second:
-		s.problem("SessionUpdateAge is %v: it is at least a second, or negative for every read", c.SessionUpdateAge)
+		s.problem(aboutSessions, "it is at least a second, or negative for every read", "SessionUpdateAge is %v", c.SessionUpdateAge)
 	case c.SessionUpdateAge >= c.JWTMaxAge && c.SessionUpdateAge < c.SessionMaxAge:
-		s.problem("SessionUpdateAge (%v) is not shorter than JWTMaxAge (%v): a token would run out before it is issued anew", c.SessionUpdateAge, c.JWTMaxAge)
+		s.problem(aboutSessions, "a token would run out before it is issued anew; make it shorter", "SessionUpdateAge (%v) is not shorter than JWTMaxAge (%v)", c.SessionUpdateAge, c.JWTMaxAge)
 	}
 	for _, page := range []struct{ name, url string }{
 		{"SignIn", c.Pages.SignIn}, {"SignOut", c.Pages.SignOut}, {"Error", c.Pages.Error},
 		{"VerifyRequest", c.Pages.VerifyRequest}, {"NewUser", c.Pages.NewUser}, {"VerifyEmail", c.Pages.VerifyEmail},
 	} {
 		if page.url != "" && (!validCallbackURL(page.url) || !safePath(page.url)) {
-			s.problem("Pages.%s is %q: it is a path such as /login, or an http or https URL", page.name, page.url)
+			s.problem(aboutPages, "it is a path such as /login, or an http or https URL", "Pages.%s is %q", page.name, page.url)
 		}
 	}
 }
@@ -281,23 +266,23 @@ func (s *settings) applyProviders() {
 	s.byID = make(map[string]*provider, len(s.cfg.Providers))
 	for i, configured := range s.cfg.Providers {
 		if isNil(configured) {
-			s.problem("Providers[%d] is nil", i)
+			s.problem(aboutProviders, "leave it out", "Providers[%d] is nil", i)
 			continue
 		}
 		p := &provider{ProviderInfo: configured.ProviderInfo()}
 		if !validID(p.ID) {
-			s.problem("Providers[%d]: the id %q is empty or cannot stand in a URL path: it has letters, digits, - _ . and ~ only", i, p.ID)
+			s.problem(aboutProviders, "it has letters, digits, - _ . and ~ only", "Providers[%d]: the id %q is empty or cannot stand in a URL path", i, p.ID)
 			continue
 		}
 		if s.byID[p.ID] != nil {
-			s.problem("Providers[%d]: the id %q is taken by another provider", i, p.ID)
+			s.problem(aboutProviders, "give one of the two another ID", "Providers[%d]: the id %q is taken by another provider", i, p.ID)
 			continue
 		}
 		switch configured := configured.(type) {
 		case *OIDC:
 			issuer := or(configured.Issuer, s.env(p.ID, "ISSUER"))
 			if issuer == "" {
-				s.problem("provider %q: no issuer: set Issuer or %s", p.ID, envName(p.ID, "ISSUER"))
+				s.providerProblem(p.ID, "set Issuer or "+envName(p.ID, "ISSUER"), "no issuer")
 			} else {
 				s.applyFlow(p, configured.OAuthOptions, oauth.Config{Issuer: issuer, UserInfo: configured.UserInfo})
 			}
@@ -310,27 +295,27 @@ func (s *settings) applyProviders() {
 		case *Credentials:
 			p.credentials = configured
 			if configured.Authorize == nil {
-				s.problem("provider %q: Authorize is nil", p.ID)
+				s.providerProblem(p.ID, "set Authorize, which checks what was typed", "Authorize is nil")
 			}
 			if configured.CreateUsers && s.traits.AssignsIDs {
-				s.problem("provider %q: CreateUsers needs an adapter that keeps the ids it is given; this one assigns its own", p.ID)
+				s.providerProblem(p.ID, "leave CreateUsers out, and create the user in Authorize", "CreateUsers needs an adapter that keeps the ids it is given; this one assigns its own")
 			}
 		case *Email:
 			p.email = configured
 			p.secret = configured.Secret
 			effective := or(p.secret, s.cfg.Secret)
 			if d := configured.MaxAge; d != 0 && (d < time.Second || d%time.Second != 0) {
-				s.problem("provider %q: MaxAge is %v: it is a whole number of seconds, at least one", p.ID, d)
+				s.providerProblem(p.ID, "it is a whole number of seconds, at least one", "MaxAge is %v", d)
 			}
 			if configured.Sender == nil {
-				s.problem("provider %q: Sender is nil: nothing sends the mail", p.ID)
+				s.providerProblem(p.ID, "set Sender, which sends the mail", "Sender is nil")
 			}
 			if s.cfg.Adapter == nil {
-				s.problem("provider %q needs an Adapter to keep its tokens", p.ID)
+				s.providerProblem(p.ID, "set Config.Adapter", "it needs an Adapter to keep its tokens")
 			}
 			for _, other := range s.providers {
 				if other.email != nil && or(other.secret, s.cfg.Secret) == effective {
-					s.problem("providers %q and %q: two e-mail providers need a Secret each, or a link of one would work at the other", other.ID, p.ID)
+					s.problem(aboutProviders, "give each a Secret of its own, or a link of one would work at the other", "providers %q and %q: two e-mail providers with the same secret", other.ID, p.ID)
 				}
 			}
 		}
@@ -361,10 +346,10 @@ func (s *settings) applyFlow(p *provider, o OAuthOptions, c oauth.Config) {
 	o.ClientID = or(o.ClientID, s.env(p.ID, "ID"))
 	o.ClientSecret = or(o.ClientSecret, s.env(p.ID, "SECRET"))
 	if o.ClientID == "" {
-		s.problem("provider %q: no client id: set ClientID or %s", p.ID, envName(p.ID, "ID"))
+		s.providerProblem(p.ID, "set ClientID or "+envName(p.ID, "ID"), "no client id")
 	}
 	if o.ClientSecret == "" && o.ClientAuth != "none" {
-		s.problem("provider %q: no client secret: set ClientSecret or %s, or ClientAuth \"none\" for a public client", p.ID, envName(p.ID, "SECRET"))
+		s.providerProblem(p.ID, "set ClientSecret or "+envName(p.ID, "SECRET")+", or ClientAuth \"none\" for a public client", "no client secret")
 	}
 	if o.Checks == nil {
 		o.Checks = []Check{CheckPKCE, CheckState}
@@ -382,23 +367,23 @@ func (s *settings) applyFlow(p *provider, o OAuthOptions, c oauth.Config) {
 		case check == CheckNonce && p.Type == "oidc":
 			f.nonce = true
 		default:
-			s.problem("provider %q: the check %q is not one of a provider of type %s", p.ID, check, p.Type)
+			s.providerProblem(p.ID, "use CheckPKCE, CheckState or (OpenID Connect) CheckNonce", "the check %q is not one of a provider of type %s", check, p.Type)
 		}
 	}
 	if !f.pkce && !f.state && !f.nonce {
-		s.problem("provider %q: no checks: an answer of the provider could be forged", p.ID)
+		s.providerProblem(p.ID, "leave Checks out for the default", "no checks: an answer of the provider could be forged")
 	}
 	for _, name := range slices.Concat(harmlessParams, o.AllowedParams) {
 		f.allowed[name] = true
 	}
 	for _, name := range o.AllowedParams {
 		if oauth.IsProtocol(name) {
-			s.problem("provider %q: AllowedParams names %q, which is part of the protocol", p.ID, name)
+			s.providerProblem(p.ID, "leave it out", "AllowedParams names %q, which is part of the protocol", name)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(o.AuthorizationParams)) {
 		if oauth.IsProtocol(name) {
-			s.problem("provider %q: AuthorizationParams names %q, which is part of the protocol", p.ID, name)
+			s.providerProblem(p.ID, "leave it out", "AuthorizationParams names %q, which is part of the protocol", name)
 		}
 	}
 	c.ClientID, c.ClientSecret, c.ClientAuth = o.ClientID, o.ClientSecret, o.ClientAuth
@@ -409,7 +394,7 @@ func (s *settings) applyFlow(p *provider, o OAuthOptions, c oauth.Config) {
 	}
 	client, err := oauth.New(c)
 	if err != nil {
-		s.problem("provider %q: %w", p.ID, err)
+		s.providerProblem(p.ID, "correct the fields that are named", "%w", err)
 		return
 	}
 	f.client = client
@@ -436,5 +421,5 @@ func (s *settings) err() error {
 	if len(s.problems) == 0 {
 		return nil
 	}
-	return fmt.Errorf("engine: the configuration has problems:\n%w", errors.Join(s.problems...))
+	return fmt.Errorf("engine: the configuration has problems (Diagnose says more):\n%w", errors.Join(s.problems...))
 }

@@ -5,15 +5,55 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"net/netip"
 	"net/url"
+	"slices"
 	"strings"
 )
 
+// place is where browsers find this server: what New made of the fields of
+// Config, and of the environment.
+type place struct {
+	origin    string         // public scheme and host; "": from the request
+	hosts     []allowedHost  // that a request may come for; nil: see trustHost
+	proxies   []netip.Prefix // whose forwarded headers count; nil: see trustHost
+	trustHost bool
+
+	base string // where the engine is mounted: the path of the requests that come in
+	path string // the same as browsers see it; longer behind a proxy that takes the beginning off
+}
+
+// allowedHost is an element of Config.AllowedHosts.
+type allowedHost struct {
+	scheme string // "": any
+	host   string // with its port; without the * of a wildcard
+	below  bool   // names that end with host
+}
+
+func (a allowedHost) match(host string) bool {
+	if a.below {
+		return len(host) > len(a.host) && strings.HasSuffix(host, a.host)
+	}
+	return host == a.host
+}
+
+func (a allowedHost) String() string {
+	s := a.host
+	if a.below {
+		s = "*" + s
+	}
+	if a.scheme != "" {
+		s = a.scheme + "://" + s
+	}
+	return s
+}
+
 // publicOrigin is the scheme and host under which browsers see this server
-// (WIRE.md section 10).
-func (e *Engine) publicOrigin(r *http.Request) (string, error) {
-	if e.origin != "" {
-		return e.origin, nil
+// (WIRE.md section 10). silent: the proxy in front says a host and no scheme,
+// so that http is a guess.
+func (p *place) publicOrigin(r *http.Request) (origin string, silent bool, err error) {
+	if p.origin != "" {
+		return p.origin, false, nil
 	}
 	scheme := "http"
 	if r.TLS != nil {
@@ -21,29 +61,80 @@ func (e *Engine) publicOrigin(r *http.Request) (string, error) {
 	}
 	host := r.Host
 	forwarded := firstOfList(r.Header.Get("X-Forwarded-Host"))
+	proxied := p.fromProxy(r)
 	switch {
-	case e.trustHost:
+	case proxied:
 		host = or(forwarded, host)
 		switch proto := firstOfList(r.Header.Get("X-Forwarded-Proto")); proto {
 		case "":
+			silent = r.TLS == nil && forwarded != "" && !isLoopback(forwarded)
 		case "http", "https":
 			scheme = proto
 		default:
-			return "", untrustedHost(fmt.Errorf("X-Forwarded-Proto is %q", cut(proto)), "the proxy in front must send http or https")
+			return "", false, untrustedHost(fmt.Errorf("X-Forwarded-Proto is %q", cut(proto)), "the proxy in front must send http or https")
 		}
+	case p.trustHost || p.hosts != nil:
 	case isLoopback(host) && throughProxy(r.Header):
-		return "", untrustedHost(errors.New("the request came through a proxy, but the host it was sent on to is this machine's"),
-			"set AUTH_URL to the public URL of the site (or, if the proxy sets X-Forwarded-Host and X-Forwarded-Proto, AUTH_TRUST_HOST=true)")
+		return "", false, untrustedHost(errors.New("the request came through a proxy, but the host it was sent on to is this machine's"), p.setURL(r, forwarded))
 	case !isLoopback(host):
-		return "", untrustedHost(fmt.Errorf("the host %q is not trusted", cut(host)),
-			"set AUTH_URL to the public URL of the site (or, behind a proxy that sets X-Forwarded-Host, AUTH_TRUST_HOST=true)")
+		return "", false, untrustedHost(fmt.Errorf("the host %q is not trusted", cut(host)), p.setURL(r, or(forwarded, host)))
 	case isLoopback(forwarded):
 		host = forwarded // a development server that passes requests on
 	}
 	if !validHost(host) {
-		return "", untrustedHost(fmt.Errorf("the host %q is not a host name", cut(host)), "")
+		return "", false, untrustedHost(fmt.Errorf("the host %q is not a host name", cut(host)), "")
 	}
-	return scheme + "://" + host, nil
+	if p.hosts != nil {
+		a, ok := p.allowed(scheme, host)
+		switch {
+		case !ok && forwarded != "" && !proxied:
+			return "", false, untrustedHost(fmt.Errorf("the host %q is not one of AllowedHosts", cut(host)),
+				fmt.Sprintf("if %s is a proxy that sets X-Forwarded-Host, add it to TrustedProxies; else add the host to AllowedHosts", cut(r.RemoteAddr)))
+		case !ok:
+			return "", false, untrustedHost(fmt.Errorf("the host %q is not one of AllowedHosts", cut(host)), "if it is one of this site, add it to AllowedHosts")
+		case a.scheme != "":
+			scheme, silent = a.scheme, false
+		}
+	}
+	return scheme + "://" + plainHost(scheme, host), silent, nil
+}
+
+// fromProxy reports whether the forwarded headers of the request count.
+func (p *place) fromProxy(r *http.Request) bool {
+	if p.proxies == nil {
+		return p.trustHost
+	}
+	addr, err := netip.ParseAddrPort(r.RemoteAddr)
+	return err == nil && slices.ContainsFunc(p.proxies, func(n netip.Prefix) bool { return n.Contains(addr.Addr().Unmap()) })
+}
+
+// allowed is the element of AllowedHosts for a host.
+func (p *place) allowed(scheme, host string) (allowedHost, bool) {
+	for _, a := range p.hosts {
+		if a.match(plainHost(or(a.scheme, scheme), host)) {
+			return a, true
+		}
+	}
+	return allowedHost{}, false
+}
+
+// setURL says what to set so that a request is answered that seems to be for
+// the host.
+func (p *place) setURL(r *http.Request, host string) string {
+	example := ""
+	if host != "" && validHost(host) && !isLoopback(host) {
+		example = " (https://" + cut(host) + "?)"
+	}
+	if p.proxies != nil {
+		return fmt.Sprintf("set AUTH_URL to the public URL of the site%s; or, if %s is a proxy that sets X-Forwarded-Host and X-Forwarded-Proto, add it to TrustedProxies", example, cut(r.RemoteAddr))
+	}
+	return "set AUTH_URL to the public URL of the site" + example + "; or, behind a proxy that sets X-Forwarded-Host and X-Forwarded-Proto, AUTH_TRUST_HOST=true"
+}
+
+// plainHost is a host as browsers write it: in lower case, without the port
+// that goes without saying.
+func plainHost(scheme, host string) string {
+	return strings.TrimSuffix(strings.ToLower(host), map[string]string{"https": ":443", "http": ":80"}[scheme])
 }
 
 // throughProxy reports whether a proxy has left a trace that leads off this
@@ -71,6 +162,129 @@ func firstOfList(s string) string {
 	s, _, _ = strings.Cut(s, ",")
 	return strings.TrimSpace(s)
 }
+
+// ---- what New makes of the configuration
+
+func (s *settings) applyURL() {
+	c := &s.cfg
+	path := s.applyPublicURL()
+	switch {
+	case c.BasePath != "":
+		s.base = strings.TrimRight(c.BasePath, "/")
+		if !plainPath(s.base) {
+			s.problem(aboutBasePath, "it begins with / and is a plain path such as /api/auth", "BasePath is %q", c.BasePath)
+		}
+		switch s.path = s.base; {
+		case path == "" || path == s.base:
+		case strings.HasSuffix(path, s.base): // a proxy takes the beginning off
+			s.path = path
+		default:
+			s.warn("env-url-basepath-mismatch", aboutBasePath, "let one of them be as the other, or leave the path out of the URL",
+				"the path %q of %s differs from BasePath %q, which wins", path, s.urlFrom, s.base)
+		}
+	case path != "":
+		s.base, s.path = path, path
+	default:
+		s.base, s.path = "/api/auth", "/api/auth"
+	}
+	s.applyTrust()
+	s.applyHosts()
+}
+
+func (s *settings) applyTrust() {
+	c := &s.cfg
+	if c.TrustHost != nil {
+		s.trustHost, s.trustFrom = *c.TrustHost, "Config.TrustHost"
+		return
+	}
+	s.trustFrom = "AUTH_TRUST_HOST"
+	switch v := strings.ToLower(c.Getenv("AUTH_TRUST_HOST")); v {
+	case "":
+		s.trustFrom = ""
+	case "false", "0":
+	case "true", "1":
+		s.trustHost = true
+	default:
+		s.problem(aboutURL, "it is true or false", "AUTH_TRUST_HOST is %q", v)
+	}
+}
+
+func (s *settings) applyHosts() {
+	for i, text := range s.cfg.AllowedHosts {
+		a := allowedHost{host: strings.ToLower(text)}
+		if scheme, host, ok := strings.Cut(a.host, "://"); ok {
+			a.scheme, a.host = scheme, host
+		}
+		if rest, ok := strings.CutPrefix(a.host, "*."); ok {
+			a.host, a.below = "."+rest, true
+		}
+		a.host = plainHost(a.scheme, a.host)
+		name := strings.TrimPrefix(a.host, ".")
+		if a.scheme != "" && a.scheme != "https" && a.scheme != "http" || !validHost(name) || a.below && !strings.Contains(name, ".") && !isLoopback(name) {
+			s.problem(aboutURL, "it is a host such as app.example.com, localhost:3000 or *.example.com, with https:// before it where every page is https",
+				"AllowedHosts[%d] is %q", i, text)
+			continue
+		}
+		s.hosts = append(s.hosts, a)
+	}
+	for i, text := range s.cfg.TrustedProxies {
+		n, err := netip.ParsePrefix(text)
+		if addr, addrErr := netip.ParseAddr(text); addrErr == nil {
+			n, err = netip.PrefixFrom(addr.WithZone(""), addr.BitLen()), nil
+		}
+		if err != nil {
+			s.problem(aboutURL, "it is a network such as 10.0.0.0/8 or an address such as 127.0.0.1", "TrustedProxies[%d] is %q", i, text)
+			continue
+		}
+		s.proxies = append(s.proxies, n.Masked())
+	}
+	if s.origin != "" && (len(s.hosts) > 0 || len(s.proxies) > 0) {
+		s.warn("hosts-not-used", aboutURL, "leave out "+s.urlFrom+", or AllowedHosts and TrustedProxies",
+			"%s says what the public URL is, so AllowedHosts and TrustedProxies are not looked at", s.urlFrom)
+	}
+}
+
+// applyPublicURL sets the origin from the public URL and returns its path.
+func (s *settings) applyPublicURL() string {
+	raw := s.cfg.URL
+	s.urlFrom = "Config.URL"
+	for _, env := range []string{"AUTH_URL", "NEXTAUTH_URL"} {
+		if raw == "" {
+			s.urlFrom, raw = env, s.cfg.Getenv(env)
+		}
+	}
+	if raw == "" {
+		s.urlFrom = ""
+		return ""
+	}
+	const fix = "it is the http or https URL of a site such as https://app.example.com"
+	u, err := url.Parse(raw)
+	switch {
+	case err != nil || u.User != nil: // not repeated: it may hold a password
+		s.problem(aboutURL, fix, "%s is not a URL of a site", s.urlFrom)
+		return ""
+	case (u.Scheme != "https" && u.Scheme != "http") || u.Host == "" || u.RawQuery != "" || u.Fragment != "":
+		s.problem(aboutURL, fix, "%s is %q", s.urlFrom, raw)
+		return ""
+	}
+	host := plainHost(u.Scheme, u.Host)
+	if !validHost(host) {
+		s.problem(aboutURL, "write an international name in its ASCII form (xn--…)", "%s has the host %q", s.urlFrom, u.Host)
+		return ""
+	}
+	path := strings.TrimRight(u.EscapedPath(), "/")
+	if path != "" && !plainPath(path) {
+		s.problem(aboutURL, "its path is a plain one such as /api/auth", "%s is %q", s.urlFrom, raw)
+		return ""
+	}
+	s.origin = u.Scheme + "://" + host
+	return path
+}
+
+// plainPath reports whether p may be where the endpoints are.
+func plainPath(p string) bool { return strings.HasPrefix(p, "/") && !strings.ContainsAny(p, "?#% ") }
+
+// ---- hosts and URLs
 
 func isLoopback(host string) bool {
 	if host == "" {
@@ -172,7 +386,7 @@ func safePath(p string) bool {
 }
 
 // at is the absolute URL of one of the engine's endpoints.
-func (x *exchange) at(path string) string { return x.origin + x.e.base + path }
+func (x *exchange) at(path string) string { return x.origin + x.e.path + path }
 
 // page is the absolute URL of a page of the application, or of the built-in
 // one when there is none.
@@ -215,6 +429,10 @@ func (x *exchange) requestedURL() string {
 	path := x.r.RequestURI
 	if !strings.HasPrefix(path, "/") {
 		path = x.r.URL.RequestURI()
+	}
+	// What a proxy has taken off comes back, unless it was taken off in here.
+	if before := strings.TrimSuffix(x.e.path, x.e.base); !strings.HasPrefix(path, before+"/") {
+		path = before + path
 	}
 	if u := x.origin + path; validCallbackURL(u) {
 		return u

@@ -1,0 +1,279 @@
+package engine_test
+
+import (
+	"crypto/tls"
+	"encoding/json"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"github.com/sesame-auth/sesame/adapters/memory"
+	"github.com/sesame-auth/sesame/engine"
+)
+
+type headers = map[string]string
+
+// arrival is how a request comes in, and the origin that browsers see. Each is
+// tried at every mount.
+type arrival struct {
+	what    string
+	url     string // origin of Config.URL; "" for none
+	cfg     engine.Config
+	from    string // RemoteAddr; "": 192.0.2.1:1234
+	host    string
+	tls     bool
+	headers headers
+	want    string // "": refused
+	hint    string // of the refusal
+	warned  bool   // of the scheme that the proxy does not say
+}
+
+var (
+	inside   = "10.1.2.3:4711"
+	proxies  = engine.Config{TrustedProxies: []string{"10.0.0.0/8", "::1", "fd00::/8"}}
+	hosts    = engine.Config{AllowedHosts: []string{"app.example.com", "*.shop.example", "localhost:3000"}}
+	secure   = engine.Config{AllowedHosts: []string{"https://app.example.com", "https://*.shop.example"}, TrustedProxies: []string{"10.0.0.0/8"}}
+	fromNext = headers{"X-Forwarded-Host": "app.example.com"} // what rewrites of Next.js 16 send
+)
+
+var arrivals = []arrival{
+	// An explicit URL: nothing else counts.
+	{what: "URL", url: "https://app.example.com", host: "10.0.0.1:8080", want: "https://app.example.com"},
+	{what: "URL, forged", url: "https://app.example.com", host: "evil.example", headers: headers{"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "http"}, want: "https://app.example.com"},
+	{what: "URL over TLS", url: "http://app.example.com", host: "x", tls: true, want: "http://app.example.com"},
+	{what: "URL, rewrites", url: "https://app.example.com", host: "127.0.0.1:8080", headers: fromNext, want: "https://app.example.com"},
+	{what: "URL and trust", url: "https://app.example.com", cfg: engine.Config{TrustHost: new(true)}, host: "x", headers: headers{"X-Forwarded-Host": "evil.example"}, want: "https://app.example.com"},
+
+	// Nothing: development.
+	{what: "development", host: "localhost:3000", want: "http://localhost:3000"},
+	{what: "development over TLS", host: "localhost:3000", tls: true, want: "https://localhost:3000"},
+	{what: "rewrites in development", host: "127.0.0.1:8080", headers: headers{"X-Forwarded-Host": "localhost:3000"}, want: "http://localhost:3000"},
+	{what: "rewrites, nothing set", host: "127.0.0.1:8080", headers: fromNext, hint: "https://app.example.com"},
+	{what: "rewrites to a container, nothing set", host: "go:8080", headers: fromNext, hint: "https://app.example.com"},
+	{what: "nothing set", host: "app.example.com", hint: "AUTH_URL"},
+
+	// Trust in everybody.
+	{what: "trust", cfg: engine.Config{TrustHost: new(true)}, host: "App.Example.com:80", want: "http://app.example.com"},
+	{what: "trust over TLS", cfg: engine.Config{TrustHost: new(true)}, host: "app.example.com:443", tls: true, want: "https://app.example.com"},
+	{what: "trust, proxy", cfg: engine.Config{TrustHost: new(true)}, host: "10.0.0.1", headers: headers{"X-Forwarded-Host": "app.example.com, b.example", "X-Forwarded-Proto": "https, http"}, want: "https://app.example.com"},
+	{what: "trust, rewrites", cfg: engine.Config{TrustHost: new(true)}, host: "127.0.0.1:8080", headers: fromNext, want: "http://app.example.com", warned: true},
+	{what: "trust, rewrites behind TLS", cfg: engine.Config{TrustHost: new(true)}, host: "127.0.0.1:8080", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
+	{what: "no trust", cfg: engine.Config{TrustHost: new(false)}, host: "app.example.com", hint: "AUTH_URL"},
+
+	// Trust in networks.
+	{what: "proxy", cfg: proxies, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
+	{what: "proxy that keeps Host", cfg: proxies, from: inside, host: "app.example.com", headers: headers{"X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
+	{what: "proxy, IPv6", cfg: proxies, from: "[fd00::7]:1", host: "go", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
+	{what: "proxy, IPv4 in IPv6", cfg: proxies, from: "[::ffff:10.9.9.9]:1", host: "go", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
+	{what: "proxy without a scheme", cfg: proxies, from: inside, host: "go:8080", headers: fromNext, want: "http://app.example.com", warned: true},
+	{what: "proxy with a bad scheme", cfg: proxies, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "gopher"}, hint: "http or https"},
+	{what: "a stranger", cfg: proxies, host: "app.example.com", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, hint: "TrustedProxies"},
+	{what: "a stranger as localhost", cfg: proxies, host: "localhost", headers: headers{"X-Forwarded-Host": "evil.example"}, hint: "TrustedProxies"},
+	{what: "a developer beside the proxies", cfg: proxies, from: "127.0.0.1:1", host: "localhost:3000", want: "http://localhost:3000"},
+	{what: "no address", cfg: proxies, from: "@", host: "app.example.com", hint: "TrustedProxies"},
+	{what: "trust and networks, a stranger's headers", cfg: engine.Config{TrustHost: new(true), TrustedProxies: []string{"10.0.0.0/8"}}, host: "app.example.com", headers: headers{"X-Forwarded-Host": "evil.example"}, want: "http://app.example.com"},
+
+	// A list of hosts.
+	{what: "allowed", cfg: hosts, host: "app.example.com", want: "http://app.example.com"},
+	{what: "allowed, over TLS, with its port", cfg: hosts, host: "APP.example.com:443", tls: true, want: "https://app.example.com"},
+	{what: "allowed below", cfg: hosts, host: "a.b.shop.example", want: "http://a.b.shop.example"},
+	{what: "allowed in development", cfg: hosts, host: "localhost:3000", want: "http://localhost:3000"},
+	{what: "another port", cfg: hosts, host: "app.example.com:8443", hint: "AllowedHosts"},
+	{what: "the name above", cfg: hosts, host: "shop.example", hint: "AllowedHosts"},
+	{what: "a look-alike", cfg: hosts, host: "evilshop.example", hint: "AllowedHosts"},
+	{what: "another loopback", cfg: hosts, host: "localhost:4000", hint: "AllowedHosts"},
+	{what: "a stranger's headers", cfg: hosts, host: "app.example.com", headers: headers{"X-Forwarded-Host": "a.shop.example", "X-Forwarded-Proto": "https"}, want: "http://app.example.com"},
+	{what: "a proxy that is not named", cfg: hosts, from: inside, host: "go:8080", headers: fromNext, hint: "add it to TrustedProxies"},
+	{what: "allowed and trusted", cfg: engine.Config{AllowedHosts: hosts.AllowedHosts, TrustHost: new(true)}, host: "go", headers: headers{"X-Forwarded-Host": "a.shop.example", "X-Forwarded-Proto": "https"}, want: "https://a.shop.example"},
+	{what: "trusted and not allowed", cfg: engine.Config{AllowedHosts: hosts.AllowedHosts, TrustHost: new(true)}, host: "go", headers: headers{"X-Forwarded-Host": "evil.example", "X-Forwarded-Proto": "https"}, hint: "AllowedHosts"},
+	{what: "rewrites to an https host", cfg: secure, from: inside, host: "go:8080", headers: fromNext, want: "https://app.example.com"},
+	{what: "rewrites to an https host below", cfg: secure, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "x.shop.example:443"}, want: "https://x.shop.example"},
+	{what: "https whatever a proxy says", cfg: secure, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "http"}, want: "https://app.example.com"},
+	{what: "rewrites to no host of ours", cfg: secure, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "evil.example"}, hint: "AllowedHosts"},
+}
+
+// mount is where the engine stands, and where browsers see it.
+type mount struct {
+	what    string
+	base    string // Config.BasePath
+	urlPath string // added to arrival.url; those without one keep their path
+	at      string // where requests come in
+	public  string // the path in links
+	strip   string // taken off in this process
+}
+
+var mounts = []mount{
+	{what: "default", at: "/api/auth", public: "/api/auth"},
+	{what: "BasePath", base: "/auth/", at: "/auth", public: "/auth"},
+	{what: "path of the URL", urlPath: "/shop/auth/", at: "/shop/auth", public: "/shop/auth"},
+	{what: "a proxy takes /shop off", base: "/api/auth", urlPath: "/shop/api/auth", at: "/api/auth", public: "/shop/api/auth"},
+	{what: "StripPrefix takes /shop off", base: "/api/auth", urlPath: "/shop/api/auth", at: "/shop/api/auth", public: "/shop/api/auth", strip: "/shop"},
+	{what: "another path in the URL", base: "/api/auth", urlPath: "/login", at: "/api/auth", public: "/api/auth"},
+}
+
+// Every absolute URL of every way in, over mount, public URL, forwarded
+// headers and TLS (WIRE.md section 10).
+func TestPublicURLEverywhere(t *testing.T) {
+	for _, m := range mounts {
+		for _, a := range arrivals {
+			if m.urlPath != "" && a.url == "" {
+				continue // a path needs a URL to stand in
+			}
+			t.Run(m.what+"/"+a.what, func(t *testing.T) { arrive(t, m, a) })
+		}
+	}
+}
+
+func arrive(t *testing.T, m mount, a arrival) {
+	mails, log := &mailbox{}, &logs{}
+	cfg := a.cfg
+	cfg.Secret, cfg.Getenv, cfg.Logger, cfg.BasePath = testSecret, env(), slog.New(log), m.base
+	cfg.Adapter = memory.New(nil)
+	cfg.Providers = []engine.Provider{anybody(), &engine.Email{Sender: mails},
+		&engine.OAuth2{ID: "plain", AuthorizationURL: "https://oauth.example/authorize", TokenURL: "https://oauth.example/token", UserInfoURL: "https://oauth.example/userinfo",
+			OAuthOptions: engine.OAuthOptions{ClientID: clientID, ClientSecret: clientSecret}}}
+	if a.url != "" {
+		cfg.URL = a.url + m.urlPath
+	}
+	eng, err := engine.New(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer eng.Close()
+	log.reset() // of what New says of the paths
+	var handler http.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasPrefix(r.URL.Path, "/page") {
+			eng.Require(http.NotFoundHandler()).ServeHTTP(w, r)
+			return
+		}
+		eng.ServeHTTP(w, r)
+	})
+	prefix := strings.TrimSuffix(m.public, strings.TrimRight(m.base, "/"))
+	if m.strip != "" {
+		handler = http.StripPrefix(m.strip, handler)
+	}
+	ask := func(r *http.Request) *httptest.ResponseRecorder {
+		t.Helper()
+		r.Host, r.RemoteAddr = a.host, a.from
+		if a.from == "" {
+			r.RemoteAddr = "192.0.2.1:1234"
+		}
+		if a.tls {
+			r.TLS = &tls.ConnectionState{}
+		}
+		for name, v := range a.headers {
+			r.Header.Set(name, v)
+		}
+		w := httptest.NewRecorder()
+		handler.ServeHTTP(w, r)
+		return w
+	}
+	providers := ask(httptest.NewRequest("GET", m.at+"/providers", nil))
+	if a.want == "" {
+		if providers.Code != http.StatusInternalServerError || strings.Contains(providers.Body.String(), "evil") {
+			t.Errorf("%d %s", providers.Code, providers.Body)
+		}
+		if lines := log.problems(); len(lines) != 1 || lines[0].msg != "auth: UntrustedHost" || !strings.Contains(lines[0].attrs["hint"], a.hint) {
+			t.Errorf("the log is %v, want the hint %q", lines, a.hint)
+		}
+		return
+	}
+	public := a.want + m.public
+	var got map[string]struct{ SigninURL, CallbackURL string }
+	if err := json.Unmarshal(providers.Body.Bytes(), &got); err != nil || got["plain"].SigninURL != public+"/signin/plain" || got["plain"].CallbackURL != public+"/callback/plain" {
+		t.Errorf("providers: %d %s, want %s", providers.Code, providers.Body, public)
+	}
+	page := ask(httptest.NewRequest("GET", m.at+"/signin", nil))
+	if !strings.Contains(page.Body.String(), `action="`+m.public+`/signin/plain"`) {
+		t.Errorf("the forms of the sign-in page: %s", page.Body)
+	}
+	if failed := ask(httptest.NewRequest("GET", m.at+"/error?error=Verification", nil)); !strings.Contains(failed.Body.String(), `href="`+m.public+`/signin"`) {
+		t.Errorf("the link of the error page: %s", failed.Body)
+	}
+	cookies := page.Result().Cookies()
+	csrf := ""
+	for _, c := range cookies {
+		if strings.HasSuffix(c.Name, csrfCookie) {
+			csrf, _, _ = strings.Cut(strings.ReplaceAll(c.Value, "%7C", "|"), "|")
+			if https := strings.HasPrefix(a.want, "https:"); c.Secure != https || strings.HasPrefix(c.Name, "__Host-") != https {
+				t.Errorf("the CSRF cookie of %s is %v", a.want, c)
+			}
+		}
+	}
+	post := func(path string, form url.Values) string {
+		form.Set("csrfToken", csrf)
+		r := httptest.NewRequest("POST", m.at+path, strings.NewReader(form.Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		r.Header.Set("Origin", a.want) // as a browser says
+		for _, c := range cookies {
+			r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+		}
+		return ask(r).Header().Get("Location")
+	}
+	to, err := url.Parse(post("/signin/plain", url.Values{}))
+	if err != nil || to.Query().Get("redirect_uri") != public+"/callback/plain" {
+		t.Errorf("the provider gets %s", to)
+	}
+	if got := post("/signin/email", url.Values{"email": {"a@example.com"}, "callbackUrl": {"/after"}}); got != public+"/verify-request?provider=email&type=email" {
+		t.Errorf("after asking for a mail: %s", got)
+	}
+	if link := mails.last(t).URL; !strings.HasPrefix(link, public+"/callback/email?callbackUrl="+url.QueryEscape(a.want+"/after")+"&") {
+		t.Errorf("the mail link is %s", link)
+	}
+	if got := post("/callback/credentials", url.Values{}); !strings.HasPrefix(got, public+"/error?") { // nobody keeps such users here
+		t.Errorf("a failure leads to %s", got)
+	}
+	r := httptest.NewRequest("GET", m.strip+"/page?x=1", nil)
+	r.Header.Set("Accept", "text/html")
+	if got, want := ask(r).Header().Get("Location"), public+"/signin?callbackUrl="+url.QueryEscape(a.want+strings.TrimSuffix(prefix, m.public)+"/page?x=1"); got != want {
+		t.Errorf("Require leads to %s, want %s", got, want)
+	}
+	warned := false
+	for _, line := range log.problems() {
+		if line.attrs["code"] == "forwarded-proto-missing" {
+			if warned || !strings.Contains(line.attrs["hint"], "AUTH_URL to https://app.example.com") {
+				t.Errorf("warned twice, or without what to do: %v", line)
+			}
+			warned = true
+		}
+	}
+	if warned != a.warned {
+		t.Errorf("a warning about the scheme: %v", log.problems())
+	}
+}
+
+// Mistakes in the lists are found by New.
+func TestHostsAndProxiesThatAreNone(t *testing.T) {
+	for _, c := range []struct {
+		cfg  engine.Config
+		says string
+	}{
+		{engine.Config{AllowedHosts: []string{"app.example.com", ""}}, "AllowedHosts[1]"},
+		{engine.Config{AllowedHosts: []string{"https://app.example.com/"}}, "AllowedHosts[0]"},
+		{engine.Config{AllowedHosts: []string{"ftp://app.example.com"}}, "AllowedHosts[0]"},
+		{engine.Config{AllowedHosts: []string{"*"}}, "AllowedHosts[0]"},
+		{engine.Config{AllowedHosts: []string{"*.com"}}, "AllowedHosts[0]"},
+		{engine.Config{AllowedHosts: []string{"a.*.example.com"}}, "AllowedHosts[0]"},
+		{engine.Config{AllowedHosts: []string{"bücher.example"}}, "AllowedHosts[0]"},
+		{engine.Config{TrustedProxies: []string{"10.0.0.0/8", "10.0.0.0/33"}}, "TrustedProxies[1]"},
+		{engine.Config{TrustedProxies: []string{"proxy.internal"}}, "TrustedProxies[0]"},
+		{engine.Config{TrustedProxies: []string{""}}, "TrustedProxies[0]"},
+	} {
+		c.cfg.Secret, c.cfg.Getenv = testSecret, env()
+		if _, err := engine.New(c.cfg); err == nil || !strings.Contains(err.Error(), c.says) {
+			t.Errorf("%v %v: %v", c.cfg.AllowedHosts, c.cfg.TrustedProxies, err)
+		}
+	}
+	log := &logs{}
+	cfg := hosts
+	cfg.Secret, cfg.Getenv, cfg.Logger = testSecret, env("AUTH_URL", "https://app.example.com"), slog.New(log)
+	if _, err := engine.New(cfg); err != nil {
+		t.Fatal(err)
+	}
+	if lines := log.problems(); len(lines) != 1 || !strings.Contains(lines[0].msg, "AUTH_URL") || !strings.Contains(lines[0].msg, "AllowedHosts") {
+		t.Errorf("a URL beside AllowedHosts: %v", lines)
+	}
+}
