@@ -97,6 +97,9 @@ type Config struct {
 	// UseSecureCookies chooses the __Secure- and __Host- cookie names. nil:
 	// when the public URL is https.
 	UseSecureCookies *bool
+	// Cookies changes names and attributes of cookies. The zero value is what
+	// Auth.js does by default.
+	Cookies Cookies
 
 	// SessionStrategy is where sessions live. Default: StrategyDatabase with an
 	// Adapter, else StrategyJWT.

@@ -8,6 +8,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 
 	"github.com/sesame-auth/sesame/engine/pages"
 	"github.com/sesame-auth/sesame/engine/schema"
@@ -28,7 +29,8 @@ type Engine struct {
 	providers []*provider
 	byID      map[string]*provider
 	extended  extended
-	said      sync.Map // what is said once, and has been
+	said      sync.Map     // what is said once, and has been
+	saidLarge atomic.Int64 // when the log said that a cookie is large, UNIX seconds
 	purging   purging
 	ownHTTP   bool // cfg.HTTPClient is the engine's own
 
@@ -268,11 +270,11 @@ func (x *exchange) write(w http.ResponseWriter, a *answer) {
 		h["X-Frame-Options"] = headerFrameDeny
 	}
 	if !a.bare {
-		writeCookies(h, x.ambient)
+		x.writeCookies(h, x.ambient)
 	}
-	writeCookies(h, x.always)
+	x.writeCookies(h, x.always)
 	if !a.bare {
-		writeCookies(h, x.set)
+		x.writeCookies(h, x.set)
 	}
 	if a.location != "" {
 		h["Location"] = []string{a.location}
@@ -293,17 +295,6 @@ func commonHeaders(h http.Header) {
 	h["Vary"] = headerVary
 	h["Referrer-Policy"] = headerReferrer
 	h["X-Content-Type-Options"] = headerNoSniff
-}
-
-func writeCookies(h http.Header, cookies []wire.SetCookie) {
-	if len(cookies) == 0 {
-		return
-	}
-	values := h["Set-Cookie"]
-	for i := range cookies {
-		values = append(values, string(cookies[i].Append(make([]byte, 0, 160+len(cookies[i].Value)))))
-	}
-	h["Set-Cookie"] = values
 }
 
 func (x *exchange) json(body []byte) *answer {

@@ -191,7 +191,7 @@ func (x *exchange) params() url.Values {
 
 // readCSRF takes the CSRF token from its cookie, or makes a new one.
 func (x *exchange) readCSRF() error {
-	if cookie, ok := wire.CookieValue(x.cookies, x.site.names.CSRFToken); ok {
+	if cookie, ok := wire.CookieValue(x.cookies, x.site.cookies.csrf.Name); ok {
 		if token, ok := x.e.csrf.Token(cookie); ok {
 			x.csrfToken = token
 			return nil
@@ -206,14 +206,15 @@ func (x *exchange) renewCSRF() error {
 		return fail(CodeConfiguration, "RandomError", err, "the source of randomness failed")
 	}
 	x.csrfToken = token
-	name := x.site.names.CSRFToken
+	c := x.site.cookies.csrf
+	c.Value = cookie
 	for i := range x.ambient {
-		if x.ambient[i].Name == name {
-			x.ambient[i].Value = cookie
+		if x.ambient[i].Name == c.Name {
+			x.ambient[i] = c
 			return nil
 		}
 	}
-	x.ambient = append(x.ambient, wire.SetCookie{Name: name, Value: cookie, Secure: x.site.secure})
+	x.ambient = append(x.ambient, c)
 	return nil
 }
 
@@ -229,7 +230,7 @@ func (x *exchange) checkCSRF() *Error {
 			"is the public URL (AUTH_URL) the one in the browser's address bar?")
 	}
 	for i := range x.ambient { // a token made for this answer proves nothing
-		if x.ambient[i].Name == x.site.names.CSRFToken {
+		if x.ambient[i].Name == x.site.cookies.csrf.Name {
 			return refuse(CodeMissingCSRF, "MissingCSRF", errors.New("the CSRF cookie is missing or not valid"),
 				"a form must be posted with the cookies of GET csrf")
 		}
@@ -264,7 +265,7 @@ func (x *exchange) checkOrigin() error {
 // callbackUrl, else the query's, else the cookie's, through the redirect
 // callback; and keeps it in the cookie. A cookie that is no URL is replaced.
 func (x *exchange) readCallbackURL() error {
-	cookie, _ := wire.CookieValue(x.cookies, x.site.names.CallbackURL)
+	cookie, _ := wire.CookieValue(x.cookies, x.site.cookies.callbackURL.Name)
 	wanted := ""
 	if v, ok := x.form["callbackUrl"]; ok && v != "" {
 		s, ok := v.(string)
@@ -290,7 +291,9 @@ func (x *exchange) readCallbackURL() error {
 		x.callbackURL = u
 	}
 	if x.callbackURL != cookie {
-		x.ambient = append(x.ambient, wire.SetCookie{Name: x.site.names.CallbackURL, Value: x.callbackURL, Secure: x.site.secure})
+		c := x.site.cookies.callbackURL
+		c.Value = x.callbackURL
+		x.ambient = append(x.ambient, c)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func (x *exchange) addCookies(w http.ResponseWriter) {
 			// What was set before in this request is out of date.
 			h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(v string) bool { return strings.HasPrefix(v, c.Name+"=") })
 		}
-		writeCookies(h, cookies)
+		x.writeCookies(h, cookies)
 	}
 	x.ambient, x.always, x.set = nil, nil, nil
 }

@@ -28,7 +28,7 @@ func (x *exchange) getSession() (*answer, error) {
 // clears a cookie that is none. nil: signed out. With TriggerUpdate, update
 // (checked, or the browser's own with DangerousUpdateData) is applied.
 func (x *exchange) readSession(trigger Trigger, update any) (*Session, error) {
-	cookie := wire.SessionCookie(x.cookies, x.site.names.SessionToken)
+	cookie := wire.SessionCookie(x.cookies, x.site.cookies.session.Name)
 	if cookie == "" {
 		x.clearSession() // of chunks that make no token
 		return nil, nil
@@ -44,7 +44,7 @@ func (x *exchange) readSession(trigger Trigger, update any) (*Session, error) {
 func (x *exchange) checked() bool { return x.trusted || !x.e.cfg.DangerousUpdateData }
 
 func (x *exchange) clearSession() {
-	x.set = wire.ClearSessionCookie(x.set, x.cookies, x.site.names.SessionToken, x.site.secure)
+	x.set = wire.ClearSessionCookie(x.set, x.cookies, x.site.cookies.session)
 }
 
 // ---- jwt strategy
@@ -92,8 +92,12 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 		return nil, err
 	}
 	if due {
-		if err := x.setJWT(token); err != nil {
+		switch err := x.setJWT(token); {
+		case err != nil && trigger == TriggerUpdate:
 			return nil, err
+		case err != nil: // the cookie that the browser has is as good as it was
+			x.report(asError(err, "JWTSessionError"))
+			s.Expires = schema.Instant(e.jwtExpires(before))
 		}
 	}
 	x.sessionEvent(s)
@@ -126,12 +130,15 @@ func (e *Engine) jwtExpires(t *Token) time.Time {
 func (x *exchange) setJWT(t *Token) error {
 	value, err := x.site.session.EncodeToken(t, x.now, x.e.cfg.JWTMaxAge, x.e.cfg.Rand)
 	if err == nil {
-		name := x.site.names.SessionToken
+		err = x.checkSize(t, value)
+	}
+	if err == nil {
+		like := x.site.cookies.session
 		x.always = slices.DeleteFunc(x.always, func(c wire.SetCookie) bool { // of a token before this one
-			return c.Name == name || strings.HasPrefix(c.Name, name+".")
+			return c.Name == like.Name || strings.HasPrefix(c.Name, like.Name+".")
 		})
-		x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, value,
-			x.now.Add(x.e.cfg.SessionMaxAge), x.site.secure)
+		like.Expires = x.now.Add(x.e.cfg.SessionMaxAge)
+		x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, like, value)
 	}
 	if err != nil {
 		return fail(CodeConfiguration, "JWTSessionError", fmt.Errorf("the session cookie cannot be written: %w", err),
@@ -273,7 +280,9 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 }
 
 func (x *exchange) setDatabaseCookie(token string, expires time.Time) (err error) {
-	x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, token, expires, x.site.secure)
+	like := x.site.cookies.session
+	like.Expires = expires
+	x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, like, token)
 	if err != nil {
 		return fail(CodeConfiguration, "SessionTokenError", err, "GenerateSessionToken returns a token that is too long")
 	}

@@ -126,7 +126,7 @@ func (c current) is(u User) bool { return c.user != nil && c.user.ID == u.ID }
 
 // signedIn finds out who is signed in. A cookie that is none is not an error.
 func (x *exchange) signedIn() (current, error) {
-	cookie := wire.SessionCookie(x.cookies, x.site.names.SessionToken)
+	cookie := wire.SessionCookie(x.cookies, x.site.cookies.session.Name)
 	if cookie == "" || x.e.adapter == nil {
 		return current{}, nil
 	}

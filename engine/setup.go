@@ -19,20 +19,17 @@ import (
 // site is what depends on whether cookies are secure: their names, and the
 // keys derived from the names.
 type site struct {
-	secure                               bool
-	names                                wire.Names
+	cookies                              cookieSet
 	session, state, pkce, nonce, encoded *wire.Keys
 }
 
-func newSite(d *dialect, secure bool, secrets []string) *site {
-	n := d.CookieNames(secure)
+func newSite(d *dialect, cookies cookieSet, secrets []string) *site {
 	return &site{
-		secure:  secure,
-		names:   n,
-		session: d.SessionKeys(n.SessionToken, secrets...),
-		state:   d.NewKeys(n.State, secrets...),
-		pkce:    d.NewKeys(n.PKCECodeVerifier, secrets...),
-		nonce:   d.NewKeys(n.Nonce, secrets...),
+		cookies: cookies,
+		session: d.SessionKeys(cookies.session.Name, secrets...),
+		state:   d.NewKeys(cookies.state.Name, secrets...),
+		pkce:    d.NewKeys(cookies.pkce.Name, secrets...),
+		nonce:   d.NewKeys(cookies.nonce.Name, secrets...),
 		encoded: d.NewKeys(wire.StateSalt, secrets...),
 	}
 }
@@ -144,8 +141,9 @@ func (s *settings) apply() {
 	if err := c.Schema.Validate(); err != nil {
 		s.problem(aboutSchema, "correct the field that is named", "Schema: %w", err)
 	}
-	s.applySecrets()
 	s.applyURL()
+	s.applyCookies()
+	s.applySecrets()
 	s.applySession()
 	s.applyProviders()
 }
@@ -185,8 +183,9 @@ func (s *settings) applySecrets() {
 	}
 	s.csrf = wire.NewCSRF(secrets...)
 	s.mailSecrets = secretForms(secrets)
-	s.sites[0] = newSite(s.dialect, false, secrets)
-	s.sites[1] = newSite(s.dialect, true, secrets)
+	for i, secure := range []bool{false, true} {
+		s.sites[i] = newSite(s.dialect, newCookieSet(s.dialect, &c.Cookies, secure), secrets)
+	}
 }
 
 // secretForms lists what may have been hashed with: all secrets joined by

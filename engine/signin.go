@@ -139,8 +139,10 @@ func (x *exchange) newChecks(p *provider) (c checks, err error) {
 			// Another tab may change the callback-url cookie meanwhile. A long one
 			// is not worth the room.
 			if escapedLen(x.callbackURL) <= maxAttemptURL {
-				x.set = append(x.set, wire.SetCookie{Name: s.names.CallbackURL + attemptSuffix(c.state), Value: x.callbackURL,
-					MaxAge: checkSeconds, Expires: x.now.Add(wire.CheckMaxAge), Secure: s.secure})
+				u := s.cookies.callbackURL
+				u.Name += attemptSuffix(c.state)
+				u.Value, u.MaxAge, u.Expires = x.callbackURL, checkSeconds, x.now.Add(wire.CheckMaxAge)
+				x.set = append(x.set, u)
 			}
 		}
 	}
@@ -155,13 +157,14 @@ func (x *exchange) newChecks(p *provider) (c checks, err error) {
 		}
 	}
 	for _, check := range []struct {
-		keys        *wire.Keys
-		name, value string
-		maxAge      int
+		keys   *wire.Keys
+		cookie wire.SetCookie
+		value  string
+		maxAge int
 	}{
-		{s.state, s.names.State, c.state, checkSeconds},
-		{s.pkce, s.names.PKCECodeVerifier, c.verifier, checkSeconds},
-		{s.nonce, s.names.Nonce, c.nonce, 0},
+		{s.state, s.cookies.state, c.state, checkSeconds},
+		{s.pkce, s.cookies.pkce, c.verifier, checkSeconds},
+		{s.nonce, s.cookies.nonce, c.nonce, 0},
 	} {
 		if check.value == "" {
 			continue
@@ -170,8 +173,10 @@ func (x *exchange) newChecks(p *provider) (c checks, err error) {
 		if err != nil {
 			return c, err
 		}
-		x.set = append(x.set, wire.SetCookie{Name: check.name + c.suffix, Value: sealed,
-			MaxAge: check.maxAge, Expires: x.now.Add(wire.CheckMaxAge), Secure: s.secure})
+		cookie := check.cookie
+		cookie.Name += c.suffix
+		cookie.Value, cookie.MaxAge, cookie.Expires = sealed, check.maxAge, x.now.Add(wire.CheckMaxAge)
+		x.set = append(x.set, cookie)
 	}
 	return c, nil
 }
@@ -183,9 +188,8 @@ func attemptSuffix(state string) string {
 }
 
 func (x *exchange) attemptUnderWay() bool {
-	n := x.site.names
-	for _, name := range []string{n.State, n.PKCECodeVerifier, n.Nonce} {
-		if v, ok := wire.CookieValue(x.cookies, name); ok && v != "" {
+	for _, c := range x.site.cookies.checks() {
+		if v, ok := wire.CookieValue(x.cookies, c.Name); ok && v != "" {
 			return true
 		}
 	}
@@ -196,17 +200,17 @@ func (x *exchange) attemptUnderWay() bool {
 // Browsers send older cookies first (RFC 6265 section 5.4). One attempt has the
 // plain names; only its callback URL has a suffix.
 func (x *exchange) dropOldAttempts() {
-	n := x.site.names
-	attempts := x.suffixes(n.State)
+	n := &x.site.cookies
+	attempts := x.suffixes(n.state.Name)
 	for len(attempts) > maxAttempts-2 {
 		x.always = append(x.always, x.clearedChecks(attempts[0])...)
-		x.dropCookie(n.CallbackURL + attempts[0])
+		x.dropAttemptURL(attempts[0])
 		attempts = attempts[1:]
 	}
-	urls := x.suffixes(n.CallbackURL)
+	urls := x.suffixes(n.callbackURL.Name)
 	for i := 0; len(urls)-i >= maxAttempts; i++ {
 		if !slices.Contains(attempts, urls[i]) {
-			x.dropCookie(n.CallbackURL + urls[i])
+			x.dropAttemptURL(urls[i])
 		}
 	}
 }
@@ -222,11 +226,14 @@ func (x *exchange) suffixes(name string) (out []string) {
 	return out
 }
 
-// dropCookie clears a cookie that the request has.
-func (x *exchange) dropCookie(name string) {
-	cleared := func(c wire.SetCookie) bool { return c.Name == name }
-	if x.hasCookie(name) && !slices.ContainsFunc(x.always, cleared) {
-		x.always = append(x.always, wire.SetCookie{Name: name, Clear: true, Secure: x.site.secure})
+// dropAttemptURL clears the callback URL of an attempt, if the request has it.
+func (x *exchange) dropAttemptURL(suffix string) {
+	u := x.site.cookies.callbackURL
+	u.Name += suffix
+	u.Clear = true
+	cleared := func(c wire.SetCookie) bool { return c.Name == u.Name }
+	if x.hasCookie(u.Name) && !slices.ContainsFunc(x.always, cleared) {
+		x.always = append(x.always, u)
 	}
 }
 
@@ -238,10 +245,10 @@ func (x *exchange) readChecks(p *provider, state string) checks {
 	var c checks
 	if p.flow.state && state != "" && !x.e.cfg.SingleCheckCookies {
 		suffix := attemptSuffix(state)
-		if x.hasCookie(s.names.State + suffix) {
+		if x.hasCookie(s.cookies.state.Name + suffix) {
 			c.suffix = suffix
 		}
-		x.readAttemptURL(s.names.CallbackURL + suffix)
+		x.readAttemptURL(suffix)
 	}
 	read := func(use bool, keys *wire.Keys, name string) string {
 		if !use {
@@ -254,9 +261,9 @@ func (x *exchange) readChecks(p *provider, state string) checks {
 		}
 		return value
 	}
-	c.state = read(p.flow.state, s.state, s.names.State)
-	c.verifier = read(p.flow.pkce, s.pkce, s.names.PKCECodeVerifier)
-	c.nonce = read(p.flow.nonce, s.nonce, s.names.Nonce)
+	c.state = read(p.flow.state, s.state, s.cookies.state.Name)
+	c.verifier = read(p.flow.pkce, s.pkce, s.cookies.pkce.Name)
+	c.nonce = read(p.flow.nonce, s.nonce, s.cookies.nonce.Name)
 	if !x.e.cfg.DangerousKeepChecks {
 		x.always = append(x.always, x.clearedChecks(c.suffix)...)
 	}
@@ -265,12 +272,12 @@ func (x *exchange) readChecks(p *provider, state string) checks {
 
 // readAttemptURL takes where the browser goes afterwards from the cookie of its
 // attempt, under the same rules as from the callback-url cookie.
-func (x *exchange) readAttemptURL(name string) {
-	u, ok := wire.CookieValue(x.cookies, name)
+func (x *exchange) readAttemptURL(suffix string) {
+	u, ok := wire.CookieValue(x.cookies, x.site.cookies.callbackURL.Name+suffix)
 	if !ok {
 		return
 	}
-	x.dropCookie(name)
+	x.dropAttemptURL(suffix)
 	if !validCallbackURL(u) {
 		return
 	}
@@ -285,10 +292,11 @@ func (x *exchange) hasCookie(name string) bool {
 
 // clearedChecks clears the check cookies with the suffix that the request has.
 func (x *exchange) clearedChecks(suffix string) (out []wire.SetCookie) {
-	n := x.site.names
-	for _, name := range []string{n.State, n.PKCECodeVerifier, n.Nonce} {
-		if x.hasCookie(name + suffix) {
-			out = append(out, wire.SetCookie{Name: name + suffix, Clear: true, Secure: x.site.secure})
+	for _, like := range x.site.cookies.checks() {
+		c := *like
+		c.Name += suffix
+		if c.Clear = true; x.hasCookie(c.Name) {
+			out = append(out, c)
 		}
 	}
 	return out
@@ -309,13 +317,11 @@ func (x *exchange) passChecks(p *provider) {
 
 // usedChecks clears the cookies of the checks that the provider uses.
 func (x *exchange) usedChecks(p *provider) (out []wire.SetCookie) {
-	n := x.site.names
-	for _, c := range []struct {
-		use  bool
-		name string
-	}{{p.flow.state, n.State}, {p.flow.pkce, n.PKCECodeVerifier}, {p.flow.nonce, n.Nonce}} {
-		if c.use {
-			out = append(out, wire.SetCookie{Name: c.name, Clear: true, Secure: x.site.secure})
+	use := [3]bool{p.flow.state, p.flow.pkce, p.flow.nonce}
+	for i, like := range x.site.cookies.checks() {
+		if c := *like; use[i] {
+			c.Clear = true
+			out = append(out, c)
 		}
 	}
 	return out

@@ -29,7 +29,7 @@ func (x *exchange) endSession() error {
 			return err
 		}
 	}
-	cookie := wire.SessionCookie(x.cookies, x.site.names.SessionToken)
+	cookie := wire.SessionCookie(x.cookies, x.site.cookies.session.Name)
 	if cookie == "" {
 		return nil
 	}

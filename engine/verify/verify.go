@@ -49,12 +49,14 @@ type Config struct {
 	// wire.V4. Default: both.
 	Dialects []wire.Dialect
 	// CookieName is the name of the session cookie where the server has one of
-	// its own (cookies.sessionToken.name); with V5 it is part of the key.
-	// Default: the names of next-auth.
+	// its own (cookies.sessionToken.name, Config.Cookies of the engine); with V5
+	// it is part of the key. A prefix __Secure- or __Host- is left out where
+	// UseSecureCookies is false, as the engine does. Default: the names of
+	// next-auth.
 	CookieName string
 	// UseSecureCookies looks for the names of https, which begin with
 	// __Secure-, or for those of http. nil: those of https, unless AUTH_URL, or
-	// else NEXTAUTH_URL, is an http URL. Not looked at with a CookieName.
+	// else NEXTAUTH_URL, is an http URL.
 	UseSecureCookies *bool
 	// Schema describes the claims beside the built-in ones, as at the server
 	// that writes them. They stand in Token.Extra as canonical values. nil: all
@@ -122,7 +124,7 @@ func New(cfg Config) (*Verifier, error) {
 			problem("Dialects[%d] is neither wire.V5 nor wire.V4", i)
 		}
 	}
-	if !cookieName(c.CookieName) {
+	if c.CookieName != "" && !wire.ValidCookieName(c.CookieName) {
 		problem("CookieName is %q, which cannot be the name of a cookie", c.CookieName)
 	}
 	if err := c.Schema.Validate(); err != nil {
@@ -142,7 +144,7 @@ func (v *Verifier) derive() {
 	var all, custom []*wire.Keys
 	for _, d := range c.Dialects {
 		if c.CookieName != "" {
-			custom = append(custom, d.SessionKeys(c.CookieName, c.Secrets...))
+			custom = append(custom, d.SessionKeys(c.cookieName(secure), c.Secrets...))
 			continue
 		}
 		name, other := d.CookieNames(secure).SessionToken, d.CookieNames(!secure).SessionToken
@@ -152,9 +154,21 @@ func (v *Verifier) derive() {
 	}
 	if c.CookieName != "" {
 		all = custom
-		v.cookies = []cookie{{name: c.CookieName, keys: wire.JoinKeys(custom...)}}
+		own := cookie{name: c.cookieName(secure), keys: wire.JoinKeys(custom...)}
+		if other := c.cookieName(!secure); other != own.name {
+			own.other = other
+		}
+		v.cookies = []cookie{own}
 	}
 	v.all = wire.JoinKeys(all...)
+}
+
+// cookieName is CookieName as it is at a site with https, or with http.
+func (c *Config) cookieName(secure bool) string {
+	if secure {
+		return c.CookieName
+	}
+	return wire.PlainCookieName(c.CookieName)
 }
 
 // secrets are the configured ones, or those of the environment.
@@ -182,16 +196,6 @@ func (c *Config) secure() bool {
 		}
 	}
 	return true
-}
-
-// cookieName reports whether name is a token (RFC 9110 section 5.6.2), or "".
-func cookieName(name string) bool {
-	for i := range len(name) {
-		if c := name[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
-			return false
-		}
-	}
-	return len(name) <= 256
 }
 
 // Token returns the claims of the request's session token: from the session

@@ -156,7 +156,7 @@ func TestWhereTheTokenIs(t *testing.T) {
 	custom5, custom4 := seal(t, wire.V5, "app.session", secret, ada), seal(t, wire.V4, "app.session", secret, ada)
 	chunks := func(d wire.Dialect, name string) string {
 		long := seal(t, d, name, secret, &schema.Token{Subject: "ada", Extra: map[string]any{"pad": strings.Repeat("x", 9000)}})
-		set, err := d.SetSessionCookie(nil, nil, name, long, epoch, true)
+		set, err := d.SetSessionCookie(nil, nil, wire.SetCookie{Name: name, Expires: epoch, Secure: true}, long)
 		if err != nil || len(set) < 3 {
 			t.Fatalf("%d chunks, %v", len(set), err)
 		}

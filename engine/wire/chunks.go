@@ -100,31 +100,46 @@ func chunkSuffix(suffix string) bool {
 	return true
 }
 
-// SetSessionCookie appends the cookies that store token under name, in chunks
-// when it is long, and those that clear what else the request holds under name
-// or name.<digits>. They stand in the order of Auth.js: what the request holds,
-// in its order, then the new names. A zero expires makes browser-session
+// maxCookie is the most bytes of a cookie with its attributes that every
+// browser takes (RFC 6265 section 6.1).
+const maxCookie = 4096
+
+// chunkSize is ChunkSize, or less where a long name or Domain takes the room.
+// Auth.js joins chunks of any size.
+func (d Dialect) chunkSize(like SetCookie) int {
+	like.Name += ".00"
+	return min(d.ChunkSize(), maxCookie-len(like.Append(nil)))
+}
+
+// SetSessionCookie appends the cookies that store token, each of which is as
+// like, with a name of its own when the token is so long that it is cut into
+// chunks; and those that clear what else the request holds under like.Name or
+// like.Name.<digits>. They stand in the order of Auth.js: what the request
+// holds, in its order, then the new names. A zero Expires makes browser-session
 // cookies; an empty token only clears. It is an error when the token needs more
 // than MaxChunks chunks.
-func (d Dialect) SetSessionCookie(dst []SetCookie, request []Cookie, name, token string, expires time.Time, secure bool) ([]SetCookie, error) {
-	chunkSize := d.ChunkSize()
+func (d Dialect) SetSessionCookie(dst []SetCookie, request []Cookie, like SetCookie, token string) ([]SetCookie, error) {
+	like.Value, like.Clear = "", false
+	chunkSize := d.chunkSize(like)
 	if len(token) > MaxChunks*chunkSize {
 		return dst, fmt.Errorf("wire: a session token of %d characters does not fit into %d cookies of %d: keep less in the token", len(token), MaxChunks, chunkSize)
 	}
 	var chunks [MaxChunks]SetCookie
 	n := 0
 	if token != "" && len(token) <= chunkSize {
-		chunks[0] = SetCookie{Name: name, Value: token, Expires: expires, Secure: secure}
+		chunks[0] = like
+		chunks[0].Value = token
 		n = 1
 	} else {
 		for ; token != ""; n++ {
 			size := min(len(token), chunkSize)
-			chunks[n] = SetCookie{Name: name + "." + strconv.Itoa(n), Value: token[:size], Expires: expires, Secure: secure}
+			chunks[n] = like
+			chunks[n].Name, chunks[n].Value = like.Name+"."+strconv.Itoa(n), token[:size]
 			token = token[size:]
 		}
 	}
 	start := len(dst)
-	dst = ClearSessionCookie(dst, request, name, secure)
+	dst = ClearSessionCookie(dst, request, like)
 	held := dst[start:]
 	for i := range chunks[:n] {
 		if at := cookieAt(held, chunks[i].Name); at >= 0 {
@@ -137,14 +152,17 @@ func (d Dialect) SetSessionCookie(dst []SetCookie, request []Cookie, name, token
 }
 
 // ClearSessionCookie appends the cookies that clear what the request holds
-// under name or name.<digits> (at most four), in its order.
-func ClearSessionCookie(dst []SetCookie, request []Cookie, name string, secure bool) []SetCookie {
+// under like.Name or like.Name.<digits> (at most four), in its order.
+func ClearSessionCookie(dst []SetCookie, request []Cookie, like SetCookie) []SetCookie {
+	like.Value, like.MaxAge, like.Expires, like.Clear = "", 0, time.Time{}, true
 	start := len(dst)
 	for i := range request {
 		held := request[i].Name
-		suffix, ok := strings.CutPrefix(held, name)
+		suffix, ok := strings.CutPrefix(held, like.Name)
 		if ok && (suffix == "" || chunkSuffix(suffix)) && cookieAt(dst[start:], held) < 0 {
-			dst = append(dst, SetCookie{Name: held, Clear: true, Secure: secure})
+			cleared := like
+			cleared.Name = held
+			dst = append(dst, cleared)
 		}
 	}
 	return dst

@@ -111,10 +111,10 @@ func TestChunkVectors(t *testing.T) {
 			}
 			var out []wire.SetCookie
 			if v.Length == nil {
-				out = wire.ClearSessionCookie(nil, request, "N", false)
+				out = wire.ClearSessionCookie(nil, request, wire.SetCookie{Name: "N"})
 			} else {
 				var err error
-				out, err = dialect.SetSessionCookie(nil, request, "N", strings.Repeat("t", *v.Length), epoch, false)
+				out, err = dialect.SetSessionCookie(nil, request, wire.SetCookie{Name: "N", Expires: epoch}, strings.Repeat("t", *v.Length))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -183,7 +183,7 @@ func testChunkTranscript(t *testing.T, dialect wire.Dialect, file string) {
 			line := c.Name + "=" + value + "; " + strings.Join(c.Attributes, "; ")
 			want = append(want, strings.ReplaceAll(line, "{{http-date now+2592000s}}", "Wed, 21 Oct 2026 14:13:20 GMT"))
 		}
-		cookies, err := dialect.SetSessionCookie(nil, request, dialect.CookieNames(false).SessionToken, strings.Repeat("t", length), epoch.Add(30*24*time.Hour), false)
+		cookies, err := dialect.SetSessionCookie(nil, request, wire.SetCookie{Name: dialect.CookieNames(false).SessionToken, Expires: epoch.Add(30 * 24 * time.Hour)}, strings.Repeat("t", length))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -212,7 +212,7 @@ func testChunkTranscript(t *testing.T, dialect wire.Dialect, file string) {
 
 func TestSecurity29_ChunksShrink(t *testing.T) {
 	request := []wire.Cookie{{Name: "N.0", Value: "a"}, {Name: "N.1", Value: "b"}, {Name: "N.2", Value: "c"}, {Name: "other", Value: "d"}}
-	got, err := wire.V5.SetSessionCookie(nil, request, "N", "token", epoch, true)
+	got, err := wire.V5.SetSessionCookie(nil, request, wire.SetCookie{Name: "N", Expires: epoch, Secure: true}, "token")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -227,14 +227,14 @@ func TestSecurity29_ChunksShrink(t *testing.T) {
 
 func TestSecurity30_ChunksAreCapped(t *testing.T) {
 	long := strings.Repeat("t", wire.V4.ChunkSize()*wire.MaxChunks+1)
-	if set, err := wire.V4.SetSessionCookie(nil, nil, "N", long, time.Time{}, false); err == nil || len(set) != 0 {
+	if set, err := wire.V4.SetSessionCookie(nil, nil, wire.SetCookie{Name: "N"}, long); err == nil || len(set) != 0 {
 		t.Errorf("v4: %d cookies, %v; want an error and no cookie", len(set), err)
 	}
-	if set, err := wire.V4.SetSessionCookie(nil, nil, "N", long[1:], time.Time{}, false); err != nil || len(set) != wire.MaxChunks {
+	if set, err := wire.V4.SetSessionCookie(nil, nil, wire.SetCookie{Name: "N"}, long[1:]); err != nil || len(set) != wire.MaxChunks {
 		t.Errorf("v4: %d cookies, %v; want %d", len(set), err, wire.MaxChunks)
 	}
 	most := strings.Repeat("t", wire.MaxTokenSize)
-	set, err := wire.V5.SetSessionCookie(nil, nil, "N", most, time.Time{}, false)
+	set, err := wire.V5.SetSessionCookie(nil, nil, wire.SetCookie{Name: "N"}, most)
 	if err != nil || len(set) != wire.MaxChunks {
 		t.Fatalf("%d cookies, %v; want %d", len(set), err, wire.MaxChunks)
 	}
@@ -247,7 +247,7 @@ func TestSecurity30_ChunksAreCapped(t *testing.T) {
 	}
 	// One more is refused, and nothing is half written.
 	before := []wire.SetCookie{{Name: "x"}}
-	if set, err = wire.V5.SetSessionCookie(before, request, "N", most+"t", time.Time{}, false); err == nil || len(set) != 1 {
+	if set, err = wire.V5.SetSessionCookie(before, request, wire.SetCookie{Name: "N"}, most+"t"); err == nil || len(set) != 1 {
 		t.Errorf("%d cookies, %v; want an error and no cookie", len(set), err)
 	}
 	if got := wire.SessionCookie(append(request, wire.Cookie{Name: "N.16", Value: "t"}), "N"); got != "" {
@@ -299,7 +299,7 @@ func TestSessionCookie(t *testing.T) {
 func TestClearSessionCookie(t *testing.T) {
 	request := wire.ParseCookies(nil, []string{"N.007=1; N=2; N.0=3; N=4; N.0=5; N.10000=6; N.x=7; Nx=8; N-1=9; n=10"})
 	var got []string
-	for _, c := range wire.ClearSessionCookie(nil, request, "N", true) {
+	for _, c := range wire.ClearSessionCookie(nil, request, wire.SetCookie{Name: "N", Secure: true}) {
 		got = append(got, string(c.Append(nil)))
 	}
 	var want []string
@@ -321,7 +321,7 @@ func TestChunkTransitions(t *testing.T) {
 				jar := browser{}
 				for i, size := range []int{from, to} {
 					token := strings.Repeat(string(rune('a'+i)), size)
-					set, err := wire.V5.SetSessionCookie(nil, jar.cookies(), "N", token, epoch, false)
+					set, err := wire.V5.SetSessionCookie(nil, jar.cookies(), wire.SetCookie{Name: "N", Expires: epoch}, token)
 					if err != nil {
 						t.Fatal(err)
 					}
@@ -330,7 +330,7 @@ func TestChunkTransitions(t *testing.T) {
 						t.Fatalf("%d characters come back, want %d", len(got), size)
 					}
 				}
-				jar.obey(wire.ClearSessionCookie(nil, jar.cookies(), "N", false))
+				jar.obey(wire.ClearSessionCookie(nil, jar.cookies(), wire.SetCookie{Name: "N"}))
 				if len(jar) != 0 {
 					t.Errorf("%d cookies are left", len(jar))
 				}

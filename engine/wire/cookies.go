@@ -31,15 +31,41 @@ func (d Dialect) CookieNames(secure bool) Names {
 	}
 }
 
+// ValidCookieName reports whether name can be the name of a cookie: a token
+// (RFC 9110 section 5.6.2) of at most 256 bytes.
+func ValidCookieName(name string) bool {
+	for i := range len(name) {
+		if c := name[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
+			return false
+		}
+	}
+	return name != "" && len(name) <= 256
+}
+
+// PlainCookieName is a name without the prefix __Secure- or __Host-, with which
+// browsers take it from https only (RFC 6265bis section 4.1.3).
+func PlainCookieName(name string) string {
+	for _, prefix := range []string{"__Secure-", "__Host-"} {
+		if rest, ok := strings.CutPrefix(name, prefix); ok && rest != "" {
+			return rest
+		}
+	}
+	return name
+}
+
 // SetCookie is a cookie to be set or cleared. It is always HttpOnly, with
-// Path=/ and SameSite=Lax, and never has a Domain.
+// Path=/. To be cleared it needs the Domain, Secure and Partitioned that it was
+// set with.
 type SetCookie struct {
-	Name    string
-	Value   string    // not yet encoded
-	MaxAge  int       // seconds; 0 or less: no Max-Age attribute
-	Expires time.Time // zero: no Expires attribute
-	Clear   bool      // remove the cookie: empty value, Max-Age=0, no Expires
-	Secure  bool
+	Name        string
+	Value       string    // not yet encoded
+	MaxAge      int       // seconds; 0 or less: no Max-Age attribute
+	Expires     time.Time // zero: no Expires attribute
+	Clear       bool      // remove the cookie: empty value, Max-Age=0, no Expires
+	Domain      string    // "": of the host alone that sets it
+	Secure      bool
+	Partitioned bool
+	SameSite    string // "Strict", "None", or "" for Lax
 }
 
 // Append appends the value of the Set-Cookie header, attributes in the order
@@ -57,6 +83,9 @@ func (c SetCookie) Append(dst []byte) []byte {
 		dst = append(dst, "; Max-Age="...)
 		dst = strconv.AppendInt(dst, int64(c.MaxAge), 10)
 	}
+	if c.Domain != "" {
+		dst = append(append(dst, "; Domain="...), c.Domain...)
+	}
 	dst = append(dst, "; Path=/"...)
 	if !c.Clear && !c.Expires.IsZero() {
 		dst = append(dst, "; Expires="...)
@@ -66,7 +95,13 @@ func (c SetCookie) Append(dst []byte) []byte {
 	if c.Secure {
 		dst = append(dst, "; Secure"...)
 	}
-	return append(dst, "; SameSite=Lax"...)
+	if c.Partitioned {
+		dst = append(dst, "; Partitioned"...)
+	}
+	if c.SameSite == "" {
+		return append(dst, "; SameSite=Lax"...)
+	}
+	return append(append(dst, "; SameSite="...), c.SameSite...)
 }
 
 // appendEscaped appends s as encodeURIComponent encodes it (ECMA-262). Bytes

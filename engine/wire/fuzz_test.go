@@ -148,7 +148,7 @@ func FuzzSessionCookie(f *testing.F) {
 
 	f.Fuzz(func(t *testing.T, header, token string) {
 		// The chunks of v4 are a little smaller.
-		v4, err := wire.V4.SetSessionCookie(nil, nil, name, token, epoch, true)
+		v4, err := wire.V4.SetSessionCookie(nil, nil, wire.SetCookie{Name: name, Expires: epoch, Secure: true}, token)
 		if (err != nil) != (len(token) > wire.MaxChunks*wire.V4.ChunkSize()) {
 			t.Fatalf("v4: a token of %d characters: %v", len(token), err)
 		}
@@ -177,12 +177,12 @@ func FuzzSessionCookie(f *testing.F) {
 		}
 
 		jar := browser(request)
-		for _, c := range wire.ClearSessionCookie(nil, request, name, true) {
+		for _, c := range wire.ClearSessionCookie(nil, request, wire.SetCookie{Name: name, Secure: true}) {
 			if !c.Clear || c.Name != name && strings.Trim(c.Name[len(name):], ".0123456789") != "" {
 				t.Fatalf("clears %q", c.Name)
 			}
 		}
-		set, err := wire.V5.SetSessionCookie(nil, request, name, token, epoch, true)
+		set, err := wire.V5.SetSessionCookie(nil, request, wire.SetCookie{Name: name, Expires: epoch, Secure: true}, token)
 		if (err != nil) != (len(token) > wire.MaxTokenSize) {
 			t.Fatalf("a token of %d characters: %v", len(token), err)
 		}
