@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
 	"sync"
@@ -283,7 +284,11 @@ type reply struct {
 	set    []*http.Cookie
 }
 
-func (r *reply) location() string { return r.header.Get("Location") }
+// location is where the answer leads, without the request id that the URL of an
+// error carries.
+func (r *reply) location() string { return ids.ReplaceAllString(r.header.Get("Location"), "") }
+
+var ids = regexp.MustCompile(`&requestId=[0-9a-f]{16}$`)
 
 // to parses Location.
 func (r *reply) to() *url.URL {

@@ -165,7 +165,8 @@ type Config struct {
 	// CompatiblePages gives the forms of the built-in pages the targets and
 	// fields of Auth.js, for tests that look at them: absolute URLs, and a
 	// callbackUrl for OAuth providers only, as the query has it. Pages.Error gets
-	// error=undefined when there is none. Default: paths of this site, and the
+	// error=undefined when there is none, and no URL of an error names the
+	// request. Default: paths of this site, and the
 	// checked callback URL in every form, so that tabs do not meet.
 	CompatiblePages bool
 	// DangerousUpdateData hands the data of update() to Callbacks.JWT
@@ -212,7 +213,7 @@ type Config struct {
 type Pages struct {
 	SignIn        string // gets callbackUrl, and error when there is one
 	SignOut       string
-	Error         string // gets error
+	Error         string // gets error, and requestId with which the log says more
 	VerifyRequest string // "check your mail"; gets provider and type
 	NewUser       string // after a first sign-in; gets callbackUrl
 	// VerifyEmail confirms a mail link: it gets callbackUrl, token and email

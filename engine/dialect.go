@@ -112,7 +112,7 @@ func (x *exchange) errorURLv5(e *Error) string {
 	if e.Code == CodeCredentialsSignin {
 		u = withQuery(u, "code", or(e.detail, "credentials"))
 	}
-	return u
+	return x.withID(u, e.Code)
 }
 
 // errorURLv4 is the error endpoint, from which it goes on to the page that
@@ -125,11 +125,15 @@ func (x *exchange) errorURLv4(e *Error) string {
 		}
 		return x.at(page + "?csrf=true")
 	}
-	u := x.at("/error") + "?error=" + escapeComponent(x.codeV4(e))
+	code := x.codeV4(e)
+	u := x.at("/error") + "?error=" + escapeComponent(code)
 	if e.Code == CodeCredentialsSignin && e.detail == "" {
 		u = withQuery(u, "provider", x.providerID)
 	}
-	return u
+	if x.e.dialect.passesOn(code) {
+		return u
+	}
+	return x.withID(u, e.Code)
 }
 
 // codeV4 is the code of next-auth 4 for e: it says where in a sign-in something

@@ -362,7 +362,7 @@ func (x *exchange) misconfigured(w http.ResponseWriter, e *Error) {
 		return
 	}
 	if own := x.e.cfg.Pages.Error; own != "" {
-		x.write(w, &answer{status: http.StatusFound, location: withQuery(own, "error", string(CodeConfiguration)), bare: true})
+		x.write(w, &answer{status: http.StatusFound, location: x.withID(withQuery(own, "error", string(CodeConfiguration)), CodeConfiguration), bare: true})
 		return
 	}
 	x.write(w, x.errorPage(http.StatusInternalServerError, string(CodeConfiguration)))
@@ -481,7 +481,11 @@ func (x *exchange) getError() *answer {
 		if code == "" {
 			return x.goTo(own)
 		}
-		return x.goTo(withQuery(own, "error", code))
+		own = withQuery(own, "error", code)
+		if id := x.carriedID(code); id != "" {
+			own = withQuery(own, "requestId", id)
+		}
+		return x.goTo(own)
 	}
 	status := http.StatusOK
 	if x.e.dialect.foldsCodes {
@@ -503,7 +507,7 @@ func (x *exchange) getError() *answer {
 func (x *exchange) errorPage(status int, code string) *answer {
 	a := x.html(status, func(b *bytes.Buffer) error {
 		signIn := or(x.e.cfg.Pages.SignIn, x.e.path+"/signin")
-		return pages.WriteError(b, pages.Error{Code: code, RequestID: x.id, SignInURL: signIn, Theme: x.e.cfg.Theme})
+		return pages.WriteError(b, pages.Error{Code: code, RequestID: or(x.id, x.carriedID(code)), SignInURL: signIn, Theme: x.e.cfg.Theme})
 	})
 	return a
 }

@@ -110,6 +110,39 @@ func (x *exchange) requestID() string {
 	return id
 }
 
+// withID adds to the URL of an error page which line of the log says more.
+func (x *exchange) withID(u string, code Code) string {
+	if code != CodeConfiguration || x.e.cfg.CompatiblePages || !plainID(x.requestID()) {
+		return u
+	}
+	return withQuery(u, "requestId", x.id)
+}
+
+// carriedID is the request id in the URL of an error page.
+func (x *exchange) carriedID(code string) string {
+	if id := x.param("requestId"); strings.EqualFold(code, string(CodeConfiguration)) && !x.e.cfg.CompatiblePages && plainID(id) {
+		return id
+	}
+	return ""
+}
+
+// plainID reports whether an id is of a form that servers make by themselves:
+// 16 or 32 hex digits, or a UUID. Anybody can put an id into a URL, and the
+// page that shows it must not say what they want ("call 555-0100").
+func plainID(id string) bool {
+	uuid := len(id) == 36
+	if !uuid && len(id) != 16 && len(id) != 32 {
+		return false
+	}
+	for i := range len(id) {
+		c := id[i]
+		if dash := uuid && (i == 8 || i == 13 || i == 18 || i == 23); dash != (c == '-') || !dash && !(c >= '0' && c <= '9' || c >= 'a' && c <= 'f') {
+			return false
+		}
+	}
+	return true
+}
+
 // ---- the request's parameters
 
 // maxBody is the largest body that is read, in bytes.

@@ -21,6 +21,7 @@ type held struct {
 	e       *Engine
 	session *Session
 	err     error
+	id      string // of the request in the log, when there is a line of it
 }
 
 type heldKey struct{}
@@ -55,6 +56,7 @@ func (e *Engine) hold(w http.ResponseWriter, r *http.Request) *held {
 		h.session, h.err = nil, known
 	}
 	x.addCookies(w)
+	h.id = x.id
 	return h
 }
 
@@ -275,6 +277,7 @@ func (e *Engine) admit(w http.ResponseWriter, r *http.Request, h *held) bool {
 		return true
 	}
 	x, err := e.exchange(r)
+	x.id = h.id
 	if err == nil && h.err == nil && e.cfg.Callbacks.Authorized != nil {
 		failed := guard(func() (err error) {
 			d, err = e.cfg.Callbacks.Authorized(r.Context(), &AuthorizedParams{Session: h.session, Request: r})
@@ -462,7 +465,7 @@ func (e *Engine) keep(r *http.Request, s *Session, err error) {
 		h.session, h.err = s, err
 		return
 	}
-	*r = *r.WithContext(context.WithValue(r.Context(), heldKey{}, &held{e, s, err}))
+	*r = *r.WithContext(context.WithValue(r.Context(), heldKey{}, &held{e: e, session: s, err: err}))
 }
 
 var errSignedIn = errors.New("engine: somebody has just signed in; the session is there from the next request on")

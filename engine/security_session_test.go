@@ -189,7 +189,7 @@ func TestSecurity21_SignOutWithTheStoreDown(t *testing.T) {
 		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 		req.Header.Set("X-Auth-Return-Redirect", "1")
 		r = b.do(req)
-		if r.status != 200 || r.body != `{"url":"`+s.origin+base+`/error?error=Configuration"}` || !r.clears(sessionCookie) {
+		if r.status != 200 || ids.ReplaceAllString(strings.TrimSuffix(r.body, `"}`), "") != `{"url":"`+s.origin+base+`/error?error=Configuration` || !r.clears(sessionCookie) {
 			t.Errorf("as JSON: %d %s %q", r.status, r.body, r.header["Set-Cookie"])
 		}
 		s.problem(t)

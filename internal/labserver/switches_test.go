@@ -108,7 +108,19 @@ func TestCompatiblePages(t *testing.T) {
 		noCode := func(t *testing.T, configure func(*engine.Config)) string {
 			return newLabOf(t, profiles, "pages", configure).browser().get("/api/auth/error").location
 		}
+		// Where a failure of the server leads: an unknown provider's mail link.
+		failure := func(t *testing.T, configure func(*engine.Config)) url.Values {
+			r := newLabOf(t, profiles, "jwt", configure).browser().get("/api/auth/callback/lab-oidc?code=x&state=x")
+			u, err := url.Parse(r.location)
+			if err != nil || r.status != http.StatusFound || !u.Query().Has("error") {
+				t.Fatalf("a failure leads to %q", r.location)
+			}
+			return u.Query()
+		}
 		t.Run(name+"/on", func(t *testing.T) {
+			if q := failure(t, nil); q.Has("requestId") {
+				t.Errorf("the URL of an error has %v", q)
+			}
 			origin, body := page(t, nil)
 			action, fields := form(t, body)
 			if !strings.HasPrefix(action, origin) || fields.Has("callbackUrl") || !strings.Contains(body, `value="/deep"`) {
@@ -119,6 +131,9 @@ func TestCompatiblePages(t *testing.T) {
 			}
 		})
 		t.Run(name+"/default", func(t *testing.T) {
+			if q := failure(t, off); q.Has("requestId") != (name == "v5") { // v4 has codes of the sign-in page for it
+				t.Errorf("the URL of an error has %v", q)
+			}
 			origin, body := page(t, off)
 			action, fields := form(t, body)
 			if action != "/api/auth/callback/credentials" || fields.Get("callbackUrl") != origin+"/deep" || strings.Contains(body, `value="/deep"`) {
