@@ -11,7 +11,7 @@ import (
 //
 // The method set is final: what comes later comes as an optional interface
 // found by type assertion, as [AuthenticatorAdapter], [Transactor], [Purger],
-// [SessionLister] and [TraitsDeclarer] are.
+// [SessionLister], [TraitsDeclarer] and [Inspector] are.
 //
 // Every adapter keeps these rules:
 //
@@ -171,6 +171,14 @@ type SessionLister interface {
 // from what the engine assumes.
 type TraitsDeclarer interface {
 	Traits() Traits
+}
+
+// Inspector is an optional interface of an Adapter that can look at how its
+// store is laid out, for [Diagnose].
+type Inspector interface {
+	// Inspect returns an error that names the tables and columns (or whatever
+	// the store has) that are missing, or nil. It changes nothing.
+	Inspect(ctx context.Context) error
 }
 
 // Traits is what an adapter declares about its store. The zero value is what

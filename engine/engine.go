@@ -49,6 +49,9 @@ func New(cfg Config) (*Engine, error) {
 		return nil, err
 	}
 	for _, w := range s.warnings {
+		if w.code == "" {
+			continue
+		}
 		e.cfg.Logger.Warn("auth: "+w.err.Error(), "code", w.code, "hint", w.fix)
 	}
 	e.purging.from = e.cfg.Now()

@@ -65,7 +65,7 @@ type settings struct {
 
 // problem is a mistake of the configuration.
 type problem struct {
-	code    string // of a warning, in the log; "" for none
+	code    string // of a warning in the log of New; "": it is not there
 	subject string
 	err     error
 	fix     string // what to do; "" when err says so
@@ -84,13 +84,18 @@ func (s *settings) problem(subject, fix, format string, args ...any) {
 	s.problems = append(s.problems, &problem{subject: subject, err: fmt.Errorf(format, args...), fix: fix})
 }
 
+// advise is a warning that only Diagnose gives.
+func (s *settings) advise(subject, fix, format string, args ...any) {
+	s.warn("", subject, fix, format, args...)
+}
+
 func (s *settings) warn(code, subject, fix, format string, args ...any) {
 	s.warnings = append(s.warnings, &problem{code, subject, fmt.Errorf(format, args...), fix})
 }
 
 // providerProblem is a problem of the provider with the id.
 func (s *settings) providerProblem(id, fix, format string, args ...any) {
-	subject := fmt.Sprintf("provider %q", id)
+	subject := about(id)
 	s.problem(subject, fix, "%s: %w", subject, fmt.Errorf(format, args...))
 }
 
@@ -181,10 +186,31 @@ func (s *settings) applySecrets() {
 			s.problem(aboutSecret, "make one with `openssl rand -base64 33`", "the secret has %d characters, at least %d are needed", len(secret), minSecret)
 		}
 	}
+	s.adviseSecret()
 	s.csrf = wire.NewCSRF(secrets...)
 	s.mailSecrets = secretForms(secrets)
 	for i, secure := range []bool{false, true} {
 		s.sites[i] = newSite(s.dialect, newCookieSet(s.dialect, &c.Cookies, secure), secrets)
+	}
+}
+
+// adviseSecret looks for what a secret should not be.
+func (s *settings) adviseSecret() {
+	c := &s.cfg
+	if quoted := strings.Trim(c.Secret, " \t\r\n\"'"); quoted != c.Secret {
+		s.warn("secret-quoted", aboutSecret, "write it without quotes and spaces, as its other readers see it (docker --env-file keeps quotes, Next.js takes them off)",
+			"the secret begins or ends with a quote or a space, which count as part of it")
+	}
+	seen := make(map[rune]bool)
+	for _, r := range c.Secret {
+		seen[r] = true
+	}
+	if len(c.Secret) >= minSecret && len(seen) < 10 {
+		s.advise(aboutSecret, "make one with `openssl rand -base64 33`", "the secret has only %d different characters, so it can be guessed", len(seen))
+	}
+	if other := c.Getenv("NEXTAUTH_SECRET"); other != "" && other != c.Secret && !slices.Contains(c.OldSecrets, other) {
+		s.advise(aboutSecret, "unset NEXTAUTH_SECRET, or name it in OldSecrets if its sessions are still to count",
+			"NEXTAUTH_SECRET is set to another secret than %s, and is not looked at", s.secretFrom)
 	}
 }
 
@@ -262,6 +288,9 @@ var harmlessParams = []string{
 }
 
 func (s *settings) applyProviders() {
+	if len(s.cfg.Providers) == 0 {
+		s.advise(aboutProviders, "set Config.Providers", "there is no way to sign in")
+	}
 	s.byID = make(map[string]*provider, len(s.cfg.Providers))
 	for i, configured := range s.cfg.Providers {
 		if isNil(configured) {

@@ -189,6 +189,42 @@ func (s *settings) applyURL() {
 	}
 	s.applyTrust()
 	s.applyHosts()
+	s.adviseURL()
+}
+
+// adviseURL looks for public URLs that are hardly meant.
+func (s *settings) adviseURL() {
+	c := &s.cfg
+	at := host(s.origin)
+	switch secure := c.UseSecureCookies; {
+	case s.origin != "" && secure != nil && *secure && strings.HasPrefix(s.origin, "http:") && !isLoopback(at):
+		s.advise(aboutCookies, "set "+s.urlFrom+" to the https URL", "UseSecureCookies is true, but the public URL is %s: browsers take no secure cookie from there", s.origin)
+	case s.origin != "" && secure != nil && !*secure && strings.HasPrefix(s.origin, "https:"):
+		s.advise(aboutCookies, "leave UseSecureCookies out", "UseSecureCookies is false, although the public URL is %s: whoever can read the network of a browser can read its session", s.origin)
+	case strings.HasPrefix(s.origin, "http:") && !isLoopback(at):
+		s.advise(aboutURL, "if browsers use https, set "+s.urlFrom+" to https"+strings.TrimPrefix(s.origin, "http")+"; if not, put TLS in front",
+			"%s is http: cookies have the names of http and are not secure, and providers are given http redirect URIs", s.urlFrom)
+	}
+	if s.urlFrom == "AUTH_URL" {
+		if other := c.Getenv("NEXTAUTH_URL"); other != "" && strings.TrimRight(other, "/") != strings.TrimRight(c.Getenv("AUTH_URL"), "/") {
+			s.advise(aboutURL, "unset NEXTAUTH_URL", "NEXTAUTH_URL is another URL than AUTH_URL, and is not looked at")
+		}
+	}
+	if c.Getenv("AUTH_REDIRECT_PROXY_URL") != "" {
+		s.advise(aboutURL, "unset it, and register the redirect URIs of each deployment", "AUTH_REDIRECT_PROXY_URL is set, and there is no redirect proxy yet")
+	}
+	switch {
+	case s.origin != "" || len(s.problems) > 0:
+	case len(s.hosts) == 0 && !s.trustHost && len(s.proxies) == 0:
+		on := ""
+		if c.Getenv("VERCEL") != "" || c.Getenv("CF_PAGES") != "" {
+			on = "; Auth.js trusts the host on Vercel and Cloudflare, this server does not"
+		}
+		s.advise(aboutURL, "set AUTH_URL before others are to reach it", "no public URL: only requests to localhost are answered%s", on)
+	case len(s.hosts) == 0 && s.trustHost && len(s.proxies) == 0:
+		s.advise(aboutURL, "set AUTH_URL, or AllowedHosts and TrustedProxies",
+			"every Host and X-Forwarded-Host is trusted (%s): who reaches this server past its proxy chooses where mail links lead", s.trustFrom)
+	}
 }
 
 func (s *settings) applyTrust() {

@@ -29,6 +29,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/ent"
+	"github.com/sesame-auth/sesame/ent/migrate"
 )
 
 // Options are the choices of an adapter. The zero value is good.
@@ -52,7 +53,7 @@ func (o Options) busyTimeout() time.Duration {
 }
 
 // Adapter is an engine.Adapter, and an AuthenticatorAdapter, Transactor,
-// Purger and SessionLister.
+// Purger, SessionLister and Inspector.
 type Adapter struct {
 	store
 }
@@ -63,6 +64,7 @@ var (
 	_ engine.Transactor           = (*Adapter)(nil)
 	_ engine.Purger               = (*Adapter)(nil)
 	_ engine.SessionLister        = (*Adapter)(nil)
+	_ engine.Inspector            = (*Adapter)(nil)
 )
 
 // store holds the methods of the contract, on the database or, with tx, in a
@@ -161,6 +163,34 @@ func checkSchema(s *engine.Schema) error {
 // queries. Outside of a transaction its calls do not wait for other writers of
 // a SQLite database: they fail with SQLITE_BUSY.
 func (a *Adapter) Client() *ent.Client { return a.client }
+
+// String says what the adapter is, for reports: "ent on sqlite3".
+func (a *Adapter) String() string { return "ent on " + a.backend.dialect }
+
+// Inspect implements engine.Inspector: every table with every column is asked
+// for, by names that cannot be taken for text (SQLite takes an unknown name in
+// quotes for that).
+func (a *Adapter) Inspect(ctx context.Context) error {
+	var missing []error
+	for _, table := range migrate.Tables {
+		t := entsql.Dialect(a.backend.dialect).Table(table.Name)
+		columns := make([]string, len(table.Columns))
+		for i, c := range table.Columns {
+			columns[i] = t.C(c.Name)
+		}
+		query, args := entsql.Dialect(a.backend.dialect).Select(columns...).From(t).Where(entsql.False()).Query()
+		_, err := do(ctx, &a.store, "look at the table "+table.Name, func() (none struct{}, err error) {
+			rows, err := a.db.QueryContext(ctx, query, args...)
+			if err != nil {
+				return none, err
+			}
+			rows.Next() // SQLite looks at the tables no sooner
+			return none, errors.Join(rows.Err(), rows.Close())
+		})
+		missing = append(missing, err)
+	}
+	return errors.Join(missing...)
+}
 
 // Close closes the database. Every method fails afterwards.
 func (a *Adapter) Close() error {

@@ -24,6 +24,7 @@ type metadata struct {
 
 	// OpenID Connect only.
 	verifier    *oidc.IDTokenVerifier
+	keysURL     string
 	issRequired bool // RFC 9207: every authorization response has iss
 	fetched     time.Time
 }
@@ -118,7 +119,7 @@ func (c *Client) discover(ctx context.Context) (*metadata, *Error) {
 	}
 	m := &metadata{
 		authURL: p.Endpoint().AuthURL, tokenURL: p.Endpoint().TokenURL, userInfoURL: p.UserInfoEndpoint(),
-		issRequired: doc.IssRequired,
+		keysURL: doc.JWKSURL, issRequired: doc.IssRequired,
 	}
 	for _, endpoint := range []struct {
 		name, url string

@@ -249,8 +249,11 @@ func (c *Client) tokenError(err error, m *metadata, cb Callback, got *answer, hi
 		code := hidden.code(refused.ErrorCode)
 		if code == "" {
 			hint := ""
-			if got.status == http.StatusUnauthorized {
+			switch got.status {
+			case http.StatusUnauthorized:
 				hint = hintFor("invalid_client", c.cfg.ClientAuth, cb.RedirectURI)
+			case http.StatusNotFound:
+				hint = "check the URL of the token endpoint"
 			}
 			return fail(Token, hint, fmt.Sprintf("%s answered without a token (%s)", endpoint, got))
 		}

@@ -1,0 +1,44 @@
+package entclient_test
+
+import (
+	"database/sql"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/sesame-auth/sesame/adapters/entclient"
+)
+
+// Inspect names what a table lacks, also where SQLite would take the name of a
+// column for text.
+func TestInspect(t *testing.T) {
+	for statement, want := range map[string]string{
+		``: "",
+		`ALTER TABLE "verificationtoken" RENAME COLUMN "identifier" TO "email"`: "verificationToken.identifier",
+		`ALTER TABLE "user" DROP COLUMN "image"`:                                "user.image",
+		`DROP TABLE "authenticator"`:                                            "authenticator",
+	} {
+		path := filepath.Join(t.TempDir(), "auth.db")
+		a, err := entclient.OpenSQLite(t.Context(), path, entclient.Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer a.Close()
+		db, err := sql.Open("sqlite3", path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer db.Close()
+		if statement != "" {
+			if _, err := db.ExecContext(t.Context(), statement); err != nil {
+				t.Fatal(err)
+			}
+		}
+		switch err := a.Inspect(t.Context()); {
+		case want == "" && err != nil:
+			t.Errorf("of the tables that it made: %v", err)
+		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
+			t.Errorf("after %s: %v, want %s", statement, err, want)
+		}
+	}
+}
