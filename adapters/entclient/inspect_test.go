@@ -42,3 +42,22 @@ func TestInspect(t *testing.T) {
 		}
 	}
 }
+
+func TestServerInspect(t *testing.T) {
+	onServers(t, func(t *testing.T, s server) {
+		dsn := s.database(t)
+		a := s.openAt(t, dsn)
+		if err := a.Inspect(t.Context()); err != nil {
+			t.Fatalf("of the tables that it made: %v", err)
+		}
+		db := sql.OpenDB(s.connector(t, dsn))
+		defer db.Close()
+		quote := map[string]string{"mysql": "`", "postgres": `"`}[s.name]
+		if _, err := db.ExecContext(t.Context(), strings.ReplaceAll(`ALTER TABLE "user" DROP COLUMN "image"`, `"`, quote)); err != nil {
+			t.Fatal(err)
+		}
+		if err := a.Inspect(t.Context()); err == nil || !strings.Contains(err.Error(), "user.image") {
+			t.Errorf("without user.image: %v", err)
+		}
+	})
+}

@@ -4,6 +4,8 @@
 //
 //	go run ./examples/quickstart
 //
+// With -doctor it says how it is set up, and whether that works, and ends.
+//
 // Its users and sessions are in an SQLite file in the folder -data (.sesame
 // below the working directory), with the secret beside it. Delete the folder to
 // begin anew.
@@ -34,6 +36,7 @@ import (
 func main() {
 	addr := flag.String("addr", "127.0.0.1:3000", "loopback `address` to listen on; port 0 takes any free one")
 	data := flag.String("data", ".sesame", "`folder` of the database and the secret")
+	doctor := flag.Bool("doctor", false, "say how sign-in is set up and what is wrong with it, and exit (1 when something is)")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "quickstart: unexpected argument %q\n", flag.Arg(0))
@@ -45,7 +48,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
-	err := run(ctx, *addr, *data, os.Stdout, log)
+	err := run(ctx, *addr, *data, *doctor, os.Stdout, log)
 	if err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) { // interrupted while starting is no failure
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
@@ -53,8 +56,9 @@ func main() {
 }
 
 // run serves until ctx is done. It prints READY and the site's URL to stdout
-// when it can be used.
-func run(ctx context.Context, addr, data string, stdout io.Writer, log *slog.Logger) (err error) {
+// when it can be used; or else, for the doctor, what there is to say of the
+// configuration.
+func run(ctx context.Context, addr, data string, doctor bool, stdout io.Writer, log *slog.Logger) (err error) {
 	listener, err := listen(addr)
 	if err != nil {
 		return err
@@ -82,7 +86,7 @@ func run(ctx context.Context, addr, data string, stdout io.Writer, log *slog.Log
 	}
 	mail := new(authtest.Mailbox)
 
-	eng, err := engine.New(engine.Config{
+	cfg := engine.Config{
 		Secret:  secret,
 		Adapter: db, // with one, sessions are rows of the database
 		Providers: []engine.Provider{
@@ -119,13 +123,33 @@ func run(ctx context.Context, addr, data string, stdout io.Writer, log *slog.Log
 		// The variables of Auth.js (AUTH_URL, AUTH_TRUST_HOST, …) may be set for
 		// another program; without this line they would count here as well.
 		Getenv: func(string) string { return "" },
-	})
+	}
+	if doctor {
+		return diagnose(ctx, cfg, listener, idp, stdout)
+	}
+	eng, err := engine.New(cfg)
 	if err != nil {
 		return err
 	}
 	defer eng.Close()
 
 	return serve(ctx, listener, &site{eng: eng, idp: idp, mail: mail}, stdout, log)
+}
+
+// diagnose prints what the engine has to say of cfg. The identity provider,
+// which would be elsewhere, has to answer meanwhile.
+func diagnose(ctx context.Context, cfg engine.Config, listener net.Listener, idp http.Handler, stdout io.Writer) error {
+	server := &http.Server{Handler: idp, ReadHeaderTimeout: 10 * time.Second}
+	go server.Serve(listener)
+	defer server.Close()
+	report := engine.Diagnose(ctx, cfg)
+	if _, err := fmt.Fprint(stdout, report); err != nil {
+		return err
+	}
+	if !report.OK() {
+		return errors.New("the doctor has found problems")
+	}
+	return nil
 }
 
 // The quickstart as a client of its own identity provider, which forgets

@@ -567,3 +567,33 @@ func TestRefusals(t *testing.T) {
 		})
 	}
 }
+
+// The doctor says what is set up, leaves everything as it is, and exits.
+func TestDoctor(t *testing.T) {
+	dir := t.TempDir()
+	for _, what := range []string{"a new folder", "a folder in use"} {
+		cmd := command(dir, "-addr", "127.0.0.1:0", "-doctor")
+		var stdout, stderr bytes.Buffer
+		cmd.Stdout, cmd.Stderr = &stdout, &stderr
+		if err := cmd.Start(); err != nil {
+			t.Fatal(err)
+		}
+		timer := time.AfterFunc(20*time.Second, func() { cmd.Process.Kill() })
+		err := cmd.Wait()
+		timer.Stop()
+		if err != nil {
+			t.Errorf("%s: %v\n%s", what, err, &stderr)
+		}
+		for _, text := range []string{
+			"ok    secret ", "44 characters", "/api/auth/", "authjs.session-token", "strategy database", "*entclient.Adapter (ent on sqlite3): it reads and writes",
+			`provider "demo"`, "it answers, and knows the client", "0 problems, ",
+		} {
+			if !strings.Contains(stdout.String(), text) {
+				t.Errorf("%s: the report does not say %q:\n%s", what, text, &stdout)
+			}
+		}
+		if strings.Contains(stdout.String(), "READY") {
+			t.Errorf("%s: it serves", what)
+		}
+	}
+}
