@@ -18,7 +18,7 @@ import (
 func newEngine() *engine.Engine {
 	passwords := map[string]string{"ada": "lovelace"}
 	eng, err := engine.New(engine.Config{
-		Secret: strings.Repeat("secret ", 6), // in production: AUTH_SECRET
+		Secret: strings.Repeat("-secret", 6), // in production: AUTH_SECRET
 		URL:    "https://app.example.com",    // in production: AUTH_URL
 		Providers: []engine.Provider{&engine.Credentials{
 			Inputs: []engine.CredentialInput{{Name: "username"}, {Name: "password", Type: "password"}},
@@ -124,6 +124,29 @@ func ExampleEngine_Session() {
 	home.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	fmt.Println(w.Body)
 	// Output: hello, stranger
+}
+
+// A flag of the application prints what the engine makes of its configuration,
+// and what is wrong with it.
+func ExampleDiagnose() {
+	cfg := engine.Config{
+		Secret: "changeme",
+		URL:    "https://app.example.com",
+	}
+	report := engine.Diagnose(context.Background(), cfg)
+	for _, f := range report.Findings {
+		if f.Subject == "secret" {
+			fmt.Println(f.Level, f.Text)
+			fmt.Println(f.Fix)
+		}
+	}
+	fmt.Println(report.OK())
+	// Output:
+	// INFO 8 characters, from Config.Secret
+	//
+	// ERROR the secret has 8 characters, at least 32 are needed
+	// make one with `openssl rand -base64 33`
+	// false
 }
 
 // Purge removes what has expired at a time of the application's choice. It is
