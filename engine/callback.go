@@ -480,7 +480,7 @@ func (x *exchange) followMail(p *provider, token, address string) (*answer, erro
 // useToken takes a token out of the store. One that was made under an older
 // secret is still good.
 func (x *exchange) useToken(p *provider, address, token string) (VerificationToken, error) {
-	secrets := x.e.mailSecrets
+	secrets := x.e.hashSecrets
 	if p.secret != "" {
 		secrets = []string{p.secret}
 	}

@@ -231,6 +231,6 @@ func (x *exchange) postLog() *answer {
 		return s
 	}
 	x.e.cfg.Logger.WarnContext(x.ctx, "auth: the browser reports an error", "request_id", x.requestID(),
-		"code", line("code"), "level", line("level"), "message", line("message"), "url", line("url"))
+		"code", line("code"), "level", line("level"), "cause", line("message"), "url", line("url"))
 	return &answer{status: http.StatusOK, bare: true}
 }

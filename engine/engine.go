@@ -32,8 +32,9 @@ type Engine struct {
 	extended   extended
 	undeclared sync.Map // keys of Extra that were reported, by "user.role"
 
-	// what the tokens of mail links are hashed with; the first one for new ones
-	mailSecrets []string
+	// what CSRF tokens and those of mail links are hashed with; the first one
+	// for new ones
+	hashSecrets []string
 }
 
 // New checks cfg, fills in its defaults and returns an engine. It touches no
