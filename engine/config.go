@@ -172,6 +172,12 @@ type Config struct {
 	// next-auth 4 does; it looks at WireV4 only. A message can say too much, and
 	// URLs are logged. Default: a code; a [CredentialsError] has one of its own.
 	DangerousErrorMessages bool
+	// DangerousProfileIDs leaves the ids of users that no Adapter stores as they
+	// come, as next-auth 4 does: an OAuth user has the id of the provider's
+	// profile, which another provider may give to somebody else, and a
+	// credentials user without an id has none. Default: an id made of the
+	// provider's and the account's, and a random one.
+	DangerousProfileIDs bool
 	// DangerousSignInRedirects sends the browser wherever Callbacks.SignIn says
 	// with [RedirectTo], as next-auth 4 does. Default: through
 	// Callbacks.Redirect, as Auth.js 5 does.

@@ -399,17 +399,6 @@ func hash(s string) string {
 	return hex.EncodeToString(sum[:])
 }
 
-// next-auth 4 without an adapter gives a user the id that the provider has.
-func TestIDsV4(t *testing.T) {
-	s := newSite(t, withV4)
-	b := s.browser()
-	b.oauth("oauth").wantTo(s.origin)
-	token, _, err := wire.V4.SessionKeys(sessionCookieV4, testSecret).DecodeToken(b.cookie(sessionCookieV4), nil, s.clock.Now())
-	if err != nil || token.Subject != "bob-sub" {
-		t.Errorf("the token is %+v, %v", token, err)
-	}
-}
-
 func TestNewRefusesOtherWires(t *testing.T) {
 	_, err := engine.New(engine.Config{Secret: testSecret, Wire: engine.WireV4 + 1, Providers: []engine.Provider{anybody()}, Getenv: env()})
 	if err == nil || !strings.Contains(err.Error(), "WireV4") {
