@@ -115,7 +115,7 @@ func (x *exchange) oauthCallback(p *provider) (*answer, error) {
 func (x *exchange) newUserID(p *provider, accountID string) (string, error) {
 	random := x.e.cfg.Rand
 	if x.e.adapter == nil {
-		if x.e.dialect.profileIDs {
+		if x.e.cfg.DangerousProfileIDs {
 			return accountID, nil
 		}
 		sum := sha256.Sum256([]byte("user\x00" + p.ID + "\x00" + accountID))
@@ -340,7 +340,7 @@ func (x *exchange) authorize(p *provider, values map[string]string) (*answer, er
 			return nil, err
 		}
 	}
-	if u.ID == "" && !x.e.dialect.profileIDs {
+	if u.ID == "" && !x.e.cfg.DangerousProfileIDs {
 		if u.ID, err = wire.UUID(x.e.cfg.Rand); err != nil {
 			return nil, err
 		}
@@ -481,7 +481,7 @@ func (x *exchange) followMail(p *provider, token, address string) (*answer, erro
 // useToken takes a token out of the store. One that was made under an older
 // secret is still good.
 func (x *exchange) useToken(p *provider, address, token string) (VerificationToken, error) {
-	secrets := x.e.mailSecrets
+	secrets := x.e.hashSecrets
 	if p.secret != "" {
 		secrets = []string{p.secret}
 	}

@@ -43,7 +43,10 @@ type Config struct {
 	// Servers with the same secret accept each other's sessions.
 	Secret string
 	// OldSecrets are still accepted, so that a secret can be changed without
-	// signing anybody out. Default: AUTH_SECRET_3, AUTH_SECRET_2 and
+	// signing anybody out. Hashes of CSRF tokens and mail links are made with
+	// all of them, as Auth.js 5 does with secret: [new, old]; with WireV4, which
+	// knows one secret, and with secrets of the environment, with the current one
+	// alone, as next-auth does. Those of any part of the list are accepted. Default: AUTH_SECRET_3, AUTH_SECRET_2 and
 	// AUTH_SECRET_1, those that are set, when Secret comes from AUTH_SECRET.
 	OldSecrets []string
 
@@ -196,6 +199,12 @@ type Config struct {
 	// next-auth 4 does; it looks at WireV4 only. A message can say too much, and
 	// URLs are logged. Default: a code; a [CredentialsError] has one of its own.
 	DangerousErrorMessages bool
+	// DangerousProfileIDs leaves the ids of users that no Adapter stores as they
+	// come, as next-auth 4 does: an OAuth user has the id of the provider's
+	// profile, which another provider may give to somebody else, and a
+	// credentials user without an id has none. Default: an id made of the
+	// provider's and the account's, and a random one.
+	DangerousProfileIDs bool
 	// DangerousSignInRedirects sends the browser wherever Callbacks.SignIn says
 	// with [RedirectTo], as next-auth 4 does. Default: through
 	// Callbacks.Redirect, as Auth.js 5 does.

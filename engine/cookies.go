@@ -57,7 +57,7 @@ func (c *cookieSet) checks() [3]*wire.SetCookie {
 func newCookieSet(d *dialect, c *Cookies, secure bool) cookieSet {
 	n := d.CookieNames(secure)
 	like := func(name string, o *CookieOptions) wire.SetCookie {
-		if o.Name != "" {
+		if wire.ValidCookieName(o.Name) { // another one is a problem of its own
 			name = o.Name
 			if !secure {
 				name = wire.PlainCookieName(name)

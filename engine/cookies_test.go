@@ -285,7 +285,7 @@ func TestCookieOptionsThatAreNone(t *testing.T) {
 		says []string
 	}{
 		{engine.Config{Cookies: engine.Cookies{SessionToken: o{Name: "a b"}}}, []string{"Cookies.SessionToken.Name"}},
-		{engine.Config{Cookies: engine.Cookies{State: o{Name: strings.Repeat("x", 257)}}}, []string{"Cookies.State.Name"}},
+		{engine.Config{Cookies: engine.Cookies{State: o{Name: strings.Repeat("x", 257)}, Nonce: o{Name: strings.Repeat("x", 5000)}}}, []string{"Cookies.State.Name"}},
 		{engine.Config{Cookies: engine.Cookies{State: o{Name: "x"}, Nonce: o{Name: "x"}}}, []string{"Cookies.State", "Cookies.Nonce"}},
 		{engine.Config{Cookies: engine.Cookies{State: o{Name: "__Secure-x"}, Nonce: o{Name: "__Host-x"}}}, []string{"Cookies.State", "Cookies.Nonce"}},
 		{engine.Config{Cookies: engine.Cookies{SessionToken: o{Name: "x"}, CSRFToken: o{Name: "x.0"}}}, []string{"Cookies.SessionToken", "Cookies.CSRFToken"}},

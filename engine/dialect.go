@@ -37,7 +37,6 @@ type dialect struct {
 	foldsCodes   bool                 // the error page reads codes in any case
 	bodyParams   bool                 // a provider may POST its answer to the callback
 	dottedDomain bool                 // a mail address needs a dot in its domain
-	profileIDs   bool                 // without an adapter a user has the provider's id; one without an id has none
 	needsToken   bool                 // a jwt callback that returns no token at sign-in fails it
 	verifyQuery  bool                 // Pages.VerifyRequest gets provider and type
 	signInCodes  []string             // codes with which the error page passes on to the sign-in page
@@ -67,7 +66,6 @@ func dialectOf(w Wire) *dialect {
 			foldsCodes:    true,
 			bodyParams:    true,
 			dottedDomain:  true,
-			profileIDs:    true,
 			needsToken:    true,
 			signInCodes: []string{
 				"Signin", "OAuthSignin", "OAuthCallback", "OAuthCreateAccount", "EmailCreateAccount", "Callback",
@@ -235,6 +233,6 @@ func (x *exchange) postLog() *answer {
 		return s
 	}
 	x.e.cfg.Logger.WarnContext(x.ctx, "auth: the browser reports an error", "request_id", x.requestID(),
-		"code", line("code"), "level", line("level"), "message", line("message"), "url", line("url"))
+		"code", line("code"), "level", line("level"), "cause", line("message"), "url", line("url"))
 	return &answer{status: http.StatusOK, bare: true}
 }

@@ -34,8 +34,9 @@ type Engine struct {
 	purging   purging
 	ownHTTP   bool // cfg.HTTPClient is the engine's own
 
-	// what the tokens of mail links are hashed with; the first one for new ones
-	mailSecrets []string
+	// what CSRF tokens and those of mail links are hashed with; the first one
+	// for new ones
+	hashSecrets []string
 }
 
 // New checks cfg, fills in its defaults and returns an engine. It touches no

@@ -160,6 +160,7 @@ const minSecret = 32
 func (s *settings) applySecrets() {
 	c := &s.cfg
 	s.secretFrom = "Config.Secret"
+	numbered := false // the old secrets are those of the environment
 	if c.Secret == "" {
 		s.secretFrom = "AUTH_SECRET"
 		if c.Secret = c.Getenv("AUTH_SECRET"); c.Secret == "" {
@@ -169,6 +170,7 @@ func (s *settings) applySecrets() {
 			for _, name := range []string{"AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1"} {
 				if v := c.Getenv(name); v != "" {
 					c.OldSecrets = append(c.OldSecrets, v)
+					numbered = true
 				}
 			}
 		}
@@ -187,8 +189,8 @@ func (s *settings) applySecrets() {
 		}
 	}
 	s.adviseSecret()
-	s.csrf = wire.NewCSRF(secrets...)
-	s.mailSecrets = secretForms(secrets)
+	s.hashSecrets = s.hashed(secrets, numbered)
+	s.csrf = wire.NewCSRF(s.hashSecrets...)
 	for i, secure := range []bool{false, true} {
 		s.sites[i] = newSite(s.dialect, newCookieSet(s.dialect, &c.Cookies, secure), secrets)
 	}
@@ -214,17 +216,18 @@ func (s *settings) adviseSecret() {
 	}
 }
 
-// secretForms lists what may have been hashed with: all secrets joined by
-// commas as Auth.js does (the form that is written), each secret, and what was
-// joined before a secret was added or removed.
-func secretForms(secrets []string) []string {
-	forms := []string{strings.Join(secrets, ",")}
-	for size := 1; size < len(secrets); size++ {
-		for from := 0; from+size <= len(secrets); from++ {
-			forms = append(forms, strings.Join(secrets[from:from+size], ","))
-		}
+// hashed lists what tokens may be hashed with: what is written, as Auth.js with
+// the same configuration writes it, and what is accepted. Of the numbered
+// secrets of the environment next-auth takes none, and @auth/core puts all of
+// them before AUTH_SECRET.
+func (s *settings) hashed(secrets []string, numbered bool) []string {
+	if numbered {
+		return wire.HashSecrets(secrets[0], secrets, append(slices.Clone(secrets[1:]), secrets[0]))
 	}
-	return forms
+	if s.dialect.joinsSecrets {
+		return wire.HashSecrets(strings.Join(secrets, ","), secrets)
+	}
+	return wire.HashSecrets(secrets[0], secrets)
 }
 
 func (s *settings) applySession() {

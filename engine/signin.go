@@ -409,7 +409,7 @@ func (x *exchange) requestMail(p *provider) (*answer, error) {
 	}
 	expires := x.now.Add(maxAge).UTC().Truncate(time.Millisecond)
 	_, err = x.e.adapter.CreateVerificationToken(x.ctx, VerificationToken{
-		Identifier: address, Token: wire.HashVerificationToken(token, or(p.secret, x.e.mailSecrets[0])), Expires: expires,
+		Identifier: address, Token: wire.HashVerificationToken(token, or(p.secret, x.e.hashSecrets[0])), Expires: expires,
 	})
 	if err != nil {
 		return nil, adapterError("storing the token of a mail link", err)

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -44,7 +45,7 @@ func TestCSRFVectors(t *testing.T) {
 	}
 	for _, v := range data.V5 {
 		t.Run(v.Name, func(t *testing.T) {
-			c := wire.NewCSRF(v.Secret...)
+			c := wire.NewCSRF(strings.Join(v.Secret, ","))
 			token, cookie, err := c.New(replay(t, unhex(t, v.Token)))
 			if err != nil || token != v.Token || cookie != v.Cookie {
 				t.Errorf("New = %s, %s, %v; want %s, %s", token, cookie, err, v.Token, v.Cookie)
@@ -92,10 +93,10 @@ func TestCSRFVectors(t *testing.T) {
 // that are accepted; one with a foreign secret, or another order, does not.
 func TestCSRFRotation(t *testing.T) {
 	all := []string{"newest", "new", "old", "oldest"}
-	c := wire.NewCSRF(all...)
+	c := wire.NewCSRF(wire.HashSecrets(strings.Join(all, ","), all)...)
 	for from := range all {
 		for to := from + 1; to <= len(all); to++ {
-			token, cookie, err := wire.NewCSRF(all[from:to]...).New(replay(t, make([]byte, 32)))
+			token, cookie, err := wire.NewCSRF(wire.HashSecrets(strings.Join(all[from:to], ","), all[from:to])...).New(replay(t, make([]byte, 32)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -109,12 +110,30 @@ func TestCSRFRotation(t *testing.T) {
 		}
 	}
 	for _, foreign := range [][]string{{"other"}, {"new", "newest"}, {"newest", "old"}, {"newest", "new", "old", "oldest", "other"}, {"newestnew"}, {","}} {
-		_, cookie, err := wire.NewCSRF(foreign...).New(replay(t, make([]byte, 32)))
+		_, cookie, err := wire.NewCSRF(strings.Join(foreign, ",")).New(replay(t, make([]byte, 32)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, ok := c.Token(cookie); ok {
 			t.Errorf("a cookie made with %q is accepted", foreign)
+		}
+	}
+}
+
+func TestHashSecrets(t *testing.T) {
+	for _, c := range []struct {
+		written string
+		lists   [][]string
+		want    []string
+	}{
+		{"a", [][]string{{"a"}}, []string{"a"}},
+		{"a,b", [][]string{{"a", "b"}}, []string{"a,b", "a", "b"}},
+		{"a", [][]string{{"a", "b"}, {"b", "a"}}, []string{"a", "a,b", "b", "b,a"}},
+		{"a,b,c", [][]string{{"a", "b", "c"}}, []string{"a,b,c", "a,b", "b,c", "a", "b", "c"}},
+		{"a", nil, []string{"a"}},
+	} {
+		if got := wire.HashSecrets(c.written, c.lists...); !slices.Equal(got, c.want) {
+			t.Errorf("HashSecrets(%q, %q) = %q, want %q", c.written, c.lists, got, c.want)
 		}
 	}
 }

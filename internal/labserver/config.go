@@ -43,7 +43,9 @@ func (s *Server) config(f flags) engine.Config {
 		DangerousKeepChecks:          true,
 		DangerousUnverifiedEmail:     true,
 		DangerousErrorMessages:       true,
-		DangerousSignInRedirects:     s.profile.Wire == engine.WireV4, // v5 has no such way
+		// v5 does neither.
+		DangerousProfileIDs:      s.profile.Wire == engine.WireV4,
+		DangerousSignInRedirects: s.profile.Wire == engine.WireV4,
 	}
 	if s.profile.Adapter {
 		c.Adapter = &store{s: s, throws: f.AdapterThrows}

@@ -3,8 +3,10 @@ package labserver_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/internal/labserver"
@@ -176,6 +178,43 @@ func TestDangerousErrorMessages(t *testing.T) {
 			}
 		})
 	}
+}
+
+func TestDangerousProfileIDs(t *testing.T) {
+	// two providers give the same id to two people, and two users have none
+	subjects := func(t *testing.T, configure func(*engine.Config)) (oauth, credentials [2]string) {
+		l := newLabOf(t, labserver.ProfilesV4(), "bare", configure)
+		read := func(r response) string {
+			i := slices.IndexFunc(r.cookies, func(c *http.Cookie) bool { return c.Name == "next-auth.session-token" })
+			if i < 0 {
+				t.Fatalf("no session: %d %s", r.status, r.location)
+			}
+			token, _, err := engine.WireV4.SessionKeys("", labserver.Secret).DecodeToken(r.cookies[i].Value, nil, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return token.Subject
+		}
+		for i, provider := range []string{"lab-oauth", "lab-oauth-link"} {
+			b := l.browser()
+			oauth[i] = read(b.get(b.startOAuth(provider, "ada")))
+			credentials[i] = read(b.post("/api/auth/callback/credentials", url.Values{"csrfToken": {b.csrf()}, "username": {"noid"}, "password": {"pw"}}))
+		}
+		return oauth, credentials
+	}
+	t.Run("on", func(t *testing.T) {
+		if oauth, credentials := subjects(t, nil); oauth != [2]string{"ada", "ada"} || credentials != [2]string{} {
+			t.Errorf("the ids are %q and %q", oauth, credentials)
+		}
+	})
+	t.Run("default", func(t *testing.T) {
+		oauth, credentials := subjects(t, func(c *engine.Config) { c.DangerousProfileIDs = false })
+		for _, ids := range [][2]string{oauth, credentials} {
+			if ids[0] == "" || ids[0] == ids[1] || ids[0] == "ada" {
+				t.Errorf("the ids are %q", ids)
+			}
+		}
+	})
 }
 
 func TestDangerousSignInRedirects(t *testing.T) {
