@@ -203,6 +203,13 @@ type Change[T any] struct {
 	Value *T // with Set: the new value, nil clears
 }
 
+// Apply makes the change to a field of a row.
+func (c Change[T]) Apply(field **T) {
+	if c.Set {
+		*field = c.Value
+	}
+}
+
 // SetTo returns the Change that stores v.
 func SetTo[T any](v T) Change[T] { return Change[T]{Set: true, Value: &v} }
 
