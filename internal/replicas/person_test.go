@@ -53,7 +53,6 @@ type response struct {
 	location string
 	body     string
 	session  string // the value of the session cookie that it sets
-	cleared  bool   // it clears that cookie
 }
 
 // failed returns the error that the answer sends the browser to a page with.
@@ -106,7 +105,7 @@ func (b *browser) do(ctx context.Context, method, target string, form url.Values
 	out = response{status: res.StatusCode, location: res.Header.Get("Location"), body: string(text)}
 	for _, c := range res.Cookies() {
 		if c.Name == sessionCookie {
-			out.session, out.cleared = c.Value, c.Value == ""
+			out.session = c.Value
 		}
 	}
 	if out.session != "" {
