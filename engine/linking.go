@@ -178,21 +178,48 @@ func (x *exchange) signUp(in signIn) (signIn, error) {
 	in.isNewUser = true
 	profileUser := in.user
 	err := x.unit(func(a Adapter, tell func(func())) error {
-		created, err := x.createUser(a, *profileUser, tell)
+		created, err := x.createUserWithAccount(a, in, profileUser, tell)
 		if err != nil {
 			return err
 		}
 		in.user = &created
-		if err := x.linkAccount(a, in, profileUser, tell); err != nil {
-			x.forget(a, created.ID)
-			return err
-		}
 		return x.startRow(a, in)
 	})
 	if err != nil {
 		return in, err
 	}
 	return in, x.startToken(in)
+}
+
+// createUserWithAccount is createUser and linkAccount, in one step where the
+// adapter has it.
+func (x *exchange) createUserWithAccount(a Adapter, in signIn, profileUser *User, tell func(func())) (User, error) {
+	both, ok := a.(SignUpAdapter)
+	if !ok {
+		created, err := x.createUser(a, *profileUser, tell)
+		if err != nil {
+			return created, err
+		}
+		in.user = &created
+		if err := x.linkAccount(a, in, profileUser, tell); err != nil {
+			x.forget(a, created.ID)
+			return created, err
+		}
+		return created, nil
+	}
+	u, account := *profileUser, *in.account
+	if c := x.e.cfg.Schema; c != nil {
+		u.Extra = x.canonicalExtra(c.User, u.Extra)
+	}
+	account.UserID = u.ID
+	created, linked, err := both.CreateUserWithAccount(x.ctx, u, account)
+	if err != nil {
+		return created, adapterError("creating a user with an account", err)
+	}
+	x.canonical(&created)
+	x.tellCreated(&created, tell)
+	x.tellLinked(&created, &linked, profileUser, tell)
+	return created, nil
 }
 
 // forget removes a user whose account could not be stored, when there is no
@@ -217,10 +244,14 @@ func (x *exchange) createUser(a Adapter, u User, tell func(func())) (User, error
 		return created, adapterError("creating a user", err)
 	}
 	x.canonical(&created)
-	if f := x.e.cfg.Events.CreateUser; f != nil {
-		tell(func() { x.event("createUser", func() error { return f(x.ctx, &UserEvent{User: &created}) }) })
-	}
+	x.tellCreated(&created, tell)
 	return created, nil
+}
+
+func (x *exchange) tellCreated(u *User, tell func(func())) {
+	if f := x.e.cfg.Events.CreateUser; f != nil {
+		tell(func() { x.event("createUser", func() error { return f(x.ctx, &UserEvent{User: u}) }) })
+	}
 }
 
 func (x *exchange) linkAccount(a Adapter, in signIn, profileUser *User, tell func(func())) error {
@@ -230,13 +261,16 @@ func (x *exchange) linkAccount(a Adapter, in signIn, profileUser *User, tell fun
 	if err != nil {
 		return adapterError("linking an account", err)
 	}
+	x.tellLinked(in.user, &linked, profileUser, tell)
+	return nil
+}
+
+func (x *exchange) tellLinked(u *User, linked *Account, profileUser *User, tell func(func())) {
 	if f := x.e.cfg.Events.LinkAccount; f != nil {
-		user := in.user
 		tell(func() {
-			x.event("linkAccount", func() error { return f(x.ctx, &LinkAccountEvent{User: user, Account: &linked, Profile: profileUser}) })
+			x.event("linkAccount", func() error { return f(x.ctx, &LinkAccountEvent{User: u, Account: linked, Profile: profileUser}) })
 		})
 	}
-	return nil
 }
 
 // verifyAddress signs in the user whose address has just been proven: the
