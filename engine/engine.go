@@ -32,6 +32,7 @@ type Engine struct {
 	extended   extended
 	undeclared sync.Map // keys of Extra that were reported, by "user.role"
 	purging    purging
+	stopped    stopped
 	ownHTTP    bool // cfg.HTTPClient is the engine's own
 
 	// what the tokens of mail links are hashed with; the first one for new ones

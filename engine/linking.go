@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"reflect"
+	"sync"
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/schema"
@@ -72,12 +74,29 @@ func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
 	if now.user != nil {
 		return x.linkToSignedIn(in, now)
 	}
+	if created, err := x.unfinished(in); err != nil {
+		return in, err
+	} else if created != nil {
+		in.isNewUser = true
+		out, err := x.linkTo(in, *created)
+		if err != nil {
+			x.e.stopped.put(in.account, *created)
+		}
+		return out, err
+	}
 	if in.user.Email != nil {
 		existing, err := a.GetUserByEmail(x.ctx, *in.user.Email)
 		if err == nil {
 			out, err := x.linkByAddress(p, in, existing)
-			if errors.Is(err, errAddressTaken) && x.linkedMeanwhile(in) {
-				return x.linkOnce(p, in)
+			if errors.Is(err, errAddressTaken) {
+				// The same person may have signed up in another tab between the two
+				// look-ups.
+				switch _, failed := a.GetUserByAccount(x.ctx, p.ID, in.account.ProviderAccountID); {
+				case failed == nil:
+					return x.linkOnce(p, in)
+				case !errors.Is(failed, ErrNotFound):
+					return in, adapterError("looking up an account again", failed)
+				}
 			}
 			return out, err
 		}
@@ -112,13 +131,6 @@ func (x *exchange) signInOwner(in signIn) (signIn, error) {
 // errAddressTaken: the profile's address belongs to a user, and that is not
 // enough to link the account to that user.
 var errAddressTaken = errors.New("another user has the address of the profile")
-
-// linkedMeanwhile reports whether the account exists now: the same person may
-// have signed up in another tab between the two look-ups.
-func (x *exchange) linkedMeanwhile(in signIn) bool {
-	_, err := x.e.adapter.GetUserByAccount(x.ctx, in.account.Provider, in.account.ProviderAccountID)
-	return err == nil
-}
 
 func notLinked(why error) *Error {
 	return refuse(CodeOAuthAccountNotLinked, "OAuthAccountNotLinked", why,
@@ -158,6 +170,11 @@ func (x *exchange) linkByAddress(p *provider, in signIn, existing User) (signIn,
 			return in, notLinked(fmt.Errorf("%w, but never verified it", errAddressTaken))
 		}
 	}
+	return x.linkTo(in, existing)
+}
+
+// linkTo adds the account to a stored user and signs them in.
+func (x *exchange) linkTo(in signIn, existing User) (signIn, error) {
 	x.canonical(&existing)
 	profileUser := in.user
 	in.user = &existing
@@ -184,8 +201,7 @@ func (x *exchange) signUp(in signIn) (signIn, error) {
 		}
 		in.user = &created
 		if err := x.linkAccount(a, in, profileUser, tell); err != nil {
-			x.forget(a, created.ID)
-			return err
+			return x.forget(a, created, in.account, err)
 		}
 		return x.startRow(a, in)
 	})
@@ -195,17 +211,77 @@ func (x *exchange) signUp(in signIn) (signIn, error) {
 	return in, x.startToken(in)
 }
 
-// forget removes a user whose account could not be stored, when there is no
-// transaction that does: a user without a way in would block the address.
-func (x *exchange) forget(a Adapter, userID string) {
+// forget removes a user whose account could not be stored because of err, when
+// there is no transaction that does: a user without a way in would block the
+// address. When that fails too, the sign-up goes on where it stopped the next
+// time that the account comes.
+func (x *exchange) forget(a Adapter, created User, account *Account, err error) error {
 	if _, ok := x.e.adapter.(Transactor); ok {
-		return
+		return err
 	}
 	ctx, cancel := x.detached()
 	defer cancel()
-	if err := a.DeleteUser(ctx, userID); err != nil {
-		x.report(adapterError("removing a user whose account could not be stored", err))
+	failed := a.DeleteUser(ctx, created.ID)
+	if failed == nil {
+		return err
 	}
+	x.e.stopped.put(account, created)
+	known := *asError(err, "AdapterError")
+	known.Err = fmt.Errorf("%w; removing a user whose account could not be stored: %w", known.Err, failed)
+	return &known
+}
+
+// stopped are sign-ups of this process of which the user is stored and the
+// account is not, by account.
+type stopped struct {
+	mu    sync.Mutex
+	users map[[2]string]User
+}
+
+const stoppedMost = 1000
+
+func (s *stopped) put(a *Account, u User) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.users == nil || len(s.users) >= stoppedMost {
+		s.users = make(map[[2]string]User)
+	}
+	s.users[[2]string{a.Provider, a.ProviderAccountID}] = u
+}
+
+func (s *stopped) take(a *Account) (u User, ok bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := [2]string{a.Provider, a.ProviderAccountID}
+	u, ok = s.users[key]
+	delete(s.users, key)
+	return u, ok
+}
+
+// unfinished is the user of a sign-up that stopped before the account was
+// stored, or nil. Whoever has come in by another way meanwhile, a mail link say,
+// has proven the address: then the user is theirs.
+func (x *exchange) unfinished(in signIn) (*User, error) {
+	created, ok := x.e.stopped.take(in.account)
+	if !ok {
+		return nil, nil
+	}
+	u, err := x.e.adapter.GetUser(x.ctx, created.ID)
+	if errors.Is(err, ErrNotFound) {
+		return nil, nil
+	}
+	var accounts []Account
+	if err == nil {
+		accounts, err = x.e.adapter.ListAccountsByUserID(x.ctx, created.ID)
+	}
+	if err != nil {
+		x.e.stopped.put(in.account, created)
+		return nil, adapterError("looking up the user of a sign-up that stopped", err)
+	}
+	if x.canonical(&u); len(accounts) > 0 || !reflect.DeepEqual(u, created) {
+		return nil, nil
+	}
+	return &u, nil
 }
 
 func (x *exchange) createUser(a Adapter, u User, tell func(func())) (User, error) {
