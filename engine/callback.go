@@ -26,6 +26,7 @@ func (x *exchange) signedInAt(in signIn) *answer {
 
 // finish tells that somebody has signed in.
 func (x *exchange) finish(in signIn) (*answer, error) {
+	x.wrote = true
 	if !x.e.cfg.KeepCSRFToken {
 		if err := x.renewCSRF(); err != nil {
 			return nil, err

@@ -76,8 +76,15 @@ func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
 		existing, err := a.GetUserByEmail(x.ctx, *in.user.Email)
 		if err == nil {
 			out, err := x.linkByAddress(p, in, existing)
-			if errors.Is(err, errAddressTaken) && x.linkedMeanwhile(in) {
-				return x.linkOnce(p, in)
+			if errors.Is(err, errAddressTaken) {
+				// The same person may have signed up in another tab between the two
+				// look-ups.
+				switch _, failed := a.GetUserByAccount(x.ctx, p.ID, in.account.ProviderAccountID); {
+				case failed == nil:
+					return x.linkOnce(p, in)
+				case !errors.Is(failed, ErrNotFound):
+					return in, adapterError("looking up an account again", failed)
+				}
 			}
 			return out, err
 		}
@@ -112,13 +119,6 @@ func (x *exchange) signInOwner(in signIn) (signIn, error) {
 // errAddressTaken: the profile's address belongs to a user, and that is not
 // enough to link the account to that user.
 var errAddressTaken = errors.New("another user has the address of the profile")
-
-// linkedMeanwhile reports whether the account exists now: the same person may
-// have signed up in another tab between the two look-ups.
-func (x *exchange) linkedMeanwhile(in signIn) bool {
-	_, err := x.e.adapter.GetUserByAccount(x.ctx, in.account.Provider, in.account.ProviderAccountID)
-	return err == nil
-}
 
 func notLinked(why error) *Error {
 	return refuse(CodeOAuthAccountNotLinked, "OAuthAccountNotLinked", why,
@@ -202,8 +202,7 @@ func (x *exchange) createUserWithAccount(a Adapter, in signIn, profileUser *User
 		}
 		in.user = &created
 		if err := x.linkAccount(a, in, profileUser, tell); err != nil {
-			x.forget(a, created.ID)
-			return created, err
+			return created, x.forget(a, created.ID, err)
 		}
 		return created, nil
 	}
@@ -222,17 +221,22 @@ func (x *exchange) createUserWithAccount(a Adapter, in signIn, profileUser *User
 	return created, nil
 }
 
-// forget removes a user whose account could not be stored, when there is no
-// transaction that does: a user without a way in would block the address.
-func (x *exchange) forget(a Adapter, userID string) {
+// forget removes a user whose account could not be stored because of err, when
+// there is no transaction that does: a user without a way in would block the
+// address.
+func (x *exchange) forget(a Adapter, userID string, err error) error {
 	if _, ok := x.e.adapter.(Transactor); ok {
-		return
+		return err
 	}
 	ctx, cancel := x.detached()
 	defer cancel()
-	if err := a.DeleteUser(ctx, userID); err != nil {
-		x.report(adapterError("removing a user whose account could not be stored", err))
+	failed := a.DeleteUser(ctx, userID)
+	if failed == nil {
+		return err
 	}
+	known := *asError(err, "AdapterError")
+	known.Err = fmt.Errorf("%w; removing a user whose account could not be stored: %w", known.Err, failed)
+	return &known
 }
 
 func (x *exchange) createUser(a Adapter, u User, tell func(func())) (User, error) {

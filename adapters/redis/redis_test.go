@@ -356,6 +356,21 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
+// What Redis expires itself needs no purge, and the server is not asked.
+func TestNothingToPurge(t *testing.T) {
+	c := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:1", ContextTimeoutEnabled: true}) // nobody listens there
+	defer c.Close()
+	a := must(redis.New(c, redis.Options{}))
+	if _, ok := any(a).(engine.Purger); ok {
+		t.Error("the adapter is a Purger")
+	}
+	eng := must(engine.New(engine.Config{Secret: strings.Repeat("secret ", 6), Adapter: a, Getenv: func(string) string { return "" }}))
+	defer eng.Close()
+	if n, err := eng.Purge(t.Context()); n != 0 || err != nil {
+		t.Errorf("removed %d, %v", n, err)
+	}
+}
+
 // A client of the caller's own stays open.
 func TestCloseLeavesTheCallersClient(t *testing.T) {
 	url, prefix := testdb.Redis(t)

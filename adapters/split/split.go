@@ -31,6 +31,12 @@
 //
 // An id must not be used for a second user (the engine never does): sessions
 // that a failed DeleteUser has left would be theirs.
+//
+// # Moving sessions out of a store
+//
+// The sessions and tokens that the store of the users may still hold from
+// before are of no use any more, and are not purged with the others. When they
+// have all expired, its own PurgeExpired removes them.
 package split
 
 import (
