@@ -1,0 +1,138 @@
+package authjstables_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+
+	"entgo.io/ent/dialect"
+	"github.com/sesame-auth/sesame/adapters/sqltables"
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// suite is one package on one kind of database.
+type suite struct {
+	name    string // of the tables in testdata/ddl, and of the subtest
+	layout  sqltables.Layout
+	// zone is the time zone of Auth.js's process.
+	zone string
+	// node is what the package is told about the database beside its address.
+	node object
+
+	expires        time.Duration // what an expiry is a multiple of
+	token, idToken int           // how many characters a provider's token may have
+	counter        uint32        // the greatest
+	authenticators bool
+	needsEmail     bool // a user must have an address
+	keepsUsers     bool // deleteUser fails as long as the user has sessions
+}
+
+// newYork is far from UTC and has a daylight saving time, so that a package
+// which looks at it is found out.
+const newYork = "America/New_York"
+
+const (
+	long    = 16 << 10
+	maxInt4 = 1<<31 - 1
+	maxUint = 1<<32 - 1
+)
+
+func suites() []suite {
+	ms := time.Millisecond
+	return []suite{
+		{name: "drizzle-postgres", layout: sqltables.DrizzlePostgres(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true},
+		{name: "drizzle-mysql", layout: sqltables.DrizzleMySQL(), zone: newYork, expires: time.Second, token: 255, idToken: 2048, counter: maxInt4, authenticators: true},
+		{name: "drizzle-sqlite", layout: sqltables.DrizzleSQLite(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxUint, authenticators: true},
+		{name: "kysely-postgres", layout: sqltables.KyselyPostgres(), zone: newYork, expires: ms, token: long, idToken: long, needsEmail: true},
+		// mysql2 writes a Date as the wall clock of its own process, unless it
+		// is told otherwise: UTC on one machine or by one setting.
+		{name: "kysely-mysql", layout: sqltables.KyselyMySQL(), zone: "UTC", expires: ms, token: 255, idToken: 255, needsEmail: true},
+		{name: "kysely-mysql", layout: sqltables.KyselyMySQL(), zone: newYork, node: object{"timezone": "Z"}, expires: ms, token: 255, idToken: 255, needsEmail: true},
+		{name: "kysely-sqlite", layout: sqltables.KyselySQLite(), zone: newYork, expires: ms, token: long, idToken: long, needsEmail: true},
+		{name: "pg", layout: sqltables.PG(), zone: newYork, expires: ms, token: long, idToken: long},
+		{name: "typeorm-postgres", layout: sqltables.TypeORMPostgres(), zone: newYork, expires: ms, token: long, idToken: long},
+		{name: "typeorm-mysql", layout: sqltables.TypeORMMySQL(), zone: newYork, expires: ms, token: 255, idToken: 255},
+		{name: "typeorm-sqlite", layout: sqltables.TypeORMSQLite(), zone: newYork, expires: ms, token: long, idToken: long},
+		{name: "prisma-postgres", layout: sqltables.PrismaPostgres(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, needsEmail: true},
+		{name: "prisma-mysql", layout: sqltables.PrismaMySQL(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, keepsUsers: true},
+		{name: "prisma-sqlite", layout: sqltables.PrismaSQLite(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true},
+		{name: "prisma-sqlite", layout: sqltables.PrismaSQLite(), zone: newYork, node: object{"timestampFormat": "unixepoch-ms"}, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true},
+	}
+}
+
+func (s suite) npmPackage() string {
+	name, _, _ := strings.Cut(s.name, "-")
+	return name
+}
+
+// TestTables has each package and sqltables work on the same tables.
+func TestTables(t *testing.T) {
+	for _, s := range suites() {
+		name := s.name
+		for _, option := range s.node {
+			name += "-" + option.(string)
+		}
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s.run(t)
+		})
+	}
+}
+
+func (s suite) run(t *testing.T) {
+	db := newDatabase(t, s.layout.Dialect)
+	db.createTables(t, s.name)
+	for key, value := range s.node {
+		db.node[key] = value
+	}
+	p := pair{suite: s, js: start(t, s.npmPackage(), s.layout.Dialect, s.zone, db.node), db: db}
+	a, err := sqltables.Open(t.Context(), db.dsn, s.layout, sqltables.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := a.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	p.Adapter = a
+	if s.authenticators {
+		w, err := a.WebAuthn()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p.AuthenticatorAdapter = w
+	}
+	if !a.Traits().SharedWithAuthJS {
+		t.Error("the layout is not one that is shared with Auth.js")
+	}
+	for _, test := range []struct {
+		name string
+		run  func(pair, *testing.T)
+	}{
+		{"Auth.js writes", pair.authjsWrites},
+		{"sqltables writes", pair.sqltablesWrites},
+		{"users", pair.users},
+		{"accounts", pair.accounts},
+		{"sessions", pair.sessions},
+		{"tokens", pair.tokens},
+		{"authenticators", pair.authenticatorsOf},
+		{"deletion", pair.deletion},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(p, t) })
+	}
+}
+
+// pair is both sides over one database.
+type pair struct {
+	suite
+	js *authjs
+	engine.Adapter
+	engine.AuthenticatorAdapter // nil: the package has none
+	db                          database
+}
