@@ -246,7 +246,7 @@ func (c *checker) column(f *found, fc foundColumn, lc Column) *column {
 		c.differ(f.name, fc.name, "change the column to "+want+", or its Kind in the layout", "it is %s; the layout says %s, which is %s", orNone(fc.declared), lc.Kind, want)
 		return nil
 	}
-	col.native = class(c.layout.Dialect, fc) == "uuid"
+	col.native = lc.Kind == UUID && slices.Contains([]string{"uuid", "numeric"}, class(c.layout.Dialect, fc))
 	col.exact = col.exact || lc.Kind != Text && lc.Kind != UUID || col.native
 	switch lc.Kind {
 	case Text, UUID, MillisText, ISOText, jsonKind:

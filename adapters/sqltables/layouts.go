@@ -83,7 +83,8 @@ func PrismaMySQL() Layout {
 	for _, field := range []string{"refresh_token", "access_token", "id_token"} {
 		l.Account.Column(field).Max = 0
 	}
-	l.Account.Owner = Restrict // so is the published one
+	// So it is in the published one.
+	l.Account.Owner, l.Session.Owner = Restrict, Restrict
 	return l
 }
 
@@ -143,9 +144,11 @@ func KyselyMySQL() Layout {
 }
 
 // KyselySQLite is the layout of @auth/kysely-adapter on SQLite: see
-// [KyselyPostgres].
+// [KyselyPostgres]. The ids of users are UUIDs.
 func KyselySQLite() Layout {
-	return kysely("KyselySQLite", dialect.SQLite, Column{Kind: Text}, Column{Kind: Text}, Column{Kind: ISOText})
+	l := kysely("KyselySQLite", dialect.SQLite, Column{Kind: Text}, Column{Kind: Text}, Column{Kind: ISOText})
+	l.Account.Column("userId").Kind, l.Session.Column("userId").Kind = UUID, UUID
+	return l
 }
 
 func kysely(name, d string, id, text, instant Column) Layout {

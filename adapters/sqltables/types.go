@@ -79,7 +79,9 @@ func fitting(d string, k Kind) []string {
 		}
 	default:
 		switch k {
-		case Text, UUID, MillisText, jsonKind:
+		case UUID:
+			return []string{"text", "blob", "numeric"} // what has letters or dashes is no number
+		case Text, MillisText, jsonKind:
 			return []string{"text", "blob"}
 		case ISOText:
 			return []string{"text", "blob", "datetime"}

@@ -1,0 +1,121 @@
+package sqltables_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"entgo.io/ent/dialect"
+
+	"github.com/sesame-auth/sesame/adapters/sqltables"
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/adaptertest"
+)
+
+var errInjected = errors.New("the wire is cut")
+
+// limits are what a layout declares of itself to the suite.
+func limits(l sqltables.Layout) []adaptertest.Option {
+	var options []adaptertest.Option
+	return options
+}
+
+// TestConformance runs the suite over the tables of every layout.
+func TestConformance(t *testing.T) {
+	for _, l := range sqltables.Layouts() {
+		t.Run(l.Name, func(t *testing.T) {
+			h := &lab{t: t, layout: l, places: places{free: map[string][]*place{}}, stores: map[engine.Adapter]*place{}, last: map[string]func(){}}
+			features := []adaptertest.Feature{adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer}
+			if l.Authenticator.Name != "" {
+				features = append(features, adaptertest.WebAuthn)
+			}
+			adaptertest.Run(t, h.open, append(limits(l),
+				adaptertest.Require(features...),
+				adaptertest.SQL(func(a engine.Adapter) *sql.DB { return a.(interface{ DB() *sql.DB }).DB() }),
+				adaptertest.Reopen(func(ctx context.Context, a engine.Adapter) (engine.Adapter, error) {
+					p := h.of(a)
+					b, err := p.open(t, quiet(nil))
+					if err == nil {
+						h.keep(b, p)
+					}
+					return b, err
+				}),
+				adaptertest.Broken(func(a engine.Adapter) (heal func()) {
+					f := h.of(a).faults
+					f.Fail(func(string) error { return errInjected })
+					return f.Heal
+				}),
+				adaptertest.FailAt(func(a engine.Adapter, n int) func() bool { return h.of(a).faults.FailNth(n, errInjected) }),
+				adaptertest.Statements(func(a engine.Adapter) int { return h.of(a).faults.Statements() }),
+			)...)
+		})
+	}
+}
+
+func quiet(s *engine.Schema) sqltables.Options {
+	return sqltables.Options{Schema: s, Logger: slog.New(slog.DiscardHandler)}
+}
+
+// lab gives the suite its stores and has every hook.
+type lab struct {
+	t      *testing.T
+	layout sqltables.Layout
+	places places
+
+	mu     sync.Mutex
+	stores map[engine.Adapter]*place
+	last   map[string]func() // by case: gives its last store back
+}
+
+// open returns an empty store. No case uses a store after it has opened the
+// next, so a place is used again then.
+func (h *lab) open(t testing.TB, s *engine.Schema) engine.Adapter {
+	text := ddl(h.t, h.layout)
+	if s != nil {
+		text += extraColumns(h.layout)
+	}
+	h.mu.Lock()
+	before := h.last[t.Name()]
+	h.mu.Unlock()
+	if before != nil {
+		before()
+	}
+	p := h.places.get(h.t, h.layout, text)
+	a, err := p.open(t, quiet(s))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var once sync.Once
+	giveBack := func() {
+		once.Do(func() {
+			_ = a.(io.Closer).Close()
+			h.places.put(h.t, text, p)
+		})
+	}
+	t.Cleanup(giveBack)
+	h.keep(a, p)
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.last[t.Name()] = giveBack
+	return a
+}
+
+func (h *lab) keep(a engine.Adapter, p *place) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.stores[a] = p
+}
+
+func (h *lab) of(a engine.Adapter) *place {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	return h.stores[a]
+}
+
+var _, _, _ = dialect.MySQL, strings.Cut, time.Second
