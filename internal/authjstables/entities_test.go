@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sesame-auth/sesame/engine"
 )
@@ -116,7 +117,7 @@ func must[V any](v V, err error) func(*testing.T) V {
 
 func equal[V any](t *testing.T, what string, got, want V) {
 	t.Helper()
-	if diff := cmp.Diff(want, got); diff != "" {
+	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("%s (-want +got):\n%s", what, diff)
 	}
 }
@@ -337,7 +338,7 @@ func (p pair) accounts(t *testing.T) {
 	must(p.LinkAccount(ctx, ours))(t)
 
 	stolen := theirs
-	stolen.UserID = other.ID
+	stolen.UserID = p.ourUser(t, p.user("thief")).ID
 	_, err := p.LinkAccount(ctx, stolen)
 	if want := (engine.ErrConflict{Field: "providerAccountId"}); !errors.Is(err, want) {
 		t.Errorf("sqltables LinkAccount, a linked account: got %v, want %v", err, want)

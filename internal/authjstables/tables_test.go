@@ -1,24 +1,20 @@
 package authjstables_test
 
 import (
-	"bytes"
-	"context"
-	"errors"
+	"log/slog"
 	"strings"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
-
-	"entgo.io/ent/dialect"
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/npm"
 )
 
 // suite is one package on one kind of database.
 type suite struct {
-	name    string // of the tables in testdata/ddl, and of the subtest
-	layout  sqltables.Layout
+	name   string // of the tables in testdata/ddl, and of the subtest
+	layout sqltables.Layout
 	// zone is the time zone of Auth.js's process.
 	zone string
 	// node is what the package is told about the database beside its address.
@@ -72,6 +68,7 @@ func (s suite) npmPackage() string {
 
 // TestTables has each package and sqltables work on the same tables.
 func TestTables(t *testing.T) {
+	npm.Install(t, folder) // once, before many ask for it
 	for _, s := range suites() {
 		name := s.name
 		for _, option := range s.node {
@@ -91,7 +88,7 @@ func (s suite) run(t *testing.T) {
 		db.node[key] = value
 	}
 	p := pair{suite: s, js: start(t, s.npmPackage(), s.layout.Dialect, s.zone, db.node), db: db}
-	a, err := sqltables.Open(t.Context(), db.dsn, s.layout, sqltables.Options{})
+	a, err := sqltables.Open(t.Context(), db.dsn, s.layout, sqltables.Options{Logger: slog.New(slog.NewTextHandler(t.Output(), nil))})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -22,7 +22,7 @@ const open = {
       const { createPool } = await import("mysql2/promise")
       return drizzleAdapter(drizzle(createPool(database)))
     },
-    async sqlite({ file }) {
+    async sqlite3({ file }) {
       const { drizzle } = await import("drizzle-orm/libsql")
       return drizzleAdapter(drizzle({ connection: { url: "file:" + file } }))
     },
@@ -37,7 +37,7 @@ const open = {
       const { createPool } = await import("mysql2")
       return kyselyAdapter(new MysqlDialect({ pool: createPool(database) }))
     },
-    async sqlite({ file }) {
+    async sqlite3({ file }) {
       const { SqliteDialect } = await import("kysely")
       return kyselyAdapter(new SqliteDialect({ database: await sqlite(file) }))
     },
@@ -59,7 +59,7 @@ const open = {
   typeorm: {
     postgres: ({ user, ...rest }) => typeORMAdapter({ type: "postgres", username: user, ...rest, synchronize: false }),
     mysql: ({ user, ...rest }) => typeORMAdapter({ type: "mysql", username: user, ...rest }),
-    async sqlite({ file }) {
+    async sqlite3({ file }) {
       const { default: driver } = await import("libsql")
       return typeORMAdapter({ type: "better-sqlite3", driver, database: file })
     },
@@ -73,7 +73,7 @@ const open = {
       const { PrismaMariaDb } = await import("@prisma/adapter-mariadb")
       return prismaAdapter("mysql", new PrismaMariaDb(database))
     },
-    async sqlite({ file, timestampFormat }) {
+    async sqlite3({ file, timestampFormat }) {
       const { PrismaLibSql } = await import("@prisma/adapter-libsql")
       return prismaAdapter("sqlite", new PrismaLibSql({ url: "file:" + file }, { timestampFormat }))
     },
