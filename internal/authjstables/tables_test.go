@@ -24,8 +24,9 @@ type suite struct {
 	token, idToken int           // how many characters a provider's token may have
 	counter        uint32        // the greatest
 	authenticators bool
-	needsEmail     bool // a user must have an address
-	keepsUsers     bool // deleteUser fails as long as the user has sessions
+	needsEmail     bool   // a user must have an address
+	keepsUsers     bool   // deleteUser fails as long as the user has sessions
+	golden         string // the record of what the package writes; "": none
 }
 
 // newYork is far from UTC and has a daylight saving time, so that a package
@@ -41,23 +42,23 @@ const (
 func suites() []suite {
 	ms := time.Millisecond
 	return []suite{
-		{name: "drizzle-postgres", layout: sqltables.DrizzlePostgres(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true},
-		{name: "drizzle-mysql", layout: sqltables.DrizzleMySQL(), zone: newYork, expires: time.Second, token: 255, idToken: 2048, counter: maxInt4, authenticators: true},
-		{name: "drizzle-sqlite", layout: sqltables.DrizzleSQLite(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxUint, authenticators: true},
-		{name: "kysely-postgres", layout: sqltables.KyselyPostgres(), zone: newYork, expires: ms, token: long, idToken: long, needsEmail: true},
+		{name: "drizzle-postgres", layout: sqltables.DrizzlePostgres(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, golden: "drizzle-postgres"},
+		{name: "drizzle-mysql", layout: sqltables.DrizzleMySQL(), zone: newYork, expires: time.Second, token: 255, idToken: 2048, counter: maxInt4, authenticators: true, golden: "drizzle-mysql"},
+		{name: "drizzle-sqlite", layout: sqltables.DrizzleSQLite(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxUint, authenticators: true, golden: "drizzle-sqlite"},
+		{name: "kysely-postgres", layout: sqltables.KyselyPostgres(), zone: newYork, expires: ms, token: long, idToken: long, needsEmail: true, golden: "kysely-postgres"},
 		// mysql2 writes a Date as the wall clock of its own process, unless it
 		// is told otherwise: UTC on one machine or by one setting.
-		{name: "kysely-mysql", layout: sqltables.KyselyMySQL(), zone: "UTC", expires: ms, token: 255, idToken: 255, needsEmail: true},
+		{name: "kysely-mysql", layout: sqltables.KyselyMySQL(), zone: "UTC", expires: ms, token: 255, idToken: 255, needsEmail: true, golden: "kysely-mysql"},
 		{name: "kysely-mysql", layout: sqltables.KyselyMySQL(), zone: newYork, node: object{"timezone": "Z"}, expires: ms, token: 255, idToken: 255, needsEmail: true},
-		{name: "kysely-sqlite", layout: sqltables.KyselySQLite(), zone: newYork, expires: ms, token: long, idToken: long, needsEmail: true},
-		{name: "pg", layout: sqltables.PG(), zone: newYork, expires: ms, token: long, idToken: long},
-		{name: "typeorm-postgres", layout: sqltables.TypeORMPostgres(), zone: newYork, expires: ms, token: long, idToken: long},
-		{name: "typeorm-mysql", layout: sqltables.TypeORMMySQL(), zone: newYork, expires: ms, token: 255, idToken: 255},
-		{name: "typeorm-sqlite", layout: sqltables.TypeORMSQLite(), zone: newYork, expires: ms, token: long, idToken: long},
-		{name: "prisma-postgres", layout: sqltables.PrismaPostgres(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, needsEmail: true},
-		{name: "prisma-mysql", layout: sqltables.PrismaMySQL(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, keepsUsers: true},
-		{name: "prisma-sqlite", layout: sqltables.PrismaSQLite(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true},
-		{name: "prisma-sqlite", layout: sqltables.PrismaSQLite(), zone: newYork, node: object{"timestampFormat": "unixepoch-ms"}, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true},
+		{name: "kysely-sqlite", layout: sqltables.KyselySQLite(), zone: newYork, expires: ms, token: long, idToken: long, needsEmail: true, golden: "kysely-sqlite"},
+		{name: "pg", layout: sqltables.PG(), zone: newYork, expires: ms, token: long, idToken: long, golden: "pg"},
+		{name: "typeorm-postgres", layout: sqltables.TypeORMPostgres(), zone: newYork, expires: ms, token: long, idToken: long, golden: "typeorm-postgres"},
+		{name: "typeorm-mysql", layout: sqltables.TypeORMMySQL(), zone: newYork, expires: ms, token: 255, idToken: 255, golden: "typeorm-mysql"},
+		{name: "typeorm-sqlite", layout: sqltables.TypeORMSQLite(), zone: newYork, expires: ms, token: long, idToken: long, golden: "typeorm-sqlite"},
+		{name: "prisma-postgres", layout: sqltables.PrismaPostgres(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, needsEmail: true, golden: "prisma-postgres"},
+		{name: "prisma-mysql", layout: sqltables.PrismaMySQL(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, keepsUsers: true, golden: "prisma-mysql"},
+		{name: "prisma-sqlite", layout: sqltables.PrismaSQLite(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, golden: "prisma-sqlite-text"},
+		{name: "prisma-sqlite", layout: sqltables.PrismaSQLite(), zone: newYork, node: object{"timestampFormat": "unixepoch-ms"}, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, golden: "prisma-sqlite"},
 	}
 }
 
@@ -66,15 +67,20 @@ func (s suite) npmPackage() string {
 	return name
 }
 
+// subtest is the name of the suite's test.
+func (s suite) subtest() string {
+	name := s.name
+	for _, option := range s.node {
+		name += "-" + option.(string)
+	}
+	return name
+}
+
 // TestTables has each package and sqltables work on the same tables.
 func TestTables(t *testing.T) {
 	npm.Install(t, folder) // once, before many ask for it
 	for _, s := range suites() {
-		name := s.name
-		for _, option := range s.node {
-			name += "-" + option.(string)
-		}
-		t.Run(name, func(t *testing.T) {
+		t.Run(s.subtest(), func(t *testing.T) {
 			t.Parallel()
 			s.run(t)
 		})
@@ -82,6 +88,30 @@ func TestTables(t *testing.T) {
 }
 
 func (s suite) run(t *testing.T) {
+	p := s.open(t)
+	if !p.Adapter.(engine.TraitsDeclarer).Traits().SharedWithAuthJS {
+		t.Error("the layout is not one that is shared with Auth.js")
+	}
+	for _, test := range []struct {
+		name string
+		run  func(pair, *testing.T)
+	}{
+		{"record", pair.records}, // of empty tables
+		{"Auth.js writes", pair.authjsWrites},
+		{"sqltables writes", pair.sqltablesWrites},
+		{"users", pair.users},
+		{"accounts", pair.accounts},
+		{"sessions", pair.sessions},
+		{"tokens", pair.tokens},
+		{"authenticators", pair.authenticatorsOf},
+		{"deletion", pair.deletion},
+	} {
+		t.Run(test.name, func(t *testing.T) { test.run(p, t) })
+	}
+}
+
+// open opens both sides on a new database.
+func (s suite) open(t *testing.T) pair {
 	db := newDatabase(t, s.layout.Dialect)
 	db.createTables(t, s.name)
 	for key, value := range s.node {
@@ -105,24 +135,7 @@ func (s suite) run(t *testing.T) {
 		}
 		p.AuthenticatorAdapter = w
 	}
-	if !a.Traits().SharedWithAuthJS {
-		t.Error("the layout is not one that is shared with Auth.js")
-	}
-	for _, test := range []struct {
-		name string
-		run  func(pair, *testing.T)
-	}{
-		{"Auth.js writes", pair.authjsWrites},
-		{"sqltables writes", pair.sqltablesWrites},
-		{"users", pair.users},
-		{"accounts", pair.accounts},
-		{"sessions", pair.sessions},
-		{"tokens", pair.tokens},
-		{"authenticators", pair.authenticatorsOf},
-		{"deletion", pair.deletion},
-	} {
-		t.Run(test.name, func(t *testing.T) { test.run(p, t) })
-	}
+	return p
 }
 
 // pair is both sides over one database.

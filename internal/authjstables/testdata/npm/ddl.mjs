@@ -11,6 +11,7 @@ import libsql from "libsql"
 import { DataSource } from "typeorm"
 import { entities } from "@auth/typeorm-adapter"
 import { PrismaLibSql } from "@prisma/adapter-libsql"
+import { PrismaPg } from "@prisma/adapter-pg"
 import { bindMigrationAwareSqlAdapterFactory } from "@prisma/driver-adapter-utils"
 import * as schemaEngine from "@prisma/schema-engine-wasm/schema_engine_bg"
 
@@ -49,33 +50,25 @@ const file = await new DataSource({
 layouts["typeorm-sqlite"] = (await file.query(`SELECT sql FROM sqlite_master WHERE sql IS NOT NULL ORDER BY name = 'users' DESC, name`)).map(r => r.sql)
 await file.destroy()
 
-// Prisma's schema engine, as WebAssembly, on the models of authjs.dev.
+// Prisma's schema engine, as WebAssembly, on the models of authjs.dev. It comes
+// without MySQL there.
 const wasm = new WebAssembly.Module(readFileSync(new URL("schema_engine_bg.wasm", import.meta.resolve("@prisma/schema-engine-wasm"))))
 const { exports } = new WebAssembly.Instance(wasm, { "./schema_engine_bg.js": schemaEngine })
+globalThis.PRISMA_WASM_PANIC_REGISTRY = { set_message: message => console.error(message) }
 schemaEngine.__wbg_set_wasm(exports)
 exports.__wbindgen_start()
 for (const [name, provider, adapter] of [
-  ["prisma-postgres", "postgresql"],
-  ["prisma-mysql", "mysql"],
-  ["prisma-sqlite", "sqlite"],
+  ["prisma-postgres", "postgresql", new PrismaPg({ connectionString: postgres })],
+  ["prisma-sqlite", "sqlite", new PrismaLibSql({ url: ":memory:" })],
 ]) {
   const models = { path: provider + ".prisma", content: readFileSync(new URL(`prisma/${provider}.prisma`, import.meta.url), "utf8") }
   const engine = await schemaEngine.SchemaEngine.new(
-    { datamodels: [[models.path, models.content]] }, () => {},
-    bindMigrationAwareSqlAdapterFactory(await prismaAdapter(provider)))
+    { datamodels: [[models.path, models.content]] }, () => {}, bindMigrationAwareSqlAdapterFactory(adapter))
   const { stdout } = await engine.diff({
     from: { tag: "empty" }, to: { tag: "schemaDatamodel", files: [models] }, script: true,
     shadowDatabaseUrl: null, exitCode: null, filters: { externalTables: [], externalEnums: [] },
   })
-  layouts[name] = stdout.replace(/^--.*\n/gm, "").split(/;\n/).map(s => s.trim()).filter(s => s && !s.startsWith("CREATE SCHEMA"))
-}
-
-async function prismaAdapter(provider) {
-  switch (provider) {
-    case "postgresql": return new (await import("@prisma/adapter-pg")).PrismaPg({ connectionString: postgres })
-    case "mysql": return new (await import("@prisma/adapter-mariadb")).PrismaMariaDb(mysql.replace(/^mysql:/, "mariadb:"))
-    default: return new PrismaLibSql({ url: ":memory:" })
-  }
+  layouts[name] = stdout.replace(/^--.*\n/gm, "").split(/;\n/).filter(s => s.trim() && !s.includes("CREATE SCHEMA"))
 }
 
 for (const name in layouts) layouts[name] = layouts[name].map(s => s.trim().replace(/;$/, "") + ";\n").join("\n")
