@@ -128,6 +128,9 @@ func (p *places) put(t testing.TB, text string, old *place) {
 			fmt.Fprintf(&all, "DELETE FROM %s%s%s;\n", q, table, q)
 		}
 	}
+	if old.layout.User.Column("id").Fill == sqltables.FromDatabase {
+		all.WriteString("ALTER SEQUENCE users_id_seq RESTART;\n") // ids begin anew, as in a new database
+	}
 	old.exec(t, all.String())
 	p.mu.Lock()
 	defer p.mu.Unlock()
