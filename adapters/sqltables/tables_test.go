@@ -101,11 +101,12 @@ func (p *places) get(t testing.TB, l sqltables.Layout, text string) *place {
 	switch l.Dialect {
 	case dialect.SQLite:
 		path := filepath.Join(t.TempDir(), "auth.db")
-		made.dsn = "file:" + path + "?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL"
+		made.dsn = "file:" + path + "?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL&_synchronous=OFF"
 	case dialect.MySQL:
 		made.dsn = testdb.MySQL(t) + "&charset=utf8mb4"
 	default:
-		made.dsn = withSearchPath(testdb.Postgres(t), fmt.Sprintf("place%d,public", n))
+		p.once.Do(func() { p.dsn = testdb.Postgres(t) })
+		made.dsn = withParams(p.dsn, "search_path", fmt.Sprintf("place%d,public", n), "synchronous_commit", "off")
 		made.exec(t, fmt.Sprintf("CREATE SCHEMA place%d", n))
 	}
 	made.exec(t, text)
@@ -127,19 +128,28 @@ func (p *places) put(t testing.TB, text string, old *place) {
 			fmt.Fprintf(&all, "DELETE FROM %s%s%s;\n", q, table, q)
 		}
 	}
+	if old.layout.User.Column("id").Fill == sqltables.FromDatabase {
+		all.WriteString("ALTER SEQUENCE users_id_seq RESTART;\n") // ids begin anew, as in a new database
+	}
 	old.exec(t, all.String())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.free[text] = append(p.free[text], old)
 }
 
-func withSearchPath(dsn, path string) string {
+// withParams adds parameters to a DSN of PostgreSQL.
+func withParams(dsn string, params ...string) string {
 	u, err := url.Parse(dsn)
 	if err != nil || u.Scheme == "" {
-		return dsn + " search_path=" + path
+		for i := 0; i < len(params); i += 2 {
+			dsn += " " + params[i] + "=" + params[i+1]
+		}
+		return dsn
 	}
 	query := u.Query()
-	query.Set("search_path", path)
+	for i := 0; i < len(params); i += 2 {
+		query.Set(params[i], params[i+1])
+	}
 	u.RawQuery = query.Encode()
 	return u.String()
 }
