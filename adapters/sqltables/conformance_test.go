@@ -85,7 +85,7 @@ func TestConformance(t *testing.T) {
 			if l.Authenticator.Name != "" {
 				features = append(features, adaptertest.WebAuthn)
 			}
-			adaptertest.Run(t, h.open, append(limits(l),
+			adaptertest.Run(t, h.open, append(append(limits(l), golden(t, l)...),
 				adaptertest.Require(features...),
 				adaptertest.SQL(func(a engine.Adapter) *sql.DB { return a.(interface{ DB() *sql.DB }).DB() }),
 				adaptertest.Reopen(func(ctx context.Context, a engine.Adapter) (engine.Adapter, error) {
