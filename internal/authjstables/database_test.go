@@ -66,6 +66,15 @@ func openDB(t *testing.T, driver, dsn string) *sql.DB {
 	return db
 }
 
+func (d database) isMariaDB(t *testing.T) bool {
+	t.Helper()
+	var version string
+	if err := d.db.QueryRowContext(t.Context(), "SELECT VERSION()").Scan(&version); err != nil {
+		t.Fatal(err)
+	}
+	return strings.Contains(version, "MariaDB")
+}
+
 // ddl is the folder with the tables of each layout.
 const ddl = "../../adapters/sqltables/testdata/ddl"
 

@@ -8,7 +8,8 @@
 //
 // The test also records what the packages write, and what tables they make:
 // testdata of adapters/sqltables. It fails when a record is stale, and writes it
-// anew with the flag -record.
+// anew with the flag -record. What `prisma generate` makes of the models in
+// testdata/npm/prisma is recorded too, by generate.mjs beside them.
 //
 // The tests need Node.js with npm, PostgreSQL and MariaDB or MySQL, and are
 // skipped where one is missing, unless the environment variable SESAME_REQUIRE

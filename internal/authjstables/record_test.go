@@ -85,7 +85,7 @@ func (p pair) records(t *testing.T) {
 	p.js.call(t, "linkAccount", accountArg(r.Account))
 	r.Session = engine.AdapterSession{SessionToken: "3a5e1c0e-8f5e-4c63-9d8e-5f3c2b1a0987", UserID: minted.ID, Expires: at(456).AddDate(0, 1, 0)}
 	p.js.call(t, "createSession", sessionArg(r.Session))
-	r.Token = engine.VerificationToken{Identifier: "zoe@example.com", Token: strings.Repeat("c0ffee01", 8), Expires: at(789)}
+	r.Token = engine.VerificationToken{Identifier: "zoe@example.com", Token: strings.Repeat("c0ffee01", 8), Expires: at(289)}
 	p.js.call(t, "createVerificationToken", tokenArg(r.Token))
 	r.Session.Expires, r.Token.Expires = p.cut(r.Session.Expires), p.cut(r.Token.Expires)
 	tables := []sqltables.Table{p.layout.User, p.layout.Account, p.layout.Session, p.layout.VerificationToken}
@@ -212,6 +212,9 @@ func TestDDL(t *testing.T) {
 	var layouts map[string]string
 	if err := json.Unmarshal(out, &layouts); err != nil {
 		t.Fatalf("%v in %s", err, out)
+	}
+	if !mysql.isMariaDB(t) {
+		delete(layouts, "typeorm-mariadb")
 	}
 	for name, tables := range layouts {
 		from, _, _ := strings.Cut(name, "-")

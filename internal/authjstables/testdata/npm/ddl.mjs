@@ -35,6 +35,7 @@ for (const [name, file, json, migration] of [
 for (const [name, options] of [
   ["typeorm-postgres", { type: "postgres", url: postgres, installExtensions: false }],
   ["typeorm-mysql", { type: "mysql", url: mysql }],
+  ["typeorm-mariadb", { type: "mariadb", url: mysql }],
 ]) {
   const source = await new DataSource({ ...options, entities: Object.values(entities) }).initialize()
   const { upQueries } = await source.driver.createSchemaBuilder().log()
