@@ -107,7 +107,11 @@ func TestConformance(t *testing.T) {
 					f.Fail(func(string) error { return errInjected })
 					return f.Heal
 				}),
-				adaptertest.FailAt(func(a engine.Adapter, n int) func() bool { return h.of(a).faults.FailNth(n, errInjected) }),
+				adaptertest.FailAt(func(a engine.Adapter, n int) func() bool {
+					// A lock is given back after the COMMIT, when all is done: see
+					// TestLockIsNotLeftBehind.
+					return h.of(a).faults.FailNth(n, errInjected, "DO RELEASE_LOCK")
+				}),
 				adaptertest.Statements(func(a engine.Adapter) int { return h.of(a).faults.Statements() }),
 			)...)
 		})
