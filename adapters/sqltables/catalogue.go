@@ -10,8 +10,8 @@ import (
 	"entgo.io/ent/dialect"
 )
 
-// found is a table as the catalogue of the database has it.
-type found struct {
+// foundTable is a table as the catalogue of the database has it.
+type foundTable struct {
 	name    string
 	view    bool
 	engine  string // of MySQL
@@ -46,7 +46,7 @@ type foundForeign struct {
 
 // key returns the unique key whose columns are all among these, or nil: more
 // columns are unique all the more.
-func (f *found) key(columns []string) *foundKey {
+func (f *foundTable) key(columns []string) *foundKey {
 	for i, k := range f.keys {
 		if within(k.columns, columns) {
 			return &f.keys[i]
@@ -55,44 +55,45 @@ func (f *found) key(columns []string) *foundKey {
 	return nil
 }
 
-// catalogue reads what there is of a table; nil without an error: nothing.
-func catalogue(ctx context.Context, db *sql.DB, d, table string) (*found, error) {
-	f := &found{columns: map[string]foundColumn{}}
+// catalogue reads what there is of tables, by the names they are asked for.
+// What is not there is not in the map.
+func catalogue(ctx context.Context, db *sql.DB, d string, tables []string) (map[string]*foundTable, error) {
+	c := catalog{ctx: ctx, db: db, found: map[string]*foundTable{}}
 	var err error
 	switch d {
 	case dialect.Postgres:
-		err = f.readPostgres(ctx, db, table)
+		err = c.readPostgres(tables)
 	case dialect.MySQL:
-		err = f.readMySQL(ctx, db, table)
+		err = c.readMySQL(tables)
 	default:
-		err = f.readSQLite(ctx, db, table)
+		for _, table := range tables {
+			if err = c.readSQLite(table); err != nil {
+				break
+			}
+		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the catalogue of table %s: %w", table, err)
+		return nil, fmt.Errorf("read the catalogue: %w", err)
 	}
-	if f.name == "" {
-		return nil, nil
-	}
-	return f, nil
+	return c.found, nil
 }
 
-func (f *found) add(c foundColumn) {
-	c.typ = strings.ToLower(c.typ)
-	f.columns[c.name] = c
-	f.order = append(f.order, c.name)
+// catalog is the reading of a catalogue.
+type catalog struct {
+	ctx   context.Context
+	db    *sql.DB
+	found map[string]*foundTable // by the name asked for
 }
 
-func (f *found) addKey(name string, column string) {
-	if n := len(f.keys); n > 0 && f.keys[n-1].name == name {
-		f.keys[n-1].columns = append(f.keys[n-1].columns, column)
-		return
-	}
-	f.keys = append(f.keys, foundKey{name, []string{column}})
+func (c *catalog) add(asked, name string) *foundTable {
+	f := &foundTable{name: name, columns: map[string]foundColumn{}}
+	c.found[asked] = f
+	return f
 }
 
 // each scans every row of a query into dest and calls do.
-func each(ctx context.Context, db *sql.DB, query string, args []any, do func(), dest ...any) error {
-	rows, err := db.QueryContext(ctx, query, args...)
+func (c *catalog) each(query string, args []any, do func(), dest ...any) error {
+	rows, err := c.db.QueryContext(c.ctx, query, args...)
 	if err != nil {
 		return err
 	}
@@ -106,164 +107,199 @@ func each(ctx context.Context, db *sql.DB, query string, args []any, do func(), 
 	return rows.Err()
 }
 
-func (f *found) readPostgres(ctx context.Context, db *sql.DB, table string) error {
+func (f *foundTable) add(c foundColumn) {
+	c.typ = strings.ToLower(c.typ)
+	f.columns[c.name] = c
+	f.order = append(f.order, c.name)
+}
+
+func (f *foundTable) addKey(name string, column string) {
+	if n := len(f.keys); n > 0 && f.keys[n-1].name == name {
+		f.keys[n-1].columns = append(f.keys[n-1].columns, column)
+		return
+	}
+	f.keys = append(f.keys, foundKey{name, []string{column}})
+}
+
+func (c *catalog) readPostgres(tables []string) error {
+	byOID := map[int64]*foundTable{}
 	var oid int64
-	var kind string
-	err := each(ctx, db, `SELECT oid::bigint, relname, relkind::text FROM pg_class WHERE oid = to_regclass(quote_ident($1))`,
-		[]any{table}, func() { f.view = kind != "r" && kind != "p" }, &oid, &f.name, &kind)
-	if err != nil || f.name == "" {
+	var oids []int64
+	var asked, name, kind string
+	err := c.each(`
+		SELECT w.name, c.oid::bigint, c.relname, c.relkind::text
+		FROM unnest($1::text[]) AS w(name) JOIN pg_class c ON c.oid = to_regclass(quote_ident(w.name))`, []any{tables}, func() {
+		f := c.add(asked, name)
+		f.view = kind != "r" && kind != "p"
+		byOID[oid] = f
+		oids = append(oids, oid)
+	}, &asked, &oid, &name, &kind)
+	if err != nil || len(oids) == 0 {
 		return err
 	}
-	var c foundColumn
+	var col foundColumn
 	var modifier int
-	err = each(ctx, db, `
-		SELECT a.attname, coalesce(b.typname, t.typname), format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
+	err = c.each(`
+		SELECT a.attrelid::bigint, a.attname, coalesce(b.typname, t.typname), format_type(a.atttypid, a.atttypmod), NOT a.attnotnull,
 			a.atthasdef OR a.attidentity <> '' OR a.attgenerated <> '', a.atttypmod, coalesce(c.collisdeterministic, true), coalesce(c.collname, '')
 		FROM pg_attribute a
 		JOIN pg_type t ON t.oid = a.atttypid
 		LEFT JOIN pg_type b ON b.oid = t.typbasetype
 		LEFT JOIN pg_collation c ON c.oid = a.attcollation
-		WHERE a.attrelid = $1 AND a.attnum > 0 AND NOT a.attisdropped
-		ORDER BY a.attnum`, []any{oid}, func() {
-		c.maxChars, c.fraction = 0, 6
+		WHERE a.attrelid = ANY ($1::oid[]) AND a.attnum > 0 AND NOT a.attisdropped
+		ORDER BY a.attrelid, a.attnum`, []any{oids}, func() {
+		col.maxChars, col.fraction = 0, 6
 		switch {
 		case modifier < 0:
-		case c.typ == "varchar" || c.typ == "bpchar":
-			c.maxChars = modifier - 4
+		case col.typ == "varchar" || col.typ == "bpchar":
+			col.maxChars = modifier - 4
 		default:
-			c.fraction = modifier
+			col.fraction = modifier
 		}
-		f.add(c)
-	}, &c.name, &c.typ, &c.declared, &c.null, &c.filled, &modifier, &c.exact, &c.collated)
+		byOID[oid].add(col)
+	}, &oid, &col.name, &col.typ, &col.declared, &col.null, &col.filled, &modifier, &col.exact, &col.collated)
 	if err != nil {
 		return err
 	}
-	var name, column string
-	err = each(ctx, db, `
-		SELECT c.relname, a.attname
+	var column string
+	err = c.each(`
+		SELECT i.indrelid::bigint, c.relname, a.attname
 		FROM pg_index i
 		JOIN pg_class c ON c.oid = i.indexrelid
 		CROSS JOIN LATERAL unnest(i.indkey) WITH ORDINALITY AS k(attnum, n)
 		JOIN pg_attribute a ON a.attrelid = i.indrelid AND a.attnum = k.attnum
-		WHERE i.indrelid = $1 AND i.indisunique AND i.indisvalid AND i.indimmediate
+		WHERE i.indrelid = ANY ($1::oid[]) AND i.indisunique AND i.indisvalid AND i.indimmediate
 			AND i.indpred IS NULL AND i.indexprs IS NULL AND k.n <= i.indnkeyatts
-		ORDER BY c.relname, k.n`, []any{oid}, func() { f.addKey(name, column) }, &name, &column)
+		ORDER BY i.indrelid, c.relname, k.n`, []any{oids}, func() { byOID[oid].addKey(name, column) }, &oid, &name, &column)
 	if err != nil {
 		return err
 	}
 	var k foundForeign
-	return each(ctx, db, `
-		SELECT a.attname, r.relname, ra.attname, k.confdeltype = 'c'
+	return c.each(`
+		SELECT k.conrelid::bigint, a.attname, r.relname, ra.attname, k.confdeltype = 'c'
 		FROM pg_constraint k
 		JOIN pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
 		JOIN pg_class r ON r.oid = k.confrelid
 		JOIN pg_attribute ra ON ra.attrelid = k.confrelid AND ra.attnum = k.confkey[1]
-		WHERE k.conrelid = $1 AND k.contype = 'f' AND array_length(k.conkey, 1) = 1 AND k.convalidated AND NOT k.condeferred`,
-		[]any{oid}, func() { f.foreign = append(f.foreign, k) }, &k.column, &k.table, &k.references, &k.cascade)
+		WHERE k.conrelid = ANY ($1::oid[]) AND k.contype = 'f' AND array_length(k.conkey, 1) = 1 AND k.convalidated AND NOT k.condeferred`,
+		[]any{oids}, func() { byOID[oid].foreign = append(byOID[oid].foreign, k) }, &oid, &k.column, &k.table, &k.references, &k.cascade)
 }
 
-func (f *found) readMySQL(ctx context.Context, db *sql.DB, table string) error {
+func (c *catalog) readMySQL(tables []string) error {
 	// The catalogue compares names without regard to case. A server may keep
 	// the names of tables in lower case.
+	byName := map[string]*foundTable{}
 	var name, kind string
+	var folds int
 	var engine sql.NullString
-	err := each(ctx, db, "SELECT `TABLE_NAME`, `TABLE_TYPE`, `ENGINE` FROM information_schema.TABLES "+
-		"WHERE `TABLE_SCHEMA` = DATABASE() AND (CAST(`TABLE_NAME` AS BINARY) = ? OR @@lower_case_table_names <> 0 AND LOWER(`TABLE_NAME`) = LOWER(?))",
-		[]any{table, table}, func() { f.name, f.view, f.engine = name, kind != "BASE TABLE", engine.String }, &name, &kind, &engine)
-	if err != nil || f.name == "" {
+	args := make([]any, len(tables))
+	for i, table := range tables {
+		args[i] = table
+	}
+	ofTables := "`TABLE_SCHEMA` = DATABASE() AND `TABLE_NAME` IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(tables)), ", ") + ")"
+	err := c.each("SELECT `TABLE_NAME`, `TABLE_TYPE`, `ENGINE`, @@lower_case_table_names FROM information_schema.TABLES WHERE "+ofTables, args, func() {
+		for _, asked := range tables {
+			if name == asked || folds != 0 && strings.EqualFold(name, asked) {
+				f := c.add(asked, name)
+				f.view, f.engine = kind != "BASE TABLE", engine.String
+				byName[name] = f
+			}
+		}
+	}, &name, &kind, &engine, &folds)
+	if err != nil || len(byName) == 0 {
 		return err
 	}
-	args := []any{f.name}
-	const ofTable = "`TABLE_SCHEMA` = DATABASE() AND CAST(`TABLE_NAME` AS BINARY) = ?"
-	var c foundColumn
+	// found calls do with the table of a row, unless it is another one whose
+	// name differs by case.
+	found := func(do func(f *foundTable)) func() {
+		return func() {
+			if f := byName[name]; f != nil {
+				do(f)
+			}
+		}
+	}
+	var col foundColumn
 	var nullable, extra string
 	var byDefault, charset, collation sql.NullString
 	var chars, octets, fraction sql.NullInt64
-	err = each(ctx, db, "SELECT `COLUMN_NAME`, `DATA_TYPE`, `COLUMN_TYPE`, `IS_NULLABLE`, `COLUMN_DEFAULT`, `EXTRA`, `CHARACTER_MAXIMUM_LENGTH`, "+
-		"`CHARACTER_OCTET_LENGTH`, `DATETIME_PRECISION`, `CHARACTER_SET_NAME`, `COLLATION_NAME` FROM information_schema.COLUMNS WHERE "+ofTable+
-		" ORDER BY `ORDINAL_POSITION`", args, func() {
+	err = c.each("SELECT `TABLE_NAME`, `COLUMN_NAME`, `DATA_TYPE`, `COLUMN_TYPE`, `IS_NULLABLE`, `COLUMN_DEFAULT`, `EXTRA`, `CHARACTER_MAXIMUM_LENGTH`, "+
+		"`CHARACTER_OCTET_LENGTH`, `DATETIME_PRECISION`, `CHARACTER_SET_NAME`, `COLLATION_NAME` FROM information_schema.COLUMNS WHERE "+ofTables+
+		" ORDER BY `TABLE_NAME`, `ORDINAL_POSITION`", args, found(func(f *foundTable) {
 		extra = strings.ToLower(extra)
-		c.null = nullable == "YES"
-		c.filled = byDefault.Valid && byDefault.String != "NULL" || strings.Contains(extra, "auto_increment") || strings.Contains(extra, "generated")
-		c.collated = collation.String
+		col.null = nullable == "YES"
+		col.filled = byDefault.Valid && byDefault.String != "NULL" || strings.Contains(extra, "auto_increment") || strings.Contains(extra, "generated")
+		col.collated = collation.String
 		// Others ignore the case of letters, or blanks at the end.
-		c.exact = !charset.Valid || c.collated == "utf8mb4_nopad_bin" || c.collated == "utf8mb4_0900_bin"
-		c.maxChars, c.maxBytes, c.fraction = int(min(chars.Int64, 1<<31-1)), int(min(octets.Int64, 1<<31-1)), int(fraction.Int64)
-		f.add(c)
-	}, &c.name, &c.typ, &c.declared, &nullable, &byDefault, &extra, &chars, &octets, &fraction, &charset, &collation)
+		col.exact = !charset.Valid || col.collated == "utf8mb4_nopad_bin" || col.collated == "utf8mb4_0900_bin"
+		col.maxChars, col.maxBytes, col.fraction = int(min(chars.Int64, 1<<31-1)), int(min(octets.Int64, 1<<31-1)), int(fraction.Int64)
+		f.add(col)
+	}), &name, &col.name, &col.typ, &col.declared, &nullable, &byDefault, &extra, &chars, &octets, &fraction, &charset, &collation)
 	if err != nil {
 		return err
 	}
+	var key string
 	var column sql.NullString
 	var part sql.NullInt64
-	partial := map[string]bool{}
-	err = each(ctx, db, "SELECT `INDEX_NAME`, `COLUMN_NAME`, `SUB_PART` FROM information_schema.STATISTICS WHERE `NON_UNIQUE` = 0 AND "+ofTable+
-		" ORDER BY `INDEX_NAME`, `SEQ_IN_INDEX`", args, func() {
-		f.addKey(name, column.String)
+	err = c.each("SELECT `TABLE_NAME`, `INDEX_NAME`, `COLUMN_NAME`, `SUB_PART` FROM information_schema.STATISTICS WHERE `NON_UNIQUE` = 0 AND "+ofTables+
+		" ORDER BY `TABLE_NAME`, `INDEX_NAME`, `SEQ_IN_INDEX`", args, found(func(f *foundTable) {
 		if part.Valid || !column.Valid {
-			partial[name] = true
+			column.String = "" // a part of a column, or an expression: no column of that name
 		}
-	}, &name, &column, &part)
+		f.addKey(key, column.String)
+	}), &name, &key, &column, &part)
 	if err != nil {
 		return err
 	}
-	whole := f.keys[:0]
-	for _, k := range f.keys {
-		if !partial[k.name] {
-			whole = append(whole, k)
-		}
-	}
-	f.keys = whole
 	var k foundForeign
 	var rule string
-	return each(ctx, db, "SELECT k.`COLUMN_NAME`, k.`REFERENCED_TABLE_NAME`, k.`REFERENCED_COLUMN_NAME`, r.`DELETE_RULE` "+
+	return c.each("SELECT k.`TABLE_NAME`, k.`COLUMN_NAME`, k.`REFERENCED_TABLE_NAME`, k.`REFERENCED_COLUMN_NAME`, r.`DELETE_RULE` "+
 		"FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r "+
 		"ON r.`CONSTRAINT_SCHEMA` = k.`CONSTRAINT_SCHEMA` AND r.`CONSTRAINT_NAME` = k.`CONSTRAINT_NAME` AND r.`TABLE_NAME` = k.`TABLE_NAME` "+
-		"WHERE k.`TABLE_SCHEMA` = DATABASE() AND CAST(k.`TABLE_NAME` AS BINARY) = ?", args, func() {
+		"WHERE r.`CONSTRAINT_SCHEMA` = DATABASE() AND k."+strings.Replace(ofTables, "`TABLE_NAME`", "k.`TABLE_NAME`", 1), args, found(func(f *foundTable) {
 		k.cascade = rule == "CASCADE"
 		f.foreign = append(f.foreign, k)
-	}, &k.column, &k.table, &k.references, &rule)
+	}), &name, &k.column, &k.table, &k.references, &rule)
 }
 
 // folding finds collations that do not compare byte for byte.
 var folding = regexp.MustCompile("(?i)\\bcollate\\s+[\"'`\\[]?(nocase|rtrim)\\b")
 
-func (f *found) readSQLite(ctx context.Context, db *sql.DB, table string) error {
-	var kind string
+func (c *catalog) readSQLite(table string) error {
+	var f *foundTable
+	var name, kind string
 	var text sql.NullString
-	err := each(ctx, db, `SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE`,
-		[]any{table}, func() { f.view = kind != "table" }, &f.name, &kind, &text)
-	if err != nil || f.name == "" {
+	err := c.each(`SELECT name, type, sql FROM sqlite_master WHERE type IN ('table', 'view') AND name = ? COLLATE NOCASE`,
+		[]any{table}, func() { f = c.add(table, name); f.view = kind != "table" }, &name, &kind, &text)
+	if err != nil || f == nil {
 		return err
 	}
 	folds := folding.MatchString(text.String)
-	var c foundColumn
+	var col foundColumn
 	var notNull bool
 	var byDefault sql.NullString
 	var primary, hidden int
 	var inKey []string
-	err = each(ctx, db, `SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid`, []any{f.name}, func() {
-		c.typ = c.declared
+	err = c.each(`SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid`, []any{f.name}, func() {
+		col.typ = col.declared
 		// An INTEGER PRIMARY KEY is the row's number, which SQLite makes.
-		c.filled = byDefault.Valid && !strings.EqualFold(byDefault.String, "NULL") || hidden > 1 || primary > 0 && strings.EqualFold(c.declared, "integer")
-		c.null, c.exact, c.fraction = !notNull && primary == 0, !folds, 3
+		col.filled = byDefault.Valid && !strings.EqualFold(byDefault.String, "NULL") || hidden > 1 || primary > 0 && strings.EqualFold(col.declared, "integer")
+		col.null, col.exact, col.fraction = !notNull && primary == 0, !folds, 3
 		if primary > 0 {
-			inKey = append(inKey, c.name)
+			inKey = append(inKey, col.name)
 		}
-		f.add(c)
-	}, &c.name, &c.declared, &notNull, &byDefault, &primary, &hidden)
+		f.add(col)
+	}, &col.name, &col.declared, &notNull, &byDefault, &primary, &hidden)
 	if err != nil {
 		return err
 	}
-	var name string
 	var column, collation sql.NullString
-	err = each(ctx, db, `
+	err = c.each(`
 		SELECT l.name, i.name, i.coll FROM pragma_index_list(?) l, pragma_index_xinfo(l.name) i
 		WHERE l."unique" = 1 AND l.partial = 0 AND i.key = 1 ORDER BY l.name, i.seqno`, []any{f.name}, func() {
 		f.addKey(name, column.String) // an expression has no name
-		if c, ok := f.columns[column.String]; ok && !strings.EqualFold(collation.String, "BINARY") {
-			c.exact = false
-			f.columns[c.name] = c
+		if col, ok := f.columns[column.String]; ok && !strings.EqualFold(collation.String, "BINARY") {
+			col.exact = false
+			f.columns[col.name] = col
 		}
 	}, &name, &column, &collation)
 	if err != nil {
@@ -276,7 +312,7 @@ func (f *found) readSQLite(ctx context.Context, db *sql.DB, table string) error 
 	var references sql.NullString
 	var rule string
 	var n int
-	return each(ctx, db, `SELECT "from", "table", "to", on_delete, (SELECT count(*) FROM pragma_foreign_key_list(?1) o WHERE o.id = f.id) FROM pragma_foreign_key_list(?1) f`,
+	return c.each(`SELECT "from", "table", "to", on_delete, (SELECT count(*) FROM pragma_foreign_key_list(?1) o WHERE o.id = f.id) FROM pragma_foreign_key_list(?1) f`,
 		[]any{f.name}, func() {
 			if n > 1 {
 				return

@@ -111,6 +111,14 @@ func (c *checker) check(ctx context.Context, db *sql.DB, s *engine.Schema) (*tab
 		extraUser = slices.DeleteFunc(slices.Clone(s.User), func(f schema.Field) bool { return schema.Builtin(f.Name) })
 		extraSession = s.Session
 	}
+	var names []string
+	for _, t := range l.tables() {
+		names = append(names, t.Name)
+	}
+	all, err := catalogue(ctx, db, l.Dialect, names)
+	if err != nil {
+		return nil, err
+	}
 	var out tables
 	for _, part := range []struct {
 		layout   *Table
@@ -134,10 +142,8 @@ func (c *checker) check(ctx context.Context, db *sql.DB, s *engine.Schema) (*tab
 		if err := c.checkLayout(part.layout, part.contract); err != nil {
 			return nil, err
 		}
-		f, err := catalogue(ctx, db, l.Dialect, part.layout.Name)
+		f := all[part.layout.Name]
 		switch {
-		case err != nil:
-			return nil, err
 		case f == nil:
 			c.differ(part.layout.Name, "", "open the database of the Auth.js app, or change the names in the layout; on PostgreSQL, is the table's schema in search_path?", "there is no such table")
 			continue
@@ -168,7 +174,7 @@ func (c *checker) checkLayout(t *Table, want contract) error {
 	return nil
 }
 
-func (c *checker) table(l *Table, want contract, extra []schema.Field, f *found) table {
+func (c *checker) table(l *Table, want contract, extra []schema.Field, f *foundTable) table {
 	t := table{name: f.name, keys: f.keys, unique: want.keys, byField: map[string]*column{}, byName: map[string]*column{}}
 	for i := range l.Columns {
 		lc := &l.Columns[i]
@@ -218,7 +224,7 @@ func (t *table) add(c *column) {
 
 // column returns the column with the name. SQLite does not tell the case of
 // letters apart, and MySQL does not either.
-func (f *found) column(name, d string) (foundColumn, bool) {
+func (f *foundTable) column(name, d string) (foundColumn, bool) {
 	if c, ok := f.columns[name]; ok || d == dialect.Postgres {
 		return c, ok
 	}
@@ -232,7 +238,7 @@ func (f *found) column(name, d string) (foundColumn, bool) {
 
 // column returns the column of the layout as it was found, or nil when it is
 // of another kind.
-func (c *checker) column(f *found, fc foundColumn, lc Column) *column {
+func (c *checker) column(f *foundTable, fc foundColumn, lc Column) *column {
 	col := &column{Column: lc, table: f.name, dialect: c.layout.Dialect, null: fc.null, filled: fc.filled, exact: fc.exact}
 	col.Name = fc.name
 	if !slices.Contains(fitting(c.layout.Dialect, lc.Kind), class(c.layout.Dialect, fc)) {
@@ -293,7 +299,7 @@ func orNone(declared string) string {
 }
 
 // extra returns the column of an extra field.
-func (c *checker) extra(f *found, field *schema.Field, taken map[string]*column) *column {
+func (c *checker) extra(f *foundTable, field *schema.Field, taken map[string]*column) *column {
 	fc, ok := f.column(field.Name, c.layout.Dialect)
 	if !ok {
 		c.differ(f.name, field.Name, "ALTER TABLE "+c.quote(f.name)+" ADD "+c.quote(field.Name)+" "+extraType(c.layout.Dialect, field)+", or take the field out of the schema given here (with jwt sessions, session fields are claims and need no column)",
@@ -334,7 +340,7 @@ func (c *checker) extra(f *found, field *schema.Field, taken map[string]*column)
 }
 
 // unfilled wants no column that would keep every row out.
-func (c *checker) unfilled(f *found, t *table) {
+func (c *checker) unfilled(f *foundTable, t *table) {
 	for _, name := range f.order {
 		fc := f.columns[name]
 		if col := t.byName[name]; col != nil && (col.Fill != FromDatabase || fc.filled) {
@@ -347,7 +353,7 @@ func (c *checker) unfilled(f *found, t *table) {
 }
 
 // keys looks for the unique keys.
-func (c *checker) keys(f *found, l *Table, want contract, t *table) {
+func (c *checker) keys(f *foundTable, l *Table, want contract, t *table) {
 	names := func(fields []string) (names []string) {
 		for _, field := range fields {
 			if col := l.Column(field); col != nil {
@@ -397,7 +403,7 @@ func within(part, whole []string) bool {
 }
 
 // owner looks for the foreign key to the user.
-func (c *checker) owner(f *found, l *Table, t *table) {
+func (c *checker) owner(f *foundTable, l *Table, t *table) {
 	user := t.byField["userId"]
 	if user == nil {
 		return

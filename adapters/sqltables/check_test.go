@@ -69,7 +69,7 @@ func TestMismatch(t *testing.T) {
 			{name: "a prefix", statements: []string{`ALTER TABLE "user" DROP INDEX "user_email_unique"`, `CREATE UNIQUE INDEX e ON "user" (email(8))`}, want: []string{"user.email: there is no such unique key"}},
 			{name: "no cascade", statements: []string{`ALTER TABLE "session" DROP FOREIGN KEY "session_userId_user_id_fk"`, `ALTER TABLE "session" ADD FOREIGN KEY ("userId") REFERENCES "user" ("id")`},
 				want: []string{"session.userId: there is no foreign key to the user with ON DELETE CASCADE"}},
-			{name: "no transactions", statements: []string{`ALTER TABLE "verificationToken" ENGINE MyISAM`}, want: []string{"verificationToken: its engine MyISAM has no transactions (ALTER TABLE `verificationToken` ENGINE InnoDB)"}},
+			{name: "no transactions", statements: []string{`ALTER TABLE "verificationToken" MODIFY "identifier" varchar(50) NOT NULL`, `ALTER TABLE "verificationToken" MODIFY "token" varchar(50) NOT NULL`, `ALTER TABLE "verificationToken" ENGINE MyISAM`}, want: []string{"verificationToken: its engine MyISAM has no transactions (ALTER TABLE `verificationToken` ENGINE InnoDB)"}},
 			{name: "whole seconds", layout: func(l *sqltables.Layout) { l.Session.Column("expires").Precision = 0 }, want: []string{"session.expires: it is timestamp, which cuts milliseconds"}},
 		},
 		dialect.SQLite: {

@@ -44,6 +44,9 @@ func Open(ctx context.Context, dsn string, layout Layout, o Options) (*Adapter, 
 }
 
 func open(ctx context.Context, dsn string, layout Layout, o Options) (*Adapter, error) {
+	if _, err := sqlstore.DialectOf(layout.Dialect); err != nil {
+		return nil, fmt.Errorf("layout %s: %w", layout.Name, err)
+	}
 	db, err := openDB(dsn, layout.Dialect, o)
 	if err != nil {
 		return nil, err

@@ -41,6 +41,8 @@ import (
 	"strings"
 	"time"
 
+	"entgo.io/ent/dialect"
+
 	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
 	"github.com/sesame-auth/sesame/engine"
 )
@@ -124,6 +126,11 @@ func newAdapter(ctx context.Context, db *sql.DB, layout Layout, o Options) (*Ada
 	err = locks.Wait(ctx, func() (err error) {
 		if err := d.Check(ctx, db); err != nil {
 			return err
+		}
+		if layout.Dialect == dialect.MySQL {
+			if err := sqlstore.CheckMySQLTime(ctx, db); err != nil {
+				return err
+			}
 		}
 		c = checker{layout: &layout}
 		if t, err = c.check(ctx, db, o.Schema); err != nil {

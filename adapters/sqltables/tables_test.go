@@ -104,6 +104,8 @@ func (p *places) get(t testing.TB, l sqltables.Layout, text string) *place {
 		made.dsn = "file:" + path + "?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL&_synchronous=OFF"
 	case dialect.MySQL:
 		made.dsn = testdb.MySQL(t) + "&charset=utf8mb4"
+		// The default of MariaDB; MySQL 8 knows it too, and has another.
+		made.exec(t, "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
 	default:
 		p.once.Do(func() { p.dsn = testdb.Postgres(t) })
 		made.dsn = withParams(p.dsn, "search_path", fmt.Sprintf("place%d,public", n), "synchronous_commit", "off")

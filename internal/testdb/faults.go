@@ -3,6 +3,8 @@ package testdb
 import (
 	"context"
 	"database/sql/driver"
+	"slices"
+	"strings"
 	"sync/atomic"
 )
 
@@ -18,11 +20,15 @@ type Faults struct {
 // Fail asks before from now on. It must be safe for concurrent use.
 func (f *Faults) Fail(before func(statement string) error) { f.before.Store(&before) }
 
-// FailNth makes the n-th statement from now on fail, and no other. heal ends
-// that and reports whether it came so far.
-func (f *Faults) FailNth(n int, err error) (heal func() bool) {
+// FailNth makes the n-th statement from now on fail, and no other; those that
+// begin like one of spared do not count. heal ends that and reports whether it
+// came so far.
+func (f *Faults) FailNth(n int, err error, spared ...string) (heal func() bool) {
 	var seen atomic.Int64
-	f.Fail(func(string) error {
+	f.Fail(func(statement string) error {
+		if slices.ContainsFunc(spared, func(prefix string) bool { return strings.HasPrefix(statement, prefix) }) {
+			return nil
+		}
 		if seen.Add(1) == int64(n) {
 			return err
 		}
