@@ -9,7 +9,6 @@ import (
 	"os"
 	"os/exec"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -19,6 +18,10 @@ import (
 
 // folder has the scripts and the lock file of the packages.
 const folder = "testdata/npm"
+
+// patience is how long a call may take before its process is ended. It is wide:
+// nothing is measured by it.
+const patience = 2 * time.Minute
 
 // object is an object of JavaScript; see date.
 type object map[string]any
@@ -33,9 +36,9 @@ type authjs struct {
 	node *node
 }
 
-// node is a process that runs serve.mjs.
+// node is a process that runs serve.mjs. It is asked one thing at a time.
 type node struct {
-	mu    sync.Mutex
+	kill  func() error
 	lines *json.Encoder
 	said  *bufio.Reader
 	err   bytes.Buffer // complete once the process has ended
@@ -61,10 +64,11 @@ func start(t *testing.T, name, dialect, zone string, database object) *authjs {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
+	n.kill = cmd.Process.Kill
 	n.lines, n.said = json.NewEncoder(stdin), bufio.NewReader(stdout)
 	t.Cleanup(func() {
 		stdin.Close() // which ends it
-		late := time.AfterFunc(10*time.Second, func() { cmd.Process.Kill() })
+		late := time.AfterFunc(patience, func() { n.kill() })
 		err := cmd.Wait()
 		late.Stop()
 		if err != nil || n.err.Len() > 0 {
@@ -79,8 +83,8 @@ func start(t *testing.T, name, dialect, zone string, database object) *authjs {
 
 // ask sends a line and returns the result of the answer.
 func (n *node) ask(question object) (json.RawMessage, error) {
-	n.mu.Lock()
-	defer n.mu.Unlock()
+	late := time.AfterFunc(patience, func() { n.kill() })
+	defer late.Stop()
 	if err := n.lines.Encode(question); err != nil {
 		return nil, err
 	}
