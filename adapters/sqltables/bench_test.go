@@ -12,6 +12,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/conformance"
 )
 
 // BenchmarkSessionAndUser is GetSessionAndUser beside the same JOIN prepared
@@ -36,8 +37,8 @@ func BenchmarkSessionAndUser(b *testing.B) {
 }
 
 func benchSessionAndUser(b *testing.B, l sqltables.Layout, join string) {
-	p := newPlace(b, l)
-	dsn := p.dsn
+	p := conformance.NewPlace(b, l)
+	dsn := p.DSN
 	if l.Dialect == dialect.SQLite {
 		dsn, _, _ = strings.Cut(dsn, "?")
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/internal/conformance"
 )
 
 // One broken table for each difference, and what the error must say.
@@ -88,16 +89,16 @@ func TestMismatch(t *testing.T) {
 			}
 			t.Run(l.Name+"/"+c.name, func(t *testing.T) {
 				l := l
-				text := ddl(t, l) + "\n"
+				text := conformance.DDL(t, l) + "\n"
 				for _, s := range c.statements {
 					text += q(l.Dialect, s) + ";\n"
 				}
-				p := (&places{}).get(t, l, text)
+				p := conformance.NewPlaceOf(t, l, text)
 				if c.layout != nil {
-					p.layout = clone(l)
-					c.layout(&p.layout)
+					p.Layout = clone(l)
+					c.layout(&p.Layout)
 				}
-				_, err := p.open(t, quiet(c.schema))
+				_, err := p.Open(t, quiet(c.schema))
 				var mismatch *sqltables.MismatchError
 				if !errors.As(err, &mismatch) {
 					t.Fatalf("got %v, want a MismatchError", err)
@@ -150,11 +151,11 @@ func TestMissingKeys(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := newPlace(t, c.layout)
+			p := conformance.NewPlace(t, c.layout)
 			lines := func() []string {
 				t.Helper()
 				var log bytes.Buffer
-				a, err := p.open(t, sqltables.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
+				a, err := p.Open(t, sqltables.Options{Logger: slog.New(slog.NewTextHandler(&log, &slog.HandlerOptions{Level: slog.LevelWarn}))})
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -173,7 +174,7 @@ func TestMissingKeys(t *testing.T) {
 					t.Errorf("got %s\nwant %s", got[0], want)
 				}
 			}
-			p.exec(t, strings.Join(c.want, ";\n"))
+			p.Exec(t, strings.Join(c.want, ";\n"))
 			if got := lines(); len(got) != 1 || got[0] != "" {
 				t.Errorf("with the keys: %s", got)
 			}
@@ -185,15 +186,15 @@ func TestMissingKeys(t *testing.T) {
 }
 
 // statements returns those of a user's creation and an account's.
-func statements(t *testing.T, p *place) string {
+func statements(t *testing.T, p *conformance.Place) string {
 	t.Helper()
-	a, err := p.open(t, quiet(nil))
+	a, err := p.Open(t, quiet(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var all []string
-	p.faults.Fail(func(s string) error { all = append(all, s); return nil })
-	defer p.faults.Heal()
+	p.Faults.Fail(func(s string) error { all = append(all, s); return nil })
+	defer p.Faults.Heal()
 	email := "s@example.com"
 	u, err := a.CreateUser(t.Context(), engine.User{ID: "00000000-327e-4cfd-aaba-89490350923b", Email: &email})
 	if err != nil {
@@ -207,9 +208,9 @@ func statements(t *testing.T, p *place) string {
 
 // Prisma's documentation has userId unique on MySQL.
 func TestOneAccountPerUser(t *testing.T) {
-	p := newPlace(t, sqltables.PrismaMySQL())
+	p := conformance.NewPlace(t, sqltables.PrismaMySQL())
 	var log bytes.Buffer
-	a, err := p.open(t, sqltables.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+	a, err := p.Open(t, sqltables.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -232,10 +233,10 @@ func TestOneAccountPerUser(t *testing.T) {
 func TestNothingIsMigrated(t *testing.T) {
 	for _, l := range sqltables.Layouts() {
 		t.Run(l.Name, func(t *testing.T) {
-			p := newPlace(t, l)
+			p := conformance.NewPlace(t, l)
 			before := catalogueOf(t, p)
 			for range 2 {
-				a, err := p.open(t, quiet(nil))
+				a, err := p.Open(t, quiet(nil))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -256,9 +257,9 @@ func TestNothingIsMigrated(t *testing.T) {
 }
 
 // catalogueOf prints all that the catalogue has.
-func catalogueOf(t *testing.T, p *place) string {
+func catalogueOf(t *testing.T, p *conformance.Place) string {
 	t.Helper()
-	db := sql.OpenDB(p.connector(t))
+	db := sql.OpenDB(p.Connector(t))
 	defer db.Close()
 	queries := map[string][]string{
 		dialect.SQLite: {`SELECT type, name, sql FROM sqlite_master ORDER BY 1, 2`, `PRAGMA user_version`, `PRAGMA journal_mode`},
@@ -272,7 +273,7 @@ func catalogueOf(t *testing.T, p *place) string {
 			`SELECT conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = current_schema()::regnamespace ORDER BY 1, 2`,
 			`SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = current_schema() ORDER BY 1`,
 		},
-	}[p.layout.Dialect]
+	}[p.Layout.Dialect]
 	var out strings.Builder
 	for _, query := range queries {
 		rows, err := db.QueryContext(t.Context(), query)
@@ -306,16 +307,16 @@ func catalogueOf(t *testing.T, p *place) string {
 
 // What the connection must have is checked.
 func TestSessionSettings(t *testing.T) {
-	my := newPlace(t, sqltables.DrizzleMySQL())
-	base, _, _ := strings.Cut(my.dsn, "?")
-	lite := newPlace(t, sqltables.DrizzleSQLite())
+	my := conformance.NewPlace(t, sqltables.DrizzleMySQL())
+	base, _, _ := strings.Cut(my.DSN, "?")
+	lite := conformance.NewPlace(t, sqltables.DrizzleSQLite())
 	const good = "charset=utf8mb4&parseTime=true&time_zone=%27%2B00:00%27&sql_mode=%27STRICT_ALL_TABLES%27"
 	for name, c := range map[string]struct {
 		driver, dsn string
 		layout      sqltables.Layout
 		want        string
 	}{
-		"no foreign keys": {"sqlite3", strings.Replace(lite.dsn, "_fk=1", "_fk=0", 1), sqltables.DrizzleSQLite(), "add _fk=1 to the DSN"},
+		"no foreign keys": {"sqlite3", strings.Replace(lite.DSN, "_fk=1", "_fk=0", 1), sqltables.DrizzleSQLite(), "add _fk=1 to the DSN"},
 		"lax":             {"mysql", base + "?charset=utf8mb4&sql_mode=%27%27", sqltables.DrizzleMySQL(), "STRICT_ALL_TABLES"},
 		"a zone":          {"mysql", base + "?" + strings.Replace(good, "%2B00:00", "-05:00", 1), sqltables.DrizzleMySQL(), "add time_zone=%27%2B00:00%27"},
 		"a local zone":    {"mysql", base + "?" + good + "&loc=America%2FNew_York", sqltables.DrizzleMySQL(), "add loc=UTC"},

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
+	"github.com/sesame-auth/sesame/internal/conformance"
 )
 
 // The documentation lists every layout with what it cannot do.
@@ -31,7 +32,7 @@ func TestDocumented(t *testing.T) {
 		if strings.HasPrefix(l.Name, "Kysely") {
 			row += rows["KyselyPostgres"]
 		}
-		for id := range known(l) {
+		for id := range conformance.Known(l) {
 			if !strings.Contains(row, "`"+id+"`") {
 				t.Errorf("%s: %s is known to fail, and not documented", l.Name, id)
 			}

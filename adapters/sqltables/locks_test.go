@@ -8,6 +8,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/conformance"
 )
 
 // Without a unique key, writes through two handles, as of two processes, wait
@@ -15,10 +16,10 @@ import (
 func TestWithoutUniqueKeys(t *testing.T) {
 	for _, l := range []sqltables.Layout{sqltables.PG(), sqltables.TypeORMMySQL(), sqltables.TypeORMSQLite()} {
 		t.Run(l.Name, func(t *testing.T) {
-			p := newPlace(t, l)
+			p := conformance.NewPlace(t, l)
 			var handles []engine.Adapter
 			for range 2 {
-				a, err := p.open(t, quiet(nil))
+				a, err := p.Open(t, quiet(nil))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -55,18 +56,18 @@ func TestWithoutUniqueKeys(t *testing.T) {
 
 // A lock that cannot be given back ends with its connection.
 func TestLockIsNotLeftBehind(t *testing.T) {
-	p := newPlace(t, sqltables.TypeORMMySQL())
-	a, err := p.open(t, quiet(nil))
+	p := conformance.NewPlace(t, sqltables.TypeORMMySQL())
+	a, err := p.Open(t, quiet(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
-	b, err := p.open(t, quiet(nil))
+	b, err := p.Open(t, quiet(nil))
 	if err != nil {
 		t.Fatal(err)
 	}
 	token := engine.VerificationToken{Identifier: "a", Token: "t"}
 	asked := 0
-	p.faults.Fail(func(s string) error {
+	p.Faults.Fail(func(s string) error {
 		if strings.HasPrefix(s, "DO RELEASE_LOCK") {
 			asked++
 			return errInjected
@@ -76,7 +77,7 @@ func TestLockIsNotLeftBehind(t *testing.T) {
 	if _, err := a.CreateVerificationToken(t.Context(), token); err != nil || asked != 1 {
 		t.Fatalf("got %v; asked %d times", err, asked)
 	}
-	p.faults.Heal()
+	p.Faults.Heal()
 	if _, err := b.CreateVerificationToken(t.Context(), token); !errors.Is(err, engine.ErrConflict{Field: "token"}) {
 		t.Errorf("got %v", err)
 	}
@@ -87,10 +88,10 @@ func TestLockIsNotLeftBehind(t *testing.T) {
 
 // Rows that were there twice before are no reason to take either.
 func TestDuplicatesFromBefore(t *testing.T) {
-	p := newPlace(t, sqltables.PG(), "",
+	p := conformance.NewPlace(t, sqltables.PG(), "",
 		`INSERT INTO users (name, email) VALUES ('one', 'a@example.com'), ('two', 'a@example.com')`,
 		`INSERT INTO accounts ("userId", type, provider, "providerAccountId") VALUES (1, 'oauth', 'github', '1'), (2, 'oauth', 'github', '1')`)
-	a, err := p.open(t, quiet(nil))
+	a, err := p.Open(t, quiet(nil))
 	if err != nil {
 		t.Fatal(err)
 	}

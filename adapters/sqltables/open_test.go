@@ -3,6 +3,7 @@ package sqltables_test
 import (
 	"database/sql"
 	"errors"
+	"log/slog"
 	"os"
 	"path/filepath"
 	"strings"
@@ -13,6 +14,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/conformance"
 )
 
 // roundTrip writes a user with a session and reads it back.
@@ -37,18 +39,18 @@ func roundTrip(t *testing.T, a *sqltables.Adapter) {
 
 // Open takes the DSN as it stands in the .env of the Auth.js app.
 func TestOpen(t *testing.T) {
-	lite := newPlace(t, sqltables.DrizzleSQLite())
-	path, _, _ := strings.Cut(strings.TrimPrefix(lite.dsn, "file:"), "?")
-	my := newPlace(t, sqltables.DrizzleMySQL())
-	cfg, err := mysql.ParseDSN(my.dsn)
+	lite := conformance.NewPlace(t, sqltables.DrizzleSQLite())
+	path, _, _ := strings.Cut(strings.TrimPrefix(lite.DSN, "file:"), "?")
+	my := conformance.NewPlace(t, sqltables.DrizzleMySQL())
+	cfg, err := mysql.ParseDSN(my.DSN)
 	if err != nil {
 		t.Fatal(err)
 	}
 	url := "mysql://" + cfg.User + "@" + cfg.Addr + "/" + cfg.DBName
 	if cfg.Net != "tcp" || cfg.Passwd != "" {
-		url = my.dsn
+		url = my.DSN
 	}
-	pg := newPlace(t, sqltables.PrismaPostgres())
+	pg := conformance.NewPlace(t, sqltables.PrismaPostgres())
 	for name, c := range map[string]struct {
 		layout sqltables.Layout
 		dsn    string
@@ -57,8 +59,8 @@ func TestOpen(t *testing.T) {
 		"a file URL":      {sqltables.DrizzleSQLite(), "file:" + path},
 		"a lax DSN":       {sqltables.DrizzleMySQL(), cfg.User + "@" + cfg.Net + "(" + cfg.Addr + ")/" + cfg.DBName + "?sql_mode=%27%27&time_zone=%27-05:00%27&loc=America%2FNew_York&charset=latin1"},
 		"a URL of Node":   {sqltables.DrizzleMySQL(), url},
-		"PostgreSQL":      {sqltables.PrismaPostgres(), pg.dsn},
-		"Prisma's schema": {sqltables.PrismaPostgres(), strings.Replace(pg.dsn, "search_path=", "schema=", 1)},
+		"PostgreSQL":      {sqltables.PrismaPostgres(), pg.DSN},
+		"Prisma's schema": {sqltables.PrismaPostgres(), strings.Replace(pg.DSN, "search_path=", "schema=", 1)},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "a lax DSN" && cfg.Passwd != "" {
@@ -113,7 +115,7 @@ func TestOpenRefuses(t *testing.T) {
 func TestRenamed(t *testing.T) {
 	for _, l := range []sqltables.Layout{sqltables.DrizzlePostgres(), sqltables.DrizzleMySQL(), sqltables.DrizzleSQLite()} {
 		t.Run(l.Name, func(t *testing.T) {
-			text := ddl(t, l)
+			text := conformance.DDL(t, l)
 			l.RenameColumns(snakeCase)
 			for field, was := range map[string]string{"emailVerified": "emailVerified", "userId": "userId", "sessionToken": "sessionToken", "providerAccountId": "providerAccountId",
 				"credentialID": "credentialID", "credentialPublicKey": "credentialPublicKey", "credentialDeviceType": "credentialDeviceType", "credentialBackedUp": "credentialBackedUp"} {
@@ -121,8 +123,8 @@ func TestRenamed(t *testing.T) {
 					text = strings.ReplaceAll(text, q+was+q, q+snakeCase(field)+q)
 				}
 			}
-			p := (&places{}).get(t, l, text)
-			a, err := p.open(t, quiet(nil))
+			p := conformance.NewPlaceOf(t, l, text)
+			a, err := p.Open(t, quiet(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -155,7 +157,7 @@ func snakeCase(name string) string {
 // The type says what the layout can do.
 func TestAuthenticatorsAreNotClaimed(t *testing.T) {
 	for _, l := range []sqltables.Layout{sqltables.DrizzleSQLite(), sqltables.TypeORMSQLite()} {
-		a, err := newPlace(t, l).open(t, quiet(nil))
+		a, err := conformance.NewPlace(t, l).Open(t, quiet(nil))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -185,7 +187,7 @@ func TestAuthenticatorsAreNotClaimed(t *testing.T) {
 func TestWithTx(t *testing.T) {
 	for _, l := range sqltables.Layouts() {
 		t.Run(l.Name, func(t *testing.T) {
-			opened, err := newPlace(t, l).open(t, quiet(nil))
+			opened, err := conformance.NewPlace(t, l).Open(t, quiet(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -229,4 +231,10 @@ func TestWithTx(t *testing.T) {
 			}
 		})
 	}
+}
+
+var errInjected = errors.New("the wire is cut")
+
+func quiet(s *engine.Schema) sqltables.Options {
+	return sqltables.Options{Schema: s, Logger: slog.New(slog.DiscardHandler)}
 }

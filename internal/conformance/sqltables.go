@@ -1,13 +1,13 @@
-package sqltables_test
+package conformance
 
 import (
 	"context"
 	"database/sql"
-	"errors"
 	"io"
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"entgo.io/ent/dialect"
@@ -15,9 +15,8 @@ import (
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/internal/testdb"
 )
-
-var errInjected = errors.New("the wire is cut")
 
 // limits are what the columns of a layout hold, and what it cannot do at all.
 func limits(l sqltables.Layout) []adaptertest.Option {
@@ -32,14 +31,14 @@ func limits(l sqltables.Layout) []adaptertest.Option {
 	if p := l.Session.Column("expires").Precision; p > 0 {
 		options = append(options, adaptertest.Precision(p))
 	}
-	for id, reason := range known(l) {
+	for id, reason := range Known(l) {
 		options = append(options, adaptertest.Known(id, reason))
 	}
 	return options
 }
 
-// known are the cases that the tables of a layout fail, whoever writes them.
-func known(l sqltables.Layout) map[string]string {
+// Known are the cases that the tables of a layout fail, whoever writes them.
+func Known(l sqltables.Layout) map[string]string {
 	known := map[string]string{}
 	add := func(reason string, ids ...string) {
 		for _, id := range ids {
@@ -81,65 +80,85 @@ func known(l sqltables.Layout) map[string]string {
 	return known
 }
 
-// TestConformance runs the suite over the tables of every layout.
-func TestConformance(t *testing.T) {
+func sqltablesTargets() (targets []Target) {
 	for _, l := range sqltables.Layouts() {
-		t.Run(l.Name, func(t *testing.T) {
-			t.Parallel()
-			h := &lab{t: t, layout: l, places: places{free: map[string][]*place{}}, stores: map[engine.Adapter]*place{}, last: map[string]func(){}}
-			features := []adaptertest.Feature{adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer}
-			if l.Authenticator.Name != "" {
-				features = append(features, adaptertest.WebAuthn)
-			}
-			adaptertest.Run(t, h.open, append(append(limits(l), golden(t, l)...),
-				adaptertest.Require(features...),
-				adaptertest.SQL(func(a engine.Adapter) *sql.DB { return a.(interface{ DB() *sql.DB }).DB() }),
-				adaptertest.Reopen(func(ctx context.Context, a engine.Adapter) (engine.Adapter, error) {
-					p := h.of(a)
-					b, err := p.open(t, quiet(nil))
-					if err == nil {
-						h.keep(b, p)
-					}
-					return b, err
-				}),
-				adaptertest.Broken(func(a engine.Adapter) (heal func()) {
-					f := h.of(a).faults
-					f.Fail(func(string) error { return errInjected })
-					return f.Heal
-				}),
-				adaptertest.FailAt(func(a engine.Adapter, n int) func() bool {
-					// A lock is given back after the COMMIT, when all is done: see
-					// TestLockIsNotLeftBehind.
-					return h.of(a).faults.FailNth(n, errInjected, "DO RELEASE_LOCK")
-				}),
-				adaptertest.Statements(func(a engine.Adapter) int { return h.of(a).faults.Statements() }),
-			)...)
-		})
+		targets = append(targets, Target{"sqltables/" + l.Name, func(t *testing.T) (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
+			return newTablesLab(t, l).run()
+		}})
 	}
+	return targets
+}
+
+// tablesLab opens adapters on places of one layout.
+type tablesLab struct {
+	t      *testing.T
+	layout sqltables.Layout
+	places places
+
+	mu     sync.Mutex
+	stores map[engine.Adapter]*Place
+	last   map[string]func() // by case: gives its last store back
+}
+
+func newTablesLab(t *testing.T, l sqltables.Layout) *tablesLab {
+	h := &tablesLab{t: t, layout: l, places: places{free: map[string][]*Place{}}, stores: map[engine.Adapter]*Place{}, last: map[string]func(){}}
+	switch l.Dialect { // or the test is skipped
+	case dialect.MySQL:
+		testdb.MySQL(t)
+	case dialect.Postgres:
+		testdb.Postgres(t)
+	}
+	return h
+}
+
+func (h *tablesLab) run() (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
+	features := []adaptertest.Feature{adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer}
+	if h.layout.Authenticator.Name != "" {
+		features = append(features, adaptertest.WebAuthn)
+	}
+	return h.open, append(append(limits(h.layout), written(h.t, h.layout)...),
+		adaptertest.Require(features...),
+		adaptertest.SQL(func(a engine.Adapter) *sql.DB { return a.(interface{ DB() *sql.DB }).DB() }),
+		adaptertest.Reopen(func(ctx context.Context, a engine.Adapter) (engine.Adapter, error) {
+			p := h.of(a)
+			b, err := p.Open(h.t, quiet(nil))
+			if err == nil {
+				h.keep(b, p)
+			}
+			return b, err
+		}),
+		adaptertest.Broken(func(a engine.Adapter) (heal func()) {
+			f := h.of(a).Faults
+			f.Fail(func(string) error { return errInjected })
+			return f.Heal
+		}),
+		adaptertest.FailAt(func(a engine.Adapter, n int) (heal func() bool) {
+			var seen atomic.Int64
+			f := h.of(a).Faults
+			f.Fail(func(statement string) error {
+				// MySQL's locks are given back after the COMMIT, when all is done.
+				if !strings.HasPrefix(statement, "DO RELEASE_LOCK") && seen.Add(1) == int64(n) {
+					return errInjected
+				}
+				return nil
+			})
+			return func() bool { f.Heal(); return seen.Load() >= int64(n) }
+		}),
+		adaptertest.Statements(func(a engine.Adapter) int { return h.of(a).Faults.Statements() }),
+	)
 }
 
 func quiet(s *engine.Schema) sqltables.Options {
 	return sqltables.Options{Schema: s, Logger: slog.New(slog.DiscardHandler)}
 }
 
-// lab gives the suite its stores and has every hook.
-type lab struct {
-	t      *testing.T
-	layout sqltables.Layout
-	places places
-
-	mu     sync.Mutex
-	stores map[engine.Adapter]*place
-	last   map[string]func() // by case: gives its last store back
-}
-
 // open returns an empty store. No case uses a store after it has opened the
 // next, so a place is used again then.
-func (h *lab) open(t testing.TB, s *engine.Schema) engine.Adapter {
-	text := ddl(h.t, h.layout)
+func (h *tablesLab) open(t testing.TB, s *engine.Schema) engine.Adapter {
+	text := DDL(h.t, h.layout)
 	if h.layout.Name == "PrismaMySQL" {
 		// With the key that is published a user has one account, and most cases
-		// make two: see TestOneAccountPerUser.
+		// make two: see sqltables' own tests.
 		text += ";\nDROP INDEX `Account_userId_key` ON `Account`"
 	}
 	if s != nil {
@@ -152,7 +171,7 @@ func (h *lab) open(t testing.TB, s *engine.Schema) engine.Adapter {
 		before()
 	}
 	p := h.places.get(h.t, h.layout, text)
-	a, err := p.open(t, quiet(s))
+	a, err := p.Open(h.t, quiet(s))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,13 +190,13 @@ func (h *lab) open(t testing.TB, s *engine.Schema) engine.Adapter {
 	return a
 }
 
-func (h *lab) keep(a engine.Adapter, p *place) {
+func (h *tablesLab) keep(a engine.Adapter, p *Place) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stores[a] = p
 }
 
-func (h *lab) of(a engine.Adapter) *place {
+func (h *tablesLab) of(a engine.Adapter) *Place {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.stores[a]

@@ -1,4 +1,4 @@
-package sqltables_test
+package conformance
 
 import (
 	"context"
@@ -6,7 +6,6 @@ import (
 	"database/sql/driver"
 	"fmt"
 	"net/url"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -17,34 +16,28 @@ import (
 	"github.com/go-sql-driver/mysql"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
-	"github.com/mattn/go-sqlite3"
 
+	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/adapters/sqltables"
+	"github.com/sesame-auth/sesame/adapters/sqltables/testdata/ddl"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/faultdb"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
-// ddl is what makes the tables of a layout: what the package itself makes, or
-// its documentation says.
-func ddl(t testing.TB, l sqltables.Layout) string {
+// DDL is what makes the tables of a layout: what the package itself makes, or
+// its documentation shows. It is "" for Sesame's own tables.
+func DDL(t testing.TB, l sqltables.Layout) string {
 	t.Helper()
-	paths := map[string]string{
-		"DrizzlePostgres": "testdata/ddl/drizzle-postgres.sql", "DrizzleMySQL": "testdata/ddl/drizzle-mysql.sql", "DrizzleSQLite": "testdata/ddl/drizzle-sqlite.sql",
-		"PrismaPostgres": "testdata/ddl/prisma-postgres.sql", "PrismaMySQL": "testdata/ddl/prisma-mysql.sql", "PrismaSQLite": "testdata/ddl/prisma-sqlite.sql",
-		"KyselyPostgres": "testdata/ddl/kysely-postgres.sql", "KyselyMySQL": "testdata/ddl/kysely-mysql.sql", "KyselySQLite": "testdata/ddl/kysely-sqlite.sql",
-		"PG":              "testdata/ddl/pg.sql",
-		"TypeORMPostgres": "testdata/ddl/typeorm-postgres.sql", "TypeORMMySQL": "testdata/ddl/typeorm-mysql.sql", "TypeORMSQLite": "testdata/ddl/typeorm-sqlite.sql",
-		"StockPostgres": "../entclient/migrations/postgres/0001_init.sql", "StockMySQL": "../entclient/migrations/mysql/0001_init.sql", "StockSQLite": "../entclient/migrations/sqlite/0001_init.sql",
+	if !l.SharedWithAuthJS {
+		return ""
 	}
-	path, ok := paths[l.Name]
-	if !ok {
-		t.Fatalf("no tables for layout %s", l.Name)
-	}
-	text, err := os.ReadFile(path)
+	text, err := ddl.Files.ReadFile(fileOf(l) + ".sql")
 	if err != nil {
 		t.Fatal(err)
 	}
-	return strings.ReplaceAll(string(text), `"public".`, "") // each store has a schema of its own
+	// Each place is a schema of its own; extensions are for all of them.
+	return strings.NewReplacer(`"public".`, "", `CREATE EXTENSION IF NOT EXISTS "uuid-ossp"`, `CREATE EXTENSION IF NOT EXISTS "uuid-ossp" SCHEMA public`).Replace(string(text))
 }
 
 // extraColumns are those of the fields that the conformance suite declares.
@@ -67,25 +60,25 @@ func extraColumns(l sqltables.Layout) string {
 	return out.String() + ";\n"
 }
 
-// place is a database with the tables of a layout and no rows.
-type place struct {
-	layout sqltables.Layout
-	dsn    string
-	faults *testdb.Faults
+// Place is a database with the tables of a layout and no rows.
+type Place struct {
+	Layout sqltables.Layout
+	DSN    string
+	Faults *faultdb.Connector // nil before Open
 }
 
 // places makes databases with tables, and empties them to be used again: to
 // make tables takes long.
 type places struct {
 	mu   sync.Mutex
-	free map[string][]*place // by the text that makes the tables
+	free map[string][]*Place // by the text that makes the tables
 	once sync.Once
 	dsn  string // of the database on PostgreSQL that has a schema for each place
 	n    int
 }
 
 // get returns a place whose tables are made by text.
-func (p *places) get(t testing.TB, l sqltables.Layout, text string) *place {
+func (p *places) get(t testing.TB, l sqltables.Layout, text string) *Place {
 	t.Helper()
 	p.mu.Lock()
 	if free := p.free[text]; len(free) > 0 {
@@ -97,43 +90,53 @@ func (p *places) get(t testing.TB, l sqltables.Layout, text string) *place {
 	p.n++
 	n := p.n
 	p.mu.Unlock()
-	made := &place{layout: l}
+	made := &Place{Layout: l}
 	switch l.Dialect {
 	case dialect.SQLite:
 		path := filepath.Join(t.TempDir(), "auth.db")
-		made.dsn = "file:" + path + "?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL&_synchronous=OFF"
+		made.DSN = "file:" + path + "?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL&_synchronous=OFF"
 	case dialect.MySQL:
-		made.dsn = testdb.MySQL(t) + "&charset=utf8mb4"
+		made.DSN = testdb.MySQL(t) + "&charset=utf8mb4"
 		// The default of MariaDB; MySQL 8 knows it too, and has another.
-		made.exec(t, "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
+		made.Exec(t, "ALTER DATABASE CHARACTER SET utf8mb4 COLLATE utf8mb4_general_ci")
 	default:
 		p.once.Do(func() { p.dsn = testdb.Postgres(t) })
-		made.dsn = withParams(p.dsn, "search_path", fmt.Sprintf("place%d,public", n), "synchronous_commit", "off")
-		made.exec(t, fmt.Sprintf("CREATE SCHEMA place%d", n))
+		made.DSN = withParams(p.dsn, "search_path", fmt.Sprintf("place%d,public", n), "synchronous_commit", "off")
+		made.Exec(t, fmt.Sprintf("CREATE SCHEMA place%d", n))
 	}
-	made.exec(t, text)
+	if !l.SharedWithAuthJS {
+		// Sesame's own tables are made by the adapter that has them.
+		db := sql.OpenDB(made.Connector(t))
+		own, err := entclient.New(context.WithoutCancel(t.Context()), l.Dialect, db, entclient.Options{})
+		if err != nil {
+			db.Close()
+			t.Fatal(err)
+		}
+		own.Close()
+	}
+	made.Exec(t, text)
 	return made
 }
 
 // put gives an emptied place back. One of SQLite ends with its test.
-func (p *places) put(t testing.TB, text string, old *place) {
-	if old.layout.Dialect == dialect.SQLite {
+func (p *places) put(t testing.TB, text string, old *Place) {
+	if old.Layout.Dialect == dialect.SQLite {
 		return
 	}
 	q := `"`
-	if old.layout.Dialect == dialect.MySQL {
+	if old.Layout.Dialect == dialect.MySQL {
 		q = "`"
 	}
 	var all strings.Builder
-	for _, table := range []string{old.layout.Account.Name, old.layout.Session.Name, old.layout.VerificationToken.Name, old.layout.Authenticator.Name, old.layout.User.Name} {
+	for _, table := range []string{old.Layout.Account.Name, old.Layout.Session.Name, old.Layout.VerificationToken.Name, old.Layout.Authenticator.Name, old.Layout.User.Name} {
 		if table != "" {
 			fmt.Fprintf(&all, "DELETE FROM %s%s%s;\n", q, table, q)
 		}
 	}
-	if old.layout.User.Column("id").Fill == sqltables.FromDatabase {
+	if old.Layout.User.Column("id").Fill == sqltables.FromDatabase {
 		all.WriteString("ALTER SEQUENCE users_id_seq RESTART;\n") // ids begin anew, as in a new database
 	}
-	old.exec(t, all.String())
+	old.Exec(t, all.String())
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.free[text] = append(p.free[text], old)
@@ -156,13 +159,14 @@ func withParams(dsn string, params ...string) string {
 	return u.String()
 }
 
-func (p *place) connector(t testing.TB) driver.Connector {
+// Connector returns the connector of the database.
+func (p *Place) Connector(t testing.TB) driver.Connector {
 	t.Helper()
-	switch p.layout.Dialect {
+	switch p.Layout.Dialect {
 	case dialect.SQLite:
-		return testdb.Opener(&sqlite3.SQLiteDriver{}, p.dsn)
+		return faultdb.SQLite(p.DSN, nil).Connector
 	case dialect.MySQL:
-		cfg, err := mysql.ParseDSN(p.dsn)
+		cfg, err := mysql.ParseDSN(p.DSN)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -172,17 +176,17 @@ func (p *place) connector(t testing.TB) driver.Connector {
 		}
 		return c
 	}
-	cfg, err := pgx.ParseConfig(p.dsn)
+	cfg, err := pgx.ParseConfig(p.DSN)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return stdlib.GetConnector(*cfg)
 }
 
-// exec runs statements, each ended by a semicolon at the end of its line.
-func (p *place) exec(t testing.TB, text string) {
+// Exec runs statements, each ended by a semicolon at the end of its line.
+func (p *Place) Exec(t testing.TB, text string) {
 	t.Helper()
-	db := sql.OpenDB(p.connector(t))
+	db := sql.OpenDB(p.Connector(t))
 	defer db.Close()
 	ctx := context.WithoutCancel(t.Context())
 	conn, err := db.Conn(ctx)
@@ -200,33 +204,38 @@ func (p *place) exec(t testing.TB, text string) {
 	}
 }
 
-// open opens the adapter with authenticators, if it has any, over a pool in
+// Open opens the adapter with authenticators, if it has any, over a pool in
 // which statements can be made to fail.
-func (p *place) open(t testing.TB, o sqltables.Options) (engine.Adapter, error) {
+func (p *Place) Open(t testing.TB, o sqltables.Options) (engine.Adapter, error) {
 	t.Helper()
-	if p.faults == nil {
-		p.faults = &testdb.Faults{Connector: p.connector(t)}
+	if p.Faults == nil {
+		p.Faults = faultdb.New(p.Connector(t))
 	}
-	db := sql.OpenDB(p.faults)
+	db := sql.OpenDB(p.Faults)
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(8)
 	db.SetConnMaxIdleTime(time.Second)
-	a, err := sqltables.New(context.WithoutCancel(t.Context()), db, p.layout, o)
+	a, err := sqltables.New(context.WithoutCancel(t.Context()), db, p.Layout, o)
 	if err != nil {
 		db.Close()
 		return nil, err
 	}
 	t.Cleanup(func() { a.Close() })
-	if p.layout.Authenticator.Name == "" {
+	if p.Layout.Authenticator.Name == "" {
 		return a, nil
 	}
 	return a.WebAuthn()
 }
 
-// place is a place of the test's own with the tables of a layout, changed by
+// NewPlace is a place of the test's own with the tables of a layout, changed by
 // statements.
-func newPlace(t testing.TB, l sqltables.Layout, statements ...string) *place {
+func NewPlace(t testing.TB, l sqltables.Layout, statements ...string) *Place {
 	t.Helper()
-	p := &places{}
-	return p.get(t, l, ddl(t, l)+"\n"+strings.Join(statements, ";\n"))
+	return NewPlaceOf(t, l, DDL(t, l)+"\n"+strings.Join(statements, ";\n"))
+}
+
+// NewPlaceOf is a place of the test's own with the tables that text makes.
+func NewPlaceOf(t testing.TB, l sqltables.Layout, text string) *Place {
+	t.Helper()
+	return (&places{}).get(t, l, text)
 }
