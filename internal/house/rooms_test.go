@@ -56,8 +56,12 @@ var rooms = []room{
 
 	{path: "adapters/entclient/...", ours: []string{"engine", "adapters/entclient/...", "ent/..."}, libs: []string{anything}},
 	{path: "adapters/...", ours: []string{"engine", "engine/limit"}, libs: []string{anything}},
-	{path: "ent/...", ours: []string{"ent/..."}, libs: []string{anything}},
+	{path: "ent/authmixin", libs: []string{"entgo.io/ent"}},
+	{path: "ent/authruntime", ours: []string{"engine", "engine/schema"}, libs: []string{"entgo.io/ent"}},
+	{path: "ent/authent", ours: []string{"engine/schema", "ent/authmixin", "typegen/schemafile"}, libs: []string{"entgo.io/ent"}},
+	{path: "ent/...", ours: []string{"engine", "engine/schema", "ent/..."}, libs: []string{anything}},
 
+	{path: "examples/own-ent/...", ours: []string{"engine/...", "examples/own-ent/...", "ent/authmixin", "ent/authruntime"}, libs: []string{anything}},
 	{path: "examples/...", ours: []string{"engine/...", "adapters/...", "examples/..."}, libs: []string{anything}},
 	{path: "internal/...", ours: []string{"..."}, libs: []string{anything}},
 	{path: ""}, // doc.go
@@ -354,7 +358,10 @@ func TestRoomsCanFail(t *testing.T) {
 		{"an adapter imports ent", []pkg{ours("adapters/memory", "./ent")}, "adapters/memory imports " + module + "/ent:"},
 		{"an adapter imports another", []pkg{ours("adapters/split", "./adapters/memory")}, "adapters/split imports " + module + "/adapters/memory:"},
 		{"an adapter imports wire", []pkg{ours("adapters/memory", "./engine/wire")}, "adapters/memory imports " + module + "/engine/wire:"},
-		{"ent imports engine", []pkg{ours("ent/schema", "./engine")}, "ent/schema imports " + module + "/engine: of ours this room imports only ent/...;"},
+		{"ent imports wire", []pkg{ours("ent/schema", "./engine/wire")}, "ent/schema imports " + module + "/engine/wire: of ours this room imports only engine, engine/schema, ent/...;"},
+		{"authent imports engine", []pkg{ours("ent/authent", "./engine")}, "ent/authent imports " + module + "/engine:"},
+		{"authmixin imports engine", []pkg{ours("ent/authmixin", "./engine")}, "ent/authmixin imports " + module + "/engine:"},
+		{"authruntime imports a driver", []pkg{ours("ent/authruntime", "./engine", "github.com/jackc/pgx/v5")}, "ent/authruntime imports github.com/jackc/pgx/v5:"},
 		{"ent imports an adapter", []pkg{ours("ent", "./adapters/entclient")}, "ent imports " + module + "/adapters/entclient:"},
 		{"an example imports an internal package", []pkg{ours("examples/quickstart", "./internal/labserver")}, "examples/quickstart imports " + module + "/internal/labserver:"},
 		{"the root imports something", []pkg{named(ours("", "./engine"), "sesame")}, "package sesame imports " + module + "/engine:"},
