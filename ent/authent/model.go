@@ -352,6 +352,9 @@ func (f *findings) extra(p *part, section string, declared schema.Field) {
 		refuse("null could not be told from the zero value; add .Nillable()")
 		return
 	}
+	if e.Set != "Time" {
+		e.Set += "[" + t.String() + "]"
+	}
 	p.Extra = append(p.Extra, e)
 }
 
