@@ -709,7 +709,7 @@ func authSetUserExtra(m *PersonMutation, extra map[string]any, create bool) erro
 		}
 	}
 	if v, ok := extra["rank"]; ok {
-		switch set, err := authruntime.Int[int32](&authUserFields[8], v); {
+		switch set, err := authruntime.Int[int](&authUserFields[8], v); {
 		case err != nil:
 			return err
 		case set == nil:

@@ -2941,8 +2941,8 @@ type PersonMutation struct {
 	appendtags            []string
 	role                  *person.Role
 	level                 *fields.Level
-	rank                  *int32
-	addrank               *int32
+	rank                  *int
+	addrank               *int
 	last_seen             *int64
 	addlast_seen          *int64
 	address               *map[string]interface{}
@@ -3711,13 +3711,13 @@ func (m *PersonMutation) ResetLevel() {
 }
 
 // SetRank sets the "rank" field.
-func (m *PersonMutation) SetRank(i int32) {
+func (m *PersonMutation) SetRank(i int) {
 	m.rank = &i
 	m.addrank = nil
 }
 
 // Rank returns the value of the "rank" field in the mutation.
-func (m *PersonMutation) Rank() (r int32, exists bool) {
+func (m *PersonMutation) Rank() (r int, exists bool) {
 	v := m.rank
 	if v == nil {
 		return
@@ -3728,7 +3728,7 @@ func (m *PersonMutation) Rank() (r int32, exists bool) {
 // OldRank returns the old "rank" field's value of the Person entity.
 // If the Person object wasn't provided to the builder, the object is fetched from the database.
 // An error is returned if the mutation operation is not UpdateOne, or the database query fails.
-func (m *PersonMutation) OldRank(ctx context.Context) (v *int32, err error) {
+func (m *PersonMutation) OldRank(ctx context.Context) (v *int, err error) {
 	if !m.op.Is(OpUpdateOne) {
 		return v, errors.New("OldRank is only allowed on UpdateOne operations")
 	}
@@ -3743,7 +3743,7 @@ func (m *PersonMutation) OldRank(ctx context.Context) (v *int32, err error) {
 }
 
 // AddRank adds i to the "rank" field.
-func (m *PersonMutation) AddRank(i int32) {
+func (m *PersonMutation) AddRank(i int) {
 	if m.addrank != nil {
 		*m.addrank += i
 	} else {
@@ -3752,7 +3752,7 @@ func (m *PersonMutation) AddRank(i int32) {
 }
 
 // AddedRank returns the value that was added to the "rank" field in this mutation.
-func (m *PersonMutation) AddedRank() (r int32, exists bool) {
+func (m *PersonMutation) AddedRank() (r int, exists bool) {
 	v := m.addrank
 	if v == nil {
 		return
@@ -4512,7 +4512,7 @@ func (m *PersonMutation) SetField(name string, value ent.Value) error {
 		m.SetLevel(v)
 		return nil
 	case person.FieldRank:
-		v, ok := value.(int32)
+		v, ok := value.(int)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
@@ -4625,7 +4625,7 @@ func (m *PersonMutation) AddField(name string, value ent.Value) error {
 		m.AddScore(v)
 		return nil
 	case person.FieldRank:
-		v, ok := value.(int32)
+		v, ok := value.(int)
 		if !ok {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}

@@ -44,7 +44,7 @@ type Person struct {
 	// Level holds the value of the "level" field.
 	Level *fields.Level `json:"level,omitempty"`
 	// Rank holds the value of the "rank" field.
-	Rank *int32 `json:"rank,omitempty"`
+	Rank *int `json:"rank,omitempty"`
 	// LastSeen holds the value of the "last_seen" field.
 	LastSeen *int64 `json:"last_seen,omitempty"`
 	// Address holds the value of the "address" field.
@@ -227,8 +227,8 @@ func (_m *Person) assignValues(columns []string, values []any) error {
 			if value, ok := values[i].(*sql.NullInt64); !ok {
 				return fmt.Errorf("unexpected type %T for field rank", values[i])
 			} else if value.Valid {
-				_m.Rank = new(int32)
-				*_m.Rank = int32(value.Int64)
+				_m.Rank = new(int)
+				*_m.Rank = int(value.Int64)
 			}
 		case person.FieldLastSeen:
 			if value, ok := values[i].(*sql.NullInt64); !ok {

@@ -185,13 +185,13 @@ func (_c *PersonCreate) SetNillableLevel(v *fields.Level) *PersonCreate {
 }
 
 // SetRank sets the "rank" field.
-func (_c *PersonCreate) SetRank(v int32) *PersonCreate {
+func (_c *PersonCreate) SetRank(v int) *PersonCreate {
 	_c.mutation.SetRank(v)
 	return _c
 }
 
 // SetNillableRank sets the "rank" field if the given value is not nil.
-func (_c *PersonCreate) SetNillableRank(v *int32) *PersonCreate {
+func (_c *PersonCreate) SetNillableRank(v *int) *PersonCreate {
 	if v != nil {
 		_c.SetRank(*v)
 	}
@@ -425,7 +425,7 @@ func (_c *PersonCreate) createSpec() (*Person, *sqlgraph.CreateSpec) {
 		_node.Level = &value
 	}
 	if value, ok := _c.mutation.Rank(); ok {
-		_spec.SetField(person.FieldRank, field.TypeInt32, value)
+		_spec.SetField(person.FieldRank, field.TypeInt, value)
 		_node.Rank = &value
 	}
 	if value, ok := _c.mutation.LastSeen(); ok {

@@ -281,14 +281,14 @@ func (_u *PersonUpdate) ClearLevel() *PersonUpdate {
 }
 
 // SetRank sets the "rank" field.
-func (_u *PersonUpdate) SetRank(v int32) *PersonUpdate {
+func (_u *PersonUpdate) SetRank(v int) *PersonUpdate {
 	_u.mutation.ResetRank()
 	_u.mutation.SetRank(v)
 	return _u
 }
 
 // SetNillableRank sets the "rank" field if the given value is not nil.
-func (_u *PersonUpdate) SetNillableRank(v *int32) *PersonUpdate {
+func (_u *PersonUpdate) SetNillableRank(v *int) *PersonUpdate {
 	if v != nil {
 		_u.SetRank(*v)
 	}
@@ -296,7 +296,7 @@ func (_u *PersonUpdate) SetNillableRank(v *int32) *PersonUpdate {
 }
 
 // AddRank adds value to the "rank" field.
-func (_u *PersonUpdate) AddRank(v int32) *PersonUpdate {
+func (_u *PersonUpdate) AddRank(v int) *PersonUpdate {
 	_u.mutation.AddRank(v)
 	return _u
 }
@@ -637,13 +637,13 @@ func (_u *PersonUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 		_spec.ClearField(person.FieldLevel, field.TypeString)
 	}
 	if value, ok := _u.mutation.Rank(); ok {
-		_spec.SetField(person.FieldRank, field.TypeInt32, value)
+		_spec.SetField(person.FieldRank, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.AddedRank(); ok {
-		_spec.AddField(person.FieldRank, field.TypeInt32, value)
+		_spec.AddField(person.FieldRank, field.TypeInt, value)
 	}
 	if _u.mutation.RankCleared() {
-		_spec.ClearField(person.FieldRank, field.TypeInt32)
+		_spec.ClearField(person.FieldRank, field.TypeInt)
 	}
 	if value, ok := _u.mutation.LastSeen(); ok {
 		_spec.SetField(person.FieldLastSeen, field.TypeInt64, value)
@@ -1091,14 +1091,14 @@ func (_u *PersonUpdateOne) ClearLevel() *PersonUpdateOne {
 }
 
 // SetRank sets the "rank" field.
-func (_u *PersonUpdateOne) SetRank(v int32) *PersonUpdateOne {
+func (_u *PersonUpdateOne) SetRank(v int) *PersonUpdateOne {
 	_u.mutation.ResetRank()
 	_u.mutation.SetRank(v)
 	return _u
 }
 
 // SetNillableRank sets the "rank" field if the given value is not nil.
-func (_u *PersonUpdateOne) SetNillableRank(v *int32) *PersonUpdateOne {
+func (_u *PersonUpdateOne) SetNillableRank(v *int) *PersonUpdateOne {
 	if v != nil {
 		_u.SetRank(*v)
 	}
@@ -1106,7 +1106,7 @@ func (_u *PersonUpdateOne) SetNillableRank(v *int32) *PersonUpdateOne {
 }
 
 // AddRank adds value to the "rank" field.
-func (_u *PersonUpdateOne) AddRank(v int32) *PersonUpdateOne {
+func (_u *PersonUpdateOne) AddRank(v int) *PersonUpdateOne {
 	_u.mutation.AddRank(v)
 	return _u
 }
@@ -1477,13 +1477,13 @@ func (_u *PersonUpdateOne) sqlSave(ctx context.Context) (_node *Person, err erro
 		_spec.ClearField(person.FieldLevel, field.TypeString)
 	}
 	if value, ok := _u.mutation.Rank(); ok {
-		_spec.SetField(person.FieldRank, field.TypeInt32, value)
+		_spec.SetField(person.FieldRank, field.TypeInt, value)
 	}
 	if value, ok := _u.mutation.AddedRank(); ok {
-		_spec.AddField(person.FieldRank, field.TypeInt32, value)
+		_spec.AddField(person.FieldRank, field.TypeInt, value)
 	}
 	if _u.mutation.RankCleared() {
-		_spec.ClearField(person.FieldRank, field.TypeInt32)
+		_spec.ClearField(person.FieldRank, field.TypeInt)
 	}
 	if value, ok := _u.mutation.LastSeen(); ok {
 		_spec.SetField(person.FieldLastSeen, field.TypeInt64, value)

@@ -154,7 +154,7 @@ var (
 		{Name: "tags", Type: field.TypeJSON},
 		{Name: "role", Type: field.TypeEnum, Nullable: true, Enums: []string{"admin", "editor", "member", "guest"}},
 		{Name: "level", Type: field.TypeString, Nullable: true, Size: 2147483647},
-		{Name: "rank", Type: field.TypeInt32, Nullable: true},
+		{Name: "rank", Type: field.TypeInt, Nullable: true},
 		{Name: "last_seen", Type: field.TypeInt64, Nullable: true},
 		{Name: "address", Type: field.TypeJSON, Nullable: true},
 		{Name: "home", Type: field.TypeJSON, Nullable: true},

@@ -118,7 +118,7 @@ func Level(v fields.Level) predicate.Person {
 }
 
 // Rank applies equality check predicate on the "rank" field. It's identical to RankEQ.
-func Rank(v int32) predicate.Person {
+func Rank(v int) predicate.Person {
 	return predicate.Person(sql.FieldEQ(FieldRank, v))
 }
 
@@ -762,42 +762,42 @@ func LevelContainsFold(v fields.Level) predicate.Person {
 }
 
 // RankEQ applies the EQ predicate on the "rank" field.
-func RankEQ(v int32) predicate.Person {
+func RankEQ(v int) predicate.Person {
 	return predicate.Person(sql.FieldEQ(FieldRank, v))
 }
 
 // RankNEQ applies the NEQ predicate on the "rank" field.
-func RankNEQ(v int32) predicate.Person {
+func RankNEQ(v int) predicate.Person {
 	return predicate.Person(sql.FieldNEQ(FieldRank, v))
 }
 
 // RankIn applies the In predicate on the "rank" field.
-func RankIn(vs ...int32) predicate.Person {
+func RankIn(vs ...int) predicate.Person {
 	return predicate.Person(sql.FieldIn(FieldRank, vs...))
 }
 
 // RankNotIn applies the NotIn predicate on the "rank" field.
-func RankNotIn(vs ...int32) predicate.Person {
+func RankNotIn(vs ...int) predicate.Person {
 	return predicate.Person(sql.FieldNotIn(FieldRank, vs...))
 }
 
 // RankGT applies the GT predicate on the "rank" field.
-func RankGT(v int32) predicate.Person {
+func RankGT(v int) predicate.Person {
 	return predicate.Person(sql.FieldGT(FieldRank, v))
 }
 
 // RankGTE applies the GTE predicate on the "rank" field.
-func RankGTE(v int32) predicate.Person {
+func RankGTE(v int) predicate.Person {
 	return predicate.Person(sql.FieldGTE(FieldRank, v))
 }
 
 // RankLT applies the LT predicate on the "rank" field.
-func RankLT(v int32) predicate.Person {
+func RankLT(v int) predicate.Person {
 	return predicate.Person(sql.FieldLT(FieldRank, v))
 }
 
 // RankLTE applies the LTE predicate on the "rank" field.
-func RankLTE(v int32) predicate.Person {
+func RankLTE(v int) predicate.Person {
 	return predicate.Person(sql.FieldLTE(FieldRank, v))
 }
 

@@ -31,7 +31,7 @@ func (Person) Fields() []ent.Field {
 
 		field.Enum("role").Values("admin", "editor", "member", "guest").Optional().Nillable(),
 		field.Text("level").GoType(fields.Level("")).Optional().Nillable(),
-		field.Int32("rank").Optional().Nillable(),
+		field.Int("rank").Optional().Nillable(),
 		field.Int64("last_seen").Optional().Nillable(),
 		field.JSON("address", map[string]any{}).Optional(),
 		field.JSON("home", &fields.Home{}).Optional(),
