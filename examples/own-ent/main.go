@@ -30,6 +30,7 @@ import (
 
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
+	"github.com/google/uuid"
 	_ "github.com/mattn/go-sqlite3"
 
 	"github.com/sesame-auth/sesame/engine"
@@ -137,7 +138,8 @@ func anybody(_ context.Context, values map[string]string, _ *http.Request) (*eng
 	if name == "" {
 		return nil, nil // refused
 	}
-	return &engine.User{ID: name, Name: &name}, nil
+	// The ids of members are UUIDs: the same one for the same name.
+	return &engine.User{ID: uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String(), Name: &name}, nil
 }
 
 // home shows the session and the audit log.

@@ -21,7 +21,7 @@ func TestRun(t *testing.T) {
 	out, in := io.Pipe()
 	ended := make(chan error, 1)
 	go func() {
-		ended <- run(ctx, "127.0.0.1:0", t.TempDir(), in, slog.New(slog.DiscardHandler))
+		ended <- run(ctx, "127.0.0.1:0", t.TempDir(), in, slog.New(slog.NewTextHandler(t.Output(), nil)))
 		in.Close()
 	}()
 	line, err := bufio.NewReader(out).ReadString('\n')
