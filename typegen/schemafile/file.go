@@ -20,7 +20,23 @@ type File struct {
 	// The sections, in the order of the file. User may hold entries for the
 	// built-in fields id, name, email and image, see [Field.Builtin].
 	User, Session, Token, Computed []Field
+	Output                         Output
 }
+
+// Output says what typegen prints, and where: paths with slashes, relative to
+// the folder of the schema file. "" is not printed.
+type Output struct {
+	Go               string            // folder of the package of types; its test helpers go into a folder below
+	Ent              string            // folder of the package of ent mixins
+	TypeScript       string            // file
+	TypeScriptModule string            // the package whose types are augmented; "" is next-auth
+	JSONSchema       string            // file
+	Markdown         string            // file
+	SQL              map[string]string // dialect to file
+}
+
+// DefaultOutput is that of a file which says nothing of it.
+func DefaultOutput() Output { return Output{Go: "authtypes", TypeScript: "next-auth.d.ts"} }
 
 // Pos is a position in the file.
 type Pos struct {

@@ -91,8 +91,10 @@ var reserved = map[string]string{
 // itself.
 var reservedTypes = []string{
 	"Account", "Authorized", "AuthorizedParams", "Callbacks", "Computed", "Date", "DecodeSession", "DefaultSession", "JWT",
-	"JWTParams", "NonNullable", "Partial", "Schema", "ServerSide", "ServerSideFrom", "Session", "SessionFields", "SessionFrom",
-	"SessionParams", "SessionUpdate", "SessionUser", "SessionUserFields", "SignInParams", "Token", "TokenFrom", "Update", "User",
+	"JWTParams", "NonNullable", "Omit", "Partial", "Profile", "ReadSession", "ReadToken", "ReadUpdate", "ReadUser", "Schema",
+	"ServerSide", "ServerSideFrom", "Session", "SessionFields", "SessionFrom", "SessionParams", "SessionUpdate", "SessionUser",
+	"SessionUserFields", "SignInParams", "Token", "TokenFrom", "Update", "UpdateData", "User", "WriteSession", "WriteToken",
+	"WriteUser",
 }
 
 // nearest returns the word that was probably meant, or "".

@@ -3,7 +3,9 @@ package schemafile
 import (
 	"errors"
 	"fmt"
+	gotoken "go/token"
 	"io"
+	"io/fs"
 	"math"
 	"slices"
 	"strconv"
@@ -378,7 +380,7 @@ func isList(n ast.Node) bool {
 
 // ---- sections
 
-var sections = []string{"version", "enums", "objects", "user", "session", "token", "computed"}
+var sections = []string{"version", "enums", "objects", "user", "session", "token", "computed", "output"}
 
 func (r *reader) read(root ast.Node) {
 	top, ok := r.mapping(root, "the file")
@@ -413,6 +415,7 @@ func (r *reader) read(root ast.Node) {
 	r.file.Session = r.section(in["session"], ofSession)
 	r.file.Token = r.section(in["token"], ofToken)
 	r.file.Computed = r.section(in["computed"], ofComputed)
+	r.output(in["output"])
 	// The engine's own rules are the last word.
 	if err := r.file.Schema().Validate(); err != nil && !r.found.failed() {
 		for _, line := range strings.Split(err.Error(), "\n") {
@@ -922,6 +925,76 @@ func (r *reader) profile(in map[string]pair, what string, f *Field) {
 		// What the client may write anyway decides nothing; anything else may.
 		r.problem(p.key, "add trusted: true if the provider may decide this",
 			"%s: profile: what a provider says is often what its user typed there", what)
+	}
+}
+
+// ---- output
+
+var outputs = []string{"go", "ent", "typescript", "typescriptModule", "jsonSchema", "markdown", "sql"}
+
+var sqlDialects = []string{"sqlite", "mysql", "postgres"}
+
+func (r *reader) output(section pair) {
+	o := &r.file.Output
+	if section.value == nil {
+		*o = DefaultOutput()
+		return
+	}
+	pairs, _ := r.mapping(section.value, "output")
+	paths := map[string]string{}
+	path := func(n ast.Node, what string) string {
+		s, ok := r.text(n, what)
+		switch {
+		case !ok:
+			return ""
+		case !fs.ValidPath(strings.TrimLeft(strings.ReplaceAll(s, "../", ""), "/")) || strings.HasPrefix(s, "/") || strings.ContainsAny(s, "\\:\x00") || s == ".":
+			r.problem(n, "as in ../web/next-auth.d.ts", "%s: %s is not a relative path with slashes", what, quote(s))
+			return ""
+		case paths[s] != "":
+			r.problem(n, "", "%s: %s is printed to this place already", what, paths[s])
+			return ""
+		}
+		paths[s] = what
+		return s
+	}
+	folder := func(n ast.Node, what string) string {
+		s := path(n, what)
+		name := s[strings.LastIndex(s, "/")+1:]
+		if s != "" && (!lower(name[0]) || strings.ContainsFunc(name, func(c rune) bool { return c > 127 || !lower(byte(c)) && !digit(byte(c)) }) || gotoken.IsKeyword(name)) {
+			r.problem(n, "the last part is the name of the Go package: lower-case letters and digits", "%s: %s cannot be a Go package", what, quote(s))
+		}
+		return s
+	}
+	for _, p := range pairs {
+		what := "output." + p.name
+		switch p.name {
+		case "go":
+			o.Go = folder(p.value, what)
+		case "ent":
+			o.Ent = folder(p.value, what)
+		case "typescript":
+			o.TypeScript = path(p.value, what)
+		case "typescriptModule":
+			o.TypeScriptModule, _ = r.text(p.value, what)
+		case "jsonSchema":
+			o.JSONSchema = path(p.value, what)
+		case "markdown":
+			o.Markdown = path(p.value, what)
+		case "sql":
+			dialects, _ := r.mapping(p.value, what)
+			for _, d := range dialects {
+				if !slices.Contains(sqlDialects, d.name) {
+					r.problem(d.key, or(didYouMean(d.name, sqlDialects), "there are "+strings.Join(sqlDialects, ", ")), "%s: unknown dialect %s", what, quote(d.name))
+					continue
+				}
+				if o.SQL == nil {
+					o.SQL = map[string]string{}
+				}
+				o.SQL[d.name] = path(d.value, what+"."+d.name)
+			}
+		default:
+			r.problem(p.key, or(didYouMean(p.name, outputs), "there are "+strings.Join(outputs, ", ")), "output: unknown output %s", quote(p.name))
+		}
 	}
 }
 
