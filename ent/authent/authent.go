@@ -3,7 +3,7 @@
 // types that package authmixin marks:
 //
 //	// entc.go
-//	auth, err := authent.NewExtension()
+//	auth, err := authent.NewExtension("../auth.schema.yaml")
 //	if err != nil { … }
 //	err = entc.Generate("./schema", &gen.Config{}, entc.Extensions(auth))
 //
@@ -22,12 +22,15 @@ package authent
 import (
 	_ "embed"
 	"errors"
+	"fmt"
+	"os"
 	"text/template"
 
 	"entgo.io/ent/entc"
 	"entgo.io/ent/entc/gen"
 
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 
 // Extension is the extension; make it with [NewExtension].
@@ -40,18 +43,32 @@ type Extension struct {
 // Option is a choice of [NewExtension].
 type Option func(*Extension)
 
-// Fields gives the auth schema as Go data. Without it, and without a file, there
-// are no extra fields.
+// Fields gives the auth schema as Go data, instead of a file.
 func Fields(s *schema.Schema) Option { return func(e *Extension) { e.fields = s } }
 
 //go:embed auth_adapter.tmpl
 var text string
 
-// NewExtension returns the extension.
-func NewExtension(options ...Option) (*Extension, error) {
+// NewExtension returns the extension. file is the auth schema that typegen
+// reads, seen from the working directory, which go generate sets to the folder
+// of the generate line; "" declares no extra fields.
+func NewExtension(file string, options ...Option) (*Extension, error) {
 	e := new(Extension)
 	for _, o := range options {
 		o(e)
+	}
+	if file != "" {
+		if e.fields != nil {
+			return nil, errors.New("authent: NewExtension has a file and Fields; one of them declares the fields")
+		}
+		f, warnings, err := schemafile.Load(file)
+		if err != nil {
+			return nil, err
+		}
+		for _, w := range warnings {
+			fmt.Fprintln(os.Stderr, w)
+		}
+		e.fields = f.Schema()
 	}
 	if err := e.fields.Validate(); err != nil {
 		return nil, err

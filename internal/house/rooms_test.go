@@ -60,6 +60,11 @@ var rooms = []room{
 	{path: "ent/authruntime", ours: []string{"engine", "engine/schema"}, libs: []string{"entgo.io/ent"}},
 	{path: "ent/authent", ours: []string{"engine/schema", "ent/authmixin", "typegen/schemafile"}, libs: []string{"entgo.io/ent"}},
 	{path: "ent/...", ours: []string{"engine", "engine/schema", "ent/..."}, libs: []string{anything}},
+	{path: "typegen/schemafile", ours: []string{"engine/schema"}, libs: []string{"github.com/goccy/go-yaml"}},
+	{path: "typegen/emit", ours: []string{"engine/schema", "typegen/schemafile"}, libs: []string{"golang.org/x/mod"}},
+	{path: "typegen", ours: []string{"engine/schema", "typegen/schemafile", "typegen/emit"}, libs: []string{"github.com/rogpeppe/go-internal"}},
+	{path: "gen/authtypes/authfields", libs: []string{"entgo.io/ent"}},
+	{path: "gen/...", ours: []string{"engine", "engine/schema", "gen/authtypes"}},
 
 	{path: "examples/own-ent/...", ours: []string{"engine/...", "examples/own-ent/...", "ent/authmixin", "ent/authruntime"}, libs: []string{anything}},
 	{path: "examples/...", ours: []string{"engine/...", "adapters/...", "examples/..."}, libs: []string{anything}},

@@ -14,7 +14,7 @@ import (
 )
 
 func main() {
-	auth, err := authent.NewExtension(authent.Fields(fields.Schema()))
+	auth, err := authent.NewExtension("", authent.Fields(fields.Schema()))
 	if err != nil {
 		log.Fatal(err)
 	}
