@@ -11,12 +11,12 @@ import (
 	"entgo.io/ent/dialect/sql"
 
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/ent/account"
-	"github.com/sesame-auth/sesame/ent/authenticator"
+	accountpkg "github.com/sesame-auth/sesame/ent/account"
+	authenticatorpkg "github.com/sesame-auth/sesame/ent/authenticator"
 	"github.com/sesame-auth/sesame/ent/authruntime"
-	"github.com/sesame-auth/sesame/ent/session"
-	"github.com/sesame-auth/sesame/ent/user"
-	"github.com/sesame-auth/sesame/ent/verificationtoken"
+	sessionpkg "github.com/sesame-auth/sesame/ent/session"
+	userpkg "github.com/sesame-auth/sesame/ent/user"
+	verificationtokenpkg "github.com/sesame-auth/sesame/ent/verificationtoken"
 )
 
 // AuthAdapter is the adapter of Sesame over the types
@@ -51,7 +51,7 @@ func NewAuthAdapter(client *Client) *AuthAdapter {
 	pkg := authruntime.Package{
 		NotFound:   func(err error) bool { _, ok := err.(*NotFoundError); return ok },
 		Validation: IsValidationError,
-		UserID:     user.FieldID,
+		UserID:     userpkg.FieldID,
 	}
 	if tx, ok := client.driver.(*txDriver); ok {
 		return &AuthAdapter{authRows{authruntime.InTx(client, client.driver, pkg, tx.tx.Rollback)}}
@@ -135,7 +135,7 @@ func (a *authRows) GetUserByEmail(ctx context.Context, email string) (engine.Use
 		if !authruntime.Storable(email) {
 			return nil, engine.ErrNotFound
 		}
-		return c.User.Query().Where(user.EmailEQ(email)).Only(ctx)
+		return c.User.Query().Where(userpkg.EmailEQ(email)).Only(ctx)
 	})
 	return authUserOf(row), err
 }
@@ -171,7 +171,7 @@ func (a *authRows) DeleteUser(ctx context.Context, id string) error {
 		if !ok {
 			return 0, nil
 		}
-		return c.User.Delete().Where(user.ID(key)).Exec(ctx)
+		return c.User.Delete().Where(userpkg.ID(key)).Exec(ctx)
 	})
 	return err
 }
@@ -221,7 +221,7 @@ func (a *authRows) UnlinkAccount(ctx context.Context, provider, providerAccountI
 			return 0, nil
 		}
 		return c.Account.Delete().
-			Where(account.ProviderEQ(provider), account.ProviderAccountIDEQ(providerAccountID)).Exec(ctx)
+			Where(accountpkg.ProviderEQ(provider), accountpkg.ProviderAccountIDEQ(providerAccountID)).Exec(ctx)
 	})
 	return err
 }
@@ -233,7 +233,7 @@ func (a *authRows) GetAccount(ctx context.Context, provider, providerAccountID s
 			return nil, engine.ErrNotFound
 		}
 		return c.Account.Query().
-			Where(account.ProviderEQ(provider), account.ProviderAccountIDEQ(providerAccountID)).Only(ctx)
+			Where(accountpkg.ProviderEQ(provider), accountpkg.ProviderAccountIDEQ(providerAccountID)).Only(ctx)
 	})
 	return authAccountOf(row), err
 }
@@ -244,8 +244,8 @@ func (a *authRows) GetUserByAccount(ctx context.Context, provider, providerAccou
 		if !authruntime.Storable(provider) || !authruntime.Storable(providerAccountID) {
 			return nil, engine.ErrNotFound
 		}
-		return c.User.Query().Where(user.HasAccountsWith(
-			account.ProviderEQ(provider), account.ProviderAccountIDEQ(providerAccountID))).Only(ctx)
+		return c.User.Query().Where(userpkg.HasAccountsWith(
+			accountpkg.ProviderEQ(provider), accountpkg.ProviderAccountIDEQ(providerAccountID))).Only(ctx)
 	})
 	return authUserOf(row), err
 }
@@ -257,7 +257,7 @@ func (a *authRows) ListAccountsByUserID(ctx context.Context, userID string) ([]e
 		if !ok {
 			return nil, nil
 		}
-		return c.Account.Query().Where(account.UserIDEQ(owner)).All(ctx)
+		return c.Account.Query().Where(accountpkg.UserIDEQ(owner)).All(ctx)
 	})
 	return authruntime.Each(rows, authAccountOf), err
 }
@@ -292,7 +292,7 @@ func authSession(ctx context.Context, c *Client, token string, with func(*Sessio
 	if !authruntime.Storable(token) {
 		return nil, engine.ErrNotFound
 	}
-	query := c.Session.Query().Where(session.ID(token))
+	query := c.Session.Query().Where(sessionpkg.ID(token))
 	if with != nil {
 		with(query)
 	}
@@ -348,7 +348,7 @@ func (a *authRows) DeleteSession(ctx context.Context, sessionToken string) error
 		if !authruntime.Storable(sessionToken) {
 			return 0, nil
 		}
-		return c.Session.Delete().Where(session.ID(sessionToken)).Exec(ctx)
+		return c.Session.Delete().Where(sessionpkg.ID(sessionToken)).Exec(ctx)
 	})
 	return err
 }
@@ -360,7 +360,7 @@ func (a *authRows) DeleteSessionsByUserID(ctx context.Context, userID string) er
 		if !ok {
 			return 0, nil
 		}
-		return c.Session.Delete().Where(session.UserIDEQ(owner)).Exec(ctx)
+		return c.Session.Delete().Where(sessionpkg.UserIDEQ(owner)).Exec(ctx)
 	})
 	return err
 }
@@ -372,7 +372,7 @@ func (a *authRows) ListSessionsByUserID(ctx context.Context, userID string) ([]e
 		if !ok {
 			return nil, nil
 		}
-		return c.Session.Query().Where(session.UserIDEQ(owner)).All(ctx)
+		return c.Session.Query().Where(sessionpkg.UserIDEQ(owner)).All(ctx)
 	})
 	return authruntime.Each(rows, authSessionOf), err
 }
@@ -402,11 +402,11 @@ func (a *authRows) UseVerificationToken(ctx context.Context, identifier, token s
 		if !authruntime.Storable(identifier) || !authruntime.Storable(token) {
 			return nil, engine.ErrNotFound
 		}
-		row, err := c.VerificationToken.Query().Where(verificationtoken.IdentifierEQ(identifier), verificationtoken.TokenEQ(token)).Only(ctx)
+		row, err := c.VerificationToken.Query().Where(verificationtokenpkg.IdentifierEQ(identifier), verificationtokenpkg.TokenEQ(token)).Only(ctx)
 		if err != nil {
 			return nil, err
 		}
-		deleted, err := c.VerificationToken.Delete().Where(verificationtoken.ID(row.ID), verificationtoken.IdentifierEQ(identifier), verificationtoken.TokenEQ(token)).Exec(ctx)
+		deleted, err := c.VerificationToken.Delete().Where(verificationtokenpkg.ID(row.ID), verificationtokenpkg.IdentifierEQ(identifier), verificationtokenpkg.TokenEQ(token)).Exec(ctx)
 		if err == nil && deleted != 1 {
 			err = engine.ErrNotFound
 		}
@@ -451,7 +451,7 @@ func authAuthenticator(ctx context.Context, c *Client, credentialID string) (*Au
 	if !authruntime.Storable(credentialID) {
 		return nil, engine.ErrNotFound
 	}
-	return c.Authenticator.Query().Where(authenticator.ID(credentialID)).Only(ctx)
+	return c.Authenticator.Query().Where(authenticatorpkg.ID(credentialID)).Only(ctx)
 }
 
 // GetAuthenticator implements engine.AuthenticatorAdapter.
@@ -469,7 +469,7 @@ func (a *authRows) ListAuthenticatorsByUserID(ctx context.Context, userID string
 		if !ok {
 			return nil, nil
 		}
-		return c.Authenticator.Query().Where(authenticator.UserIDEQ(owner)).All(ctx)
+		return c.Authenticator.Query().Where(authenticatorpkg.UserIDEQ(owner)).All(ctx)
 	})
 	return authruntime.Each(rows, authAuthenticatorOf), err
 }
@@ -482,7 +482,7 @@ func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID 
 		if err != nil {
 			return nil, err
 		}
-		updated, err := c.Authenticator.Update().Where(authenticator.ID(row.ID), authenticator.CounterLT(int64(counter))).SetCounter(int64(counter)).Save(ctx)
+		updated, err := c.Authenticator.Update().Where(authenticatorpkg.ID(row.ID), authenticatorpkg.CounterLT(int64(counter))).SetCounter(int64(counter)).Save(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -505,23 +505,23 @@ func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID 
 func (a *authRows) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
 	ms := before.UnixMilli()
 	removed, err := a.authPurge(ctx, limit, func(c *Client, n int) (found, deleted int, err error) {
-		ids, err := c.Session.Query().Where(session.ExpiresLT(ms)).Limit(n).IDs(ctx)
+		ids, err := c.Session.Query().Where(sessionpkg.ExpiresLT(ms)).Limit(n).IDs(ctx)
 		if err != nil || len(ids) == 0 {
 			return 0, 0, err
 		}
 		// One of them may have been extended by now.
-		deleted, err = c.Session.Delete().Where(session.IDIn(ids...), session.ExpiresLT(ms)).Exec(ctx)
+		deleted, err = c.Session.Delete().Where(sessionpkg.IDIn(ids...), sessionpkg.ExpiresLT(ms)).Exec(ctx)
 		return len(ids), deleted, err
 	})
 	if err != nil {
 		return removed, err
 	}
 	tokens, err := a.authPurge(ctx, limit-removed, func(c *Client, n int) (found, deleted int, err error) {
-		ids, err := c.VerificationToken.Query().Where(verificationtoken.ExpiresLT(ms)).Limit(n).IDs(ctx)
+		ids, err := c.VerificationToken.Query().Where(verificationtokenpkg.ExpiresLT(ms)).Limit(n).IDs(ctx)
 		if err != nil || len(ids) == 0 {
 			return 0, 0, err
 		}
-		deleted, err = c.VerificationToken.Delete().Where(verificationtoken.IDIn(ids...), verificationtoken.ExpiresLT(ms)).Exec(ctx)
+		deleted, err = c.VerificationToken.Delete().Where(verificationtokenpkg.IDIn(ids...), verificationtokenpkg.ExpiresLT(ms)).Exec(ctx)
 		return len(ids), deleted, err
 	})
 	return removed + tokens, err

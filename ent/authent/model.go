@@ -77,6 +77,14 @@ func (p *part) Fills() bool {
 	return slices.ContainsFunc(p.Extra, func(e extra) bool { return e.Fill })
 }
 
+// Alias is the name of the type's package in the adapter: no variable has it.
+func (p *part) Alias() string { return p.PackageDir() + "pkg" }
+
+// Enums reports whether extra fields have types of the type's package.
+func (p *part) Enums() bool {
+	return slices.ContainsFunc(p.Extra, func(e extra) bool { return e.IsEnum() && !e.HasGoType() })
+}
+
 // KeyName is what ent's methods call the key.
 func (p *part) KeyName() string { return p.Key.StructField() }
 
@@ -298,6 +306,10 @@ func (f *findings) extra(p *part, section string, declared schema.Field) {
 	}
 	if have.Immutable {
 		refuse("it is Immutable, and an update may set it")
+		return
+	}
+	if have.IsDeprecated() {
+		refuse("queries of ent leave out what is Deprecated; say so in a Comment")
 		return
 	}
 	if declared.Type.Nullable && !have.Optional {

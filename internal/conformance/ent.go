@@ -99,7 +99,7 @@ func entTargets() (targets []Target) {
 
 // Generated returns the targets of an adapter that ent/authent has generated
 // for the fields of a schema. open makes the tables; the adapter closes db.
-func Generated(name string, fields *engine.Schema, open func(ctx context.Context, dialect string, db *sql.DB, s *engine.Schema) (engine.Adapter, error)) (targets []Target) {
+func Generated(name string, fields *engine.Schema, open func(ctx context.Context, dialect string, db *sql.DB, s *engine.Schema) (engine.Adapter, error), features ...adaptertest.Feature) (targets []Target) {
 	for _, d := range databases() {
 		targets = append(targets, Target{name + "/" + d.name, func(t *testing.T) (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
 			l := d.lab(t, func(ctx context.Context, db *sql.DB, s *engine.Schema) (engine.Adapter, error) {
@@ -108,7 +108,7 @@ func Generated(name string, fields *engine.Schema, open func(ctx context.Context
 			// A session and its user are two statements, for the interceptors of
 			// both.
 			return l.run(t, l.sql(), adaptertest.Fields(fields), adaptertest.Statements(nil),
-				adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge))
+				adaptertest.Require(adaptertest.Tx, adaptertest.Purge), adaptertest.Require(features...))
 		}})
 	}
 	return targets

@@ -14,11 +14,12 @@ import (
 	authschema "github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/ent/authruntime"
 	fields "github.com/sesame-auth/sesame/internal/testent/fields"
-	"github.com/sesame-auth/sesame/internal/testent/link"
-	"github.com/sesame-auth/sesame/internal/testent/login"
-	"github.com/sesame-auth/sesame/internal/testent/mailtoken"
-	"github.com/sesame-auth/sesame/internal/testent/passkey"
+	linkpkg "github.com/sesame-auth/sesame/internal/testent/link"
+	loginpkg "github.com/sesame-auth/sesame/internal/testent/login"
+	mailtokenpkg "github.com/sesame-auth/sesame/internal/testent/mailtoken"
+	passkeypkg "github.com/sesame-auth/sesame/internal/testent/passkey"
 	"github.com/sesame-auth/sesame/internal/testent/person"
+	personpkg "github.com/sesame-auth/sesame/internal/testent/person"
 )
 
 // AuthAdapter is the adapter of Sesame over the types
@@ -53,7 +54,7 @@ func NewAuthAdapter(client *Client) *AuthAdapter {
 	pkg := authruntime.Package{
 		NotFound:   func(err error) bool { _, ok := err.(*NotFoundError); return ok },
 		Validation: IsValidationError,
-		UserID:     person.FieldID,
+		UserID:     personpkg.FieldID,
 	}
 	if tx, ok := client.driver.(*txDriver); ok {
 		return &AuthAdapter{authRows{authruntime.InTx(client, client.driver, pkg, tx.tx.Rollback)}}
@@ -137,7 +138,7 @@ func (a *authRows) GetUserByEmail(ctx context.Context, email string) (engine.Use
 		if !authruntime.Storable(email) {
 			return nil, engine.ErrNotFound
 		}
-		return c.Person.Query().Where(person.EmailEQ(email)).Only(ctx)
+		return c.Person.Query().Where(personpkg.EmailEQ(email)).Only(ctx)
 	})
 	return authUserOf(row), err
 }
@@ -173,7 +174,7 @@ func (a *authRows) DeleteUser(ctx context.Context, id string) error {
 		if !ok {
 			return 0, nil
 		}
-		return c.Person.Delete().Where(person.ID(key)).Exec(ctx)
+		return c.Person.Delete().Where(personpkg.ID(key)).Exec(ctx)
 	})
 	return err
 }
@@ -223,7 +224,7 @@ func (a *authRows) UnlinkAccount(ctx context.Context, provider, providerAccountI
 			return 0, nil
 		}
 		return c.Link.Delete().
-			Where(link.ProviderEQ(provider), link.ProviderAccountIDEQ(providerAccountID)).Exec(ctx)
+			Where(linkpkg.ProviderEQ(provider), linkpkg.ProviderAccountIDEQ(providerAccountID)).Exec(ctx)
 	})
 	return err
 }
@@ -235,7 +236,7 @@ func (a *authRows) GetAccount(ctx context.Context, provider, providerAccountID s
 			return nil, engine.ErrNotFound
 		}
 		return c.Link.Query().
-			Where(link.ProviderEQ(provider), link.ProviderAccountIDEQ(providerAccountID)).Only(ctx)
+			Where(linkpkg.ProviderEQ(provider), linkpkg.ProviderAccountIDEQ(providerAccountID)).Only(ctx)
 	})
 	return authAccountOf(row), err
 }
@@ -246,8 +247,8 @@ func (a *authRows) GetUserByAccount(ctx context.Context, provider, providerAccou
 		if !authruntime.Storable(provider) || !authruntime.Storable(providerAccountID) {
 			return nil, engine.ErrNotFound
 		}
-		return c.Person.Query().Where(person.HasAccountsWith(
-			link.ProviderEQ(provider), link.ProviderAccountIDEQ(providerAccountID))).Only(ctx)
+		return c.Person.Query().Where(personpkg.HasAccountsWith(
+			linkpkg.ProviderEQ(provider), linkpkg.ProviderAccountIDEQ(providerAccountID))).Only(ctx)
 	})
 	return authUserOf(row), err
 }
@@ -259,7 +260,7 @@ func (a *authRows) ListAccountsByUserID(ctx context.Context, userID string) ([]e
 		if !ok {
 			return nil, nil
 		}
-		return c.Link.Query().Where(link.UserIDEQ(owner)).All(ctx)
+		return c.Link.Query().Where(linkpkg.UserIDEQ(owner)).All(ctx)
 	})
 	return authruntime.Each(rows, authAccountOf), err
 }
@@ -294,7 +295,7 @@ func authSession(ctx context.Context, c *Client, token string, with func(*LoginQ
 	if !authruntime.Storable(token) {
 		return nil, engine.ErrNotFound
 	}
-	query := c.Login.Query().Where(login.ID(token))
+	query := c.Login.Query().Where(loginpkg.ID(token))
 	if with != nil {
 		with(query)
 	}
@@ -350,7 +351,7 @@ func (a *authRows) DeleteSession(ctx context.Context, sessionToken string) error
 		if !authruntime.Storable(sessionToken) {
 			return 0, nil
 		}
-		return c.Login.Delete().Where(login.ID(sessionToken)).Exec(ctx)
+		return c.Login.Delete().Where(loginpkg.ID(sessionToken)).Exec(ctx)
 	})
 	return err
 }
@@ -362,7 +363,7 @@ func (a *authRows) DeleteSessionsByUserID(ctx context.Context, userID string) er
 		if !ok {
 			return 0, nil
 		}
-		return c.Login.Delete().Where(login.UserIDEQ(owner)).Exec(ctx)
+		return c.Login.Delete().Where(loginpkg.UserIDEQ(owner)).Exec(ctx)
 	})
 	return err
 }
@@ -374,7 +375,7 @@ func (a *authRows) ListSessionsByUserID(ctx context.Context, userID string) ([]e
 		if !ok {
 			return nil, nil
 		}
-		return c.Login.Query().Where(login.UserIDEQ(owner)).All(ctx)
+		return c.Login.Query().Where(loginpkg.UserIDEQ(owner)).All(ctx)
 	})
 	return authruntime.Each(rows, authSessionOf), err
 }
@@ -404,11 +405,11 @@ func (a *authRows) UseVerificationToken(ctx context.Context, identifier, token s
 		if !authruntime.Storable(identifier) || !authruntime.Storable(token) {
 			return nil, engine.ErrNotFound
 		}
-		row, err := c.MailToken.Query().Where(mailtoken.IdentifierEQ(identifier), mailtoken.TokenEQ(token)).Only(ctx)
+		row, err := c.MailToken.Query().Where(mailtokenpkg.IdentifierEQ(identifier), mailtokenpkg.TokenEQ(token)).Only(ctx)
 		if err != nil {
 			return nil, err
 		}
-		deleted, err := c.MailToken.Delete().Where(mailtoken.ID(row.ID), mailtoken.IdentifierEQ(identifier), mailtoken.TokenEQ(token)).Exec(ctx)
+		deleted, err := c.MailToken.Delete().Where(mailtokenpkg.ID(row.ID), mailtokenpkg.IdentifierEQ(identifier), mailtokenpkg.TokenEQ(token)).Exec(ctx)
 		if err == nil && deleted != 1 {
 			err = engine.ErrNotFound
 		}
@@ -453,7 +454,7 @@ func authAuthenticator(ctx context.Context, c *Client, credentialID string) (*Pa
 	if !authruntime.Storable(credentialID) {
 		return nil, engine.ErrNotFound
 	}
-	return c.Passkey.Query().Where(passkey.ID(credentialID)).Only(ctx)
+	return c.Passkey.Query().Where(passkeypkg.ID(credentialID)).Only(ctx)
 }
 
 // GetAuthenticator implements engine.AuthenticatorAdapter.
@@ -471,7 +472,7 @@ func (a *authRows) ListAuthenticatorsByUserID(ctx context.Context, userID string
 		if !ok {
 			return nil, nil
 		}
-		return c.Passkey.Query().Where(passkey.UserIDEQ(owner)).All(ctx)
+		return c.Passkey.Query().Where(passkeypkg.UserIDEQ(owner)).All(ctx)
 	})
 	return authruntime.Each(rows, authAuthenticatorOf), err
 }
@@ -484,7 +485,7 @@ func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID 
 		if err != nil {
 			return nil, err
 		}
-		updated, err := c.Passkey.Update().Where(passkey.ID(row.ID), passkey.CounterLT(int64(counter))).SetCounter(int64(counter)).Save(ctx)
+		updated, err := c.Passkey.Update().Where(passkeypkg.ID(row.ID), passkeypkg.CounterLT(int64(counter))).SetCounter(int64(counter)).Save(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -507,23 +508,23 @@ func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID 
 func (a *authRows) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
 	ms := before.UnixMilli()
 	removed, err := a.authPurge(ctx, limit, func(c *Client, n int) (found, deleted int, err error) {
-		ids, err := c.Login.Query().Where(login.ExpiresLT(ms)).Limit(n).IDs(ctx)
+		ids, err := c.Login.Query().Where(loginpkg.ExpiresLT(ms)).Limit(n).IDs(ctx)
 		if err != nil || len(ids) == 0 {
 			return 0, 0, err
 		}
 		// One of them may have been extended by now.
-		deleted, err = c.Login.Delete().Where(login.IDIn(ids...), login.ExpiresLT(ms)).Exec(ctx)
+		deleted, err = c.Login.Delete().Where(loginpkg.IDIn(ids...), loginpkg.ExpiresLT(ms)).Exec(ctx)
 		return len(ids), deleted, err
 	})
 	if err != nil {
 		return removed, err
 	}
 	tokens, err := a.authPurge(ctx, limit-removed, func(c *Client, n int) (found, deleted int, err error) {
-		ids, err := c.MailToken.Query().Where(mailtoken.ExpiresLT(ms)).Limit(n).IDs(ctx)
+		ids, err := c.MailToken.Query().Where(mailtokenpkg.ExpiresLT(ms)).Limit(n).IDs(ctx)
 		if err != nil || len(ids) == 0 {
 			return 0, 0, err
 		}
-		deleted, err = c.MailToken.Delete().Where(mailtoken.IDIn(ids...), mailtoken.ExpiresLT(ms)).Exec(ctx)
+		deleted, err = c.MailToken.Delete().Where(mailtokenpkg.IDIn(ids...), mailtokenpkg.ExpiresLT(ms)).Exec(ctx)
 		return len(ids), deleted, err
 	})
 	return removed + tokens, err

@@ -14,11 +14,12 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 	authschema "github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/ent/authruntime"
-	"github.com/sesame-auth/sesame/examples/own-ent/ent/linkedaccount"
-	"github.com/sesame-auth/sesame/examples/own-ent/ent/loginsession"
-	"github.com/sesame-auth/sesame/examples/own-ent/ent/mailtoken"
+	linkedaccountpkg "github.com/sesame-auth/sesame/examples/own-ent/ent/linkedaccount"
+	loginsessionpkg "github.com/sesame-auth/sesame/examples/own-ent/ent/loginsession"
+	mailtokenpkg "github.com/sesame-auth/sesame/examples/own-ent/ent/mailtoken"
 	"github.com/sesame-auth/sesame/examples/own-ent/ent/member"
-	"github.com/sesame-auth/sesame/examples/own-ent/ent/passkey"
+	memberpkg "github.com/sesame-auth/sesame/examples/own-ent/ent/member"
+	passkeypkg "github.com/sesame-auth/sesame/examples/own-ent/ent/passkey"
 )
 
 // AuthAdapter is the adapter of Sesame over the types
@@ -53,7 +54,7 @@ func NewAuthAdapter(client *Client) *AuthAdapter {
 	pkg := authruntime.Package{
 		NotFound:   func(err error) bool { _, ok := err.(*NotFoundError); return ok },
 		Validation: IsValidationError,
-		UserID:     member.FieldID,
+		UserID:     memberpkg.FieldID,
 	}
 	if tx, ok := client.driver.(*txDriver); ok {
 		return &AuthAdapter{authRows{authruntime.InTx(client, client.driver, pkg, tx.tx.Rollback)}}
@@ -137,7 +138,7 @@ func (a *authRows) GetUserByEmail(ctx context.Context, email string) (engine.Use
 		if !authruntime.Storable(email) {
 			return nil, engine.ErrNotFound
 		}
-		return c.Member.Query().Where(member.EmailEQ(email)).Only(ctx)
+		return c.Member.Query().Where(memberpkg.EmailEQ(email)).Only(ctx)
 	})
 	return authUserOf(row), err
 }
@@ -173,7 +174,7 @@ func (a *authRows) DeleteUser(ctx context.Context, id string) error {
 		if !ok {
 			return 0, nil
 		}
-		return c.Member.Delete().Where(member.ID(key)).Exec(ctx)
+		return c.Member.Delete().Where(memberpkg.ID(key)).Exec(ctx)
 	})
 	return err
 }
@@ -223,7 +224,7 @@ func (a *authRows) UnlinkAccount(ctx context.Context, provider, providerAccountI
 			return 0, nil
 		}
 		return c.LinkedAccount.Delete().
-			Where(linkedaccount.ProviderEQ(provider), linkedaccount.ProviderAccountIDEQ(providerAccountID)).Exec(ctx)
+			Where(linkedaccountpkg.ProviderEQ(provider), linkedaccountpkg.ProviderAccountIDEQ(providerAccountID)).Exec(ctx)
 	})
 	return err
 }
@@ -235,7 +236,7 @@ func (a *authRows) GetAccount(ctx context.Context, provider, providerAccountID s
 			return nil, engine.ErrNotFound
 		}
 		return c.LinkedAccount.Query().
-			Where(linkedaccount.ProviderEQ(provider), linkedaccount.ProviderAccountIDEQ(providerAccountID)).Only(ctx)
+			Where(linkedaccountpkg.ProviderEQ(provider), linkedaccountpkg.ProviderAccountIDEQ(providerAccountID)).Only(ctx)
 	})
 	return authAccountOf(row), err
 }
@@ -246,8 +247,8 @@ func (a *authRows) GetUserByAccount(ctx context.Context, provider, providerAccou
 		if !authruntime.Storable(provider) || !authruntime.Storable(providerAccountID) {
 			return nil, engine.ErrNotFound
 		}
-		return c.Member.Query().Where(member.HasAccountsWith(
-			linkedaccount.ProviderEQ(provider), linkedaccount.ProviderAccountIDEQ(providerAccountID))).Only(ctx)
+		return c.Member.Query().Where(memberpkg.HasAccountsWith(
+			linkedaccountpkg.ProviderEQ(provider), linkedaccountpkg.ProviderAccountIDEQ(providerAccountID))).Only(ctx)
 	})
 	return authUserOf(row), err
 }
@@ -259,7 +260,7 @@ func (a *authRows) ListAccountsByUserID(ctx context.Context, userID string) ([]e
 		if !ok {
 			return nil, nil
 		}
-		return c.LinkedAccount.Query().Where(linkedaccount.UserIDEQ(owner)).All(ctx)
+		return c.LinkedAccount.Query().Where(linkedaccountpkg.UserIDEQ(owner)).All(ctx)
 	})
 	return authruntime.Each(rows, authAccountOf), err
 }
@@ -294,7 +295,7 @@ func authSession(ctx context.Context, c *Client, token string, with func(*LoginS
 	if !authruntime.Storable(token) {
 		return nil, engine.ErrNotFound
 	}
-	query := c.LoginSession.Query().Where(loginsession.SessionTokenEQ(token))
+	query := c.LoginSession.Query().Where(loginsessionpkg.SessionTokenEQ(token))
 	if with != nil {
 		with(query)
 	}
@@ -351,7 +352,7 @@ func (a *authRows) DeleteSession(ctx context.Context, sessionToken string) error
 		if !authruntime.Storable(sessionToken) {
 			return 0, nil
 		}
-		return c.LoginSession.Delete().Where(loginsession.SessionTokenEQ(sessionToken)).Exec(ctx)
+		return c.LoginSession.Delete().Where(loginsessionpkg.SessionTokenEQ(sessionToken)).Exec(ctx)
 	})
 	return err
 }
@@ -363,7 +364,7 @@ func (a *authRows) DeleteSessionsByUserID(ctx context.Context, userID string) er
 		if !ok {
 			return 0, nil
 		}
-		return c.LoginSession.Delete().Where(loginsession.UserIDEQ(owner)).Exec(ctx)
+		return c.LoginSession.Delete().Where(loginsessionpkg.UserIDEQ(owner)).Exec(ctx)
 	})
 	return err
 }
@@ -375,7 +376,7 @@ func (a *authRows) ListSessionsByUserID(ctx context.Context, userID string) ([]e
 		if !ok {
 			return nil, nil
 		}
-		return c.LoginSession.Query().Where(loginsession.UserIDEQ(owner)).All(ctx)
+		return c.LoginSession.Query().Where(loginsessionpkg.UserIDEQ(owner)).All(ctx)
 	})
 	return authruntime.Each(rows, authSessionOf), err
 }
@@ -405,11 +406,11 @@ func (a *authRows) UseVerificationToken(ctx context.Context, identifier, token s
 		if !authruntime.Storable(identifier) || !authruntime.Storable(token) {
 			return nil, engine.ErrNotFound
 		}
-		row, err := c.MailToken.Query().Where(mailtoken.IdentifierEQ(identifier), mailtoken.TokenEQ(token)).Only(ctx)
+		row, err := c.MailToken.Query().Where(mailtokenpkg.IdentifierEQ(identifier), mailtokenpkg.TokenEQ(token)).Only(ctx)
 		if err != nil {
 			return nil, err
 		}
-		deleted, err := c.MailToken.Delete().Where(mailtoken.ID(row.ID), mailtoken.IdentifierEQ(identifier), mailtoken.TokenEQ(token)).Exec(ctx)
+		deleted, err := c.MailToken.Delete().Where(mailtokenpkg.ID(row.ID), mailtokenpkg.IdentifierEQ(identifier), mailtokenpkg.TokenEQ(token)).Exec(ctx)
 		if err == nil && deleted != 1 {
 			err = engine.ErrNotFound
 		}
@@ -454,7 +455,7 @@ func authAuthenticator(ctx context.Context, c *Client, credentialID string) (*Pa
 	if !authruntime.Storable(credentialID) {
 		return nil, engine.ErrNotFound
 	}
-	return c.Passkey.Query().Where(passkey.CredentialIDEQ(credentialID)).Only(ctx)
+	return c.Passkey.Query().Where(passkeypkg.CredentialIDEQ(credentialID)).Only(ctx)
 }
 
 // GetAuthenticator implements engine.AuthenticatorAdapter.
@@ -472,7 +473,7 @@ func (a *authRows) ListAuthenticatorsByUserID(ctx context.Context, userID string
 		if !ok {
 			return nil, nil
 		}
-		return c.Passkey.Query().Where(passkey.UserIDEQ(owner)).All(ctx)
+		return c.Passkey.Query().Where(passkeypkg.UserIDEQ(owner)).All(ctx)
 	})
 	return authruntime.Each(rows, authAuthenticatorOf), err
 }
@@ -485,7 +486,7 @@ func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID 
 		if err != nil {
 			return nil, err
 		}
-		updated, err := c.Passkey.Update().Where(passkey.ID(row.ID), passkey.CounterLT(int64(counter))).SetCounter(int64(counter)).Save(ctx)
+		updated, err := c.Passkey.Update().Where(passkeypkg.ID(row.ID), passkeypkg.CounterLT(int64(counter))).SetCounter(int64(counter)).Save(ctx)
 		if err != nil {
 			return nil, err
 		}
@@ -508,23 +509,23 @@ func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID 
 func (a *authRows) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
 	ms := before.UnixMilli()
 	removed, err := a.authPurge(ctx, limit, func(c *Client, n int) (found, deleted int, err error) {
-		ids, err := c.LoginSession.Query().Where(loginsession.ExpiresLT(ms)).Limit(n).IDs(ctx)
+		ids, err := c.LoginSession.Query().Where(loginsessionpkg.ExpiresLT(ms)).Limit(n).IDs(ctx)
 		if err != nil || len(ids) == 0 {
 			return 0, 0, err
 		}
 		// One of them may have been extended by now.
-		deleted, err = c.LoginSession.Delete().Where(loginsession.IDIn(ids...), loginsession.ExpiresLT(ms)).Exec(ctx)
+		deleted, err = c.LoginSession.Delete().Where(loginsessionpkg.IDIn(ids...), loginsessionpkg.ExpiresLT(ms)).Exec(ctx)
 		return len(ids), deleted, err
 	})
 	if err != nil {
 		return removed, err
 	}
 	tokens, err := a.authPurge(ctx, limit-removed, func(c *Client, n int) (found, deleted int, err error) {
-		ids, err := c.MailToken.Query().Where(mailtoken.ExpiresLT(ms)).Limit(n).IDs(ctx)
+		ids, err := c.MailToken.Query().Where(mailtokenpkg.ExpiresLT(ms)).Limit(n).IDs(ctx)
 		if err != nil || len(ids) == 0 {
 			return 0, 0, err
 		}
-		deleted, err = c.MailToken.Delete().Where(mailtoken.IDIn(ids...), mailtoken.ExpiresLT(ms)).Exec(ctx)
+		deleted, err = c.MailToken.Delete().Where(mailtokenpkg.IDIn(ids...), mailtokenpkg.ExpiresLT(ms)).Exec(ctx)
 		return len(ids), deleted, err
 	})
 	return removed + tokens, err

@@ -36,7 +36,7 @@ func TestConformance(t *testing.T) {
 			return nil, err
 		}
 		return &adapter{ent.NewAuthAdapter(client), client}, nil
-	})
+	}, adaptertest.WebAuthn)
 	for _, target := range targets {
 		t.Run(target.Name, func(t *testing.T) {
 			open, options := target.SetUp(t)

@@ -29,7 +29,7 @@ func (User) Fields() []ent.Field {
 		field.JSON("permissions", []string{}).Optional(),
 		field.JSON("teams", []string{}).Optional().Comment("The role in each team."),
 		field.Bool("mfa").Default(false),
-		field.Time("trial_ends_at").SchemaType(millis()).StorageKey("trialEndsAt").Optional().Nillable().Deprecated("use plan"),
+		field.Time("trial_ends_at").SchemaType(millis()).StorageKey("trialEndsAt").Optional().Nillable().Comment("Deprecated: use plan"),
 		field.JSON("address", map[string]any{}).Optional(),
 		field.JSON("offices", []map[string]any{}).Optional(),
 		field.String("locale").MaxLen(16).Default("en"),
