@@ -162,7 +162,8 @@ func checkSchema(s *engine.Schema) error {
 	}
 	refuse := func(table, field string) error {
 		return fmt.Errorf("the schema declares the %s field %q, but the stock ent client has no column for it; "+
-			"use adapters/memory, or generate a client of your own with that column", table, field)
+			"generate the adapter into an ent package of your own (ent/authent, see examples/own-ent), "+
+			"or add the columns that typegen prints as SQL and open the tables with adapters/sqltables", table, field)
 	}
 	for _, f := range s.User {
 		if !slices.Contains([]string{"id", "name", "email", "image"}, f.Name) {
