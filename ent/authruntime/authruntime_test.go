@@ -32,7 +32,7 @@ var errAbsent = errors.New("ent: member not found")
 
 // write makes a call that fails with each of errs in turn, then succeeds. It
 // returns its error and how often it was made.
-func write(ctx context.Context, name, unique string, errs ...error) (err error, calls int) {
+func write(ctx context.Context, name, unique string, errs ...error) (calls int, err error) {
 	pkg := authruntime.Package{
 		NotFound:   func(err error) bool { return err == errAbsent },
 		Validation: func(err error) bool { return err.Error() == "ent: validator failed" },
@@ -49,7 +49,7 @@ func write(ctx context.Context, name, unique string, errs ...error) (err error, 
 		}
 		return 0, nil
 	})
-	return err, calls
+	return calls, err
 }
 
 // What the errors of the databases mean.
@@ -92,7 +92,7 @@ func TestErrors(t *testing.T) {
 		{dialect.Postgres, "", pg("22021", ""), engine.ErrInvalid},
 		{dialect.Postgres, "", pg("57P01", ""), nil},
 	} {
-		err, _ := write(t.Context(), c.dialect, c.unique, c.err)
+		_, err := write(t.Context(), c.dialect, c.unique, c.err)
 		for _, known := range []error{engine.ErrNotFound, engine.ErrInvalid, engine.ErrStaleCounter, engine.ErrConflict{}} {
 			want := c.want != nil && (c.want == known || known == engine.ErrConflict{} && errors.Is(c.want, engine.ErrConflict{}))
 			if errors.Is(err, known) != want {
@@ -110,12 +110,12 @@ func TestErrors(t *testing.T) {
 
 // A value that somebody made up decides nothing and is not told.
 func TestValuesInErrors(t *testing.T) {
-	err, calls := write(t.Context(), dialect.MySQL, "sessionToken",
+	calls, err := write(t.Context(), dialect.MySQL, "sessionToken",
 		&mysql.MySQLError{Number: 1062, Message: "Duplicate entry 'Error 1213 (40001): for key 'secret'' for key 'PRIMARY'"})
 	if calls != 1 || !errors.Is(err, engine.ErrConflict{Field: "sessionToken"}) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v after %d calls", err, calls)
 	}
-	err, calls = write(t.Context(), dialect.SQLite, "", fmt.Errorf("database is locked, says a hook: %w", errors.New("no")))
+	calls, err = write(t.Context(), dialect.SQLite, "", fmt.Errorf("database is locked, says a hook: %w", errors.New("no")))
 	if calls != 1 || err == nil {
 		t.Errorf("got %v after %d calls", err, calls)
 	}
@@ -128,7 +128,7 @@ func TestAgain(t *testing.T) {
 		dialect.MySQL:    &mysql.MySQLError{Number: 1213, Message: "Deadlock found"},
 		dialect.Postgres: &pgconn.PgError{Code: "40P01", Message: "deadlock detected"},
 	} {
-		if err, calls := write(t.Context(), name, "", fmt.Errorf("ent: %w", busy), busy); err != nil || calls != 3 {
+		if calls, err := write(t.Context(), name, "", fmt.Errorf("ent: %w", busy), busy); err != nil || calls != 3 {
 			t.Errorf("%s: %v after %d calls, want success after 3", name, err, calls)
 		}
 		ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
@@ -137,7 +137,7 @@ func TestAgain(t *testing.T) {
 		for i := range many {
 			many[i] = busy
 		}
-		if err, _ := write(ctx, name, "", many...); !errors.Is(err, context.DeadlineExceeded) {
+		if _, err := write(ctx, name, "", many...); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("%s: %v, want DeadlineExceeded", name, err)
 		}
 	}
