@@ -37,12 +37,15 @@ type Store[C any] struct {
 	managed bool
 	locks   *Locks                // nil in a transaction, and when managed
 	lost    atomic.Pointer[error] // why the database has undone the transaction
+	checked atomic.Bool           // the session is as it must be
 }
 
 // Package is what a Store knows of the ent package of its client.
 type Package struct {
 	NotFound, Validation func(error) bool // the kinds of errors
 	UserID               string           // the column of the id of users
+	// Check looks at the session before the first write; see [CheckSession].
+	Check func(ctx context.Context, d dialect.ExecQuerier, name string) error
 }
 
 // Tx is a transaction.
@@ -166,6 +169,12 @@ func (s *Store[C]) alone(ctx context.Context, call func(Tx[C]) error) error {
 			_ = t.Rollback()
 		}
 	}()
+	if !s.checked.Load() {
+		if err := s.pkg.Check(ctx, t.Driver, t.Driver.Dialect()); err != nil {
+			return err
+		}
+		s.checked.Store(true)
+	}
 	if err := call(t); err != nil {
 		return err
 	}

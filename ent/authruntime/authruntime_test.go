@@ -37,6 +37,7 @@ func write(ctx context.Context, name, unique string, errs ...error) (calls int, 
 		NotFound:   func(err error) bool { return err == errAbsent },
 		Validation: func(err error) bool { return err.Error() == "ent: validator failed" },
 		UserID:     "id",
+		Check:      func(context.Context, dialect.ExecQuerier, string) error { return nil },
 	}
 	nothing := func() error { return nil }
 	s := authruntime.NewStore("client", driver{name: name}, pkg, func(context.Context) (authruntime.Tx[string], error) {

@@ -49,12 +49,14 @@ var (
 // fails; what engine.Adapter calls an answer leaves it usable.
 //
 // The DSN must have _fk=1 for SQLite (_txlock=immediate spares it repetitions),
-// a strict sql_mode and charset=utf8mb4 for MySQL.
+// a strict sql_mode and charset=utf8mb4 for MySQL. The first write looks, unless
+// it is in a transaction of the application's own.
 func NewAuthAdapter(client *Client) *AuthAdapter {
 	pkg := authruntime.Package{
 		NotFound:   func(err error) bool { _, ok := err.(*NotFoundError); return ok },
 		Validation: IsValidationError,
 		UserID:     personpkg.FieldID,
+		Check:      authruntime.CheckSession,
 	}
 	if tx, ok := client.driver.(*txDriver); ok {
 		return &AuthAdapter{authRows{authruntime.InTx(client, client.driver, pkg, tx.tx.Rollback)}}

@@ -9,6 +9,7 @@ import (
 	"testing"
 
 	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/sesame-auth/sesame/engine"
@@ -39,6 +40,27 @@ func open(t *testing.T) (*testent.Adapter, *faultdb.Connector) {
 	}
 	t.Cleanup(func() { a.(*testent.Adapter).Close() })
 	return a.(*testent.Adapter), f
+}
+
+// A session that would leave orphans behind is refused before the first write.
+func TestForeignKeysOff(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "auth.db")
+	f := faultdb.SQLite("file:"+path+"?_fk=1", nil)
+	a, err := testent.OpenAdapter(t.Context(), dialect.SQLite, sql.OpenDB(f), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a.(*testent.Adapter).Close()
+	db, err := sql.Open("sqlite3", "file:"+path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	client := testent.NewClient(testent.Driver(entsql.OpenDB(dialect.SQLite, db)))
+	defer client.Close()
+	_, err = testent.NewAuthAdapter(client).CreateUser(t.Context(), engine.User{ID: "1"})
+	if err == nil || !strings.Contains(err.Error(), "add _fk=1 to the DSN") {
+		t.Errorf("got %v, want what to change", err)
+	}
 }
 
 // A transaction that the database turns away is made again, and its function

@@ -4,9 +4,7 @@ package store
 
 import (
 	"context"
-	"errors"
 
-	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 
 	"github.com/sesame-auth/sesame/examples/own-ent/ent"
@@ -16,15 +14,6 @@ import (
 // Open returns the client over a database, whose tables it brings up to date.
 // What the DSN must have is in the documentation of ent.NewAuthAdapter.
 func Open(ctx context.Context, driver *entsql.Driver) (*ent.Client, error) {
-	if driver.Dialect() == dialect.SQLite {
-		var on bool
-		if err := driver.DB().QueryRowContext(ctx, "PRAGMA foreign_keys").Scan(&on); err != nil {
-			return nil, err
-		}
-		if !on {
-			return nil, errors.New("foreign keys are off; add _fk=1 to the DSN")
-		}
-	}
 	client := ent.NewClient(ent.Driver(driver))
 	if err := client.Schema.Create(ctx); err != nil {
 		return nil, err
