@@ -50,11 +50,11 @@ type Dialect struct {
 func DialectOf(name string) (*Dialect, error) {
 	switch name {
 	case dialect.SQLite:
-		return sqlite(), nil
+		return SQLite(), nil
 	case dialect.MySQL:
-		return mysqlDialect(), nil
+		return MySQL(), nil
 	case dialect.Postgres:
-		return postgres(), nil
+		return Postgres(), nil
 	}
 	return nil, fmt.Errorf("no support for dialect %q; want %q, %q or %q", name, dialect.SQLite, dialect.MySQL, dialect.Postgres)
 }
@@ -68,6 +68,10 @@ type Duplicate struct {
 	// Err is the driver's error without the value, which may be a secret.
 	Err error
 }
+
+// Again reports whether the database has turned a call away and undone it, so
+// that it can be made again.
+func (d *Dialect) Again(err error) bool { return d.again(err) }
 
 // Duplicate reports whether err is a violation of a unique key.
 func (d *Dialect) Duplicate(err error) (Duplicate, bool) { return d.duplicate(err) }

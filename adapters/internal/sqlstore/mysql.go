@@ -18,8 +18,8 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-// mysqlDialect is MySQL and MariaDB. Nothing here is known to one of them only.
-func mysqlDialect() *Dialect {
+// MySQL is the dialect of MySQL and MariaDB. Nothing here is known to one of them only.
+func MySQL() *Dialect {
 	return &Dialect{
 		Name:       dialect.MySQL,
 		Server:     true,

@@ -16,7 +16,8 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-func postgres() *Dialect {
+// Postgres is the dialect of PostgreSQL.
+func Postgres() *Dialect {
 	return &Dialect{
 		Name:       dialect.Postgres,
 		Server:     true,
