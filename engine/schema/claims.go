@@ -142,17 +142,25 @@ func (s *Schema) canonClaims(t *Token) {
 		if ok {
 			value, bad = f.canon(value)
 		}
+		drift := Drift{Field: f.Name}
 		for _, was := range f.Was {
 			if old, there := t.Extra[was]; there {
 				if !ok || bad != nil {
 					value, bad = f.canon(old)
-					ok = true
+					ok, drift.Was = true, was
 				}
 				delete(t.Extra, was)
 			}
 		}
 		if !ok || bad != nil {
 			value = f.Zero()
+		}
+		if bad != nil {
+			bad.in(f.Name)
+			drift.Err = bad
+		}
+		if !ok || bad != nil || drift.Was != "" {
+			t.drift = append(t.drift, drift)
 		}
 		if t.Extra == nil {
 			t.Extra = make(map[string]any)
