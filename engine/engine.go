@@ -30,7 +30,7 @@ type Engine struct {
 	providers  []*provider
 	byID       map[string]*provider
 	extended   extended
-	undeclared sync.Map // keys of Extra that were reported, by "user.role"
+	undeclared sync.Map // what was said once: keys of Extra, by "user.role", and drift
 
 	// what the tokens of mail links are hashed with; the first one for new ones
 	mailSecrets []string
