@@ -11,10 +11,10 @@ import (
 )
 
 // claimsText is the payload of a session token with the fields of the reference
-// schema: twelve that the browser sees.
+// schema: thirteen that the browser sees.
 const claimsText = `{"name":"Ann","email":"ann@example.com","picture":"https://example.com/ann.png","sub":"ann-id",` +
 	`"role":"editor","orgId":"acme","permissions":["read","write"],"teams":["member"],"mfa":true,"trialEndsAt":"2026-12-31T00:00:00.000Z",` +
-	`"address":{"street":"1 Way","city":"Bonn","zip":"53111","country":"DE","geo":null},"offices":[],"locale":"de","credits":12,"score":0.5,"riskLevel":3,` +
+	`"address":{"street":"1 Way","city":"Bonn","zip":"53111","country":"DE","geo":null},"offices":[],"locale":"de","credits":12,"score":0.5,"beta":false,"riskLevel":3,` +
 	`"theme":"dark","impersonatedBy":null,"tenantKey":"t","scopes":[],"iat":1767323045,"exp":1769915045,"jti":"5e0e0e0e-0000-4000-8000-000000000000"}`
 
 // What somebody writes by hand for the same with encoding/json.
@@ -42,6 +42,7 @@ type (
 		Locale      string        `json:"locale"`
 		Credits     int64         `json:"credits"`
 		Score       float64       `json:"score"`
+		Beta        bool          `json:"beta"`
 	}
 	handClaims struct {
 		Name    *string `json:"name"`

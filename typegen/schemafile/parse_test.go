@@ -63,9 +63,9 @@ func TestReference(t *testing.T) {
 			if !u.Trusted || u.Pos.Line == 0 || u.Pos.Column != 3 {
 				t.Errorf("orgId: %+v", u)
 			}
-		case "trialEndsAt":
-			if u.Deprecated != "use plan" {
-				t.Errorf("trialEndsAt: %+v", u)
+		case "beta":
+			if u.Deprecated != "it is on for everybody" {
+				t.Errorf("beta: %+v", u)
 			}
 		}
 	}
