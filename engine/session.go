@@ -218,7 +218,7 @@ func (x *exchange) setJWT(t *Token) error {
 		x.always = slices.DeleteFunc(x.always, func(c wire.SetCookie) bool { // of a token before this one
 			return c.Name == name || strings.HasPrefix(c.Name, name+".")
 		})
-		x.set, err = wire.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, value,
+		x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, value,
 			x.now.Add(x.e.cfg.SessionMaxAge), x.site.secure)
 	}
 	if err != nil {
@@ -343,11 +343,14 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 		}
 		return nil, nil
 	}
-	expires := x.roll(row)
+	expires, notRolled := x.roll(row)
 	if changes, ok := update.(map[string]any); ok && x.checked() {
 		if user, row, err = x.updateRows(user, row, changes); err != nil {
-			return nil, err
+			return nil, err // of the same store: one line is enough
 		}
+	}
+	if notRolled != nil {
+		x.report(notRolled)
 	}
 	x.canonical(&user)
 	s := &Session{User: user, Expires: schema.Instant(row.Expires), Strategy: StrategyDatabase}
@@ -370,7 +373,7 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 }
 
 func (x *exchange) setDatabaseCookie(token string, expires time.Time) (err error) {
-	x.set, err = wire.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, token, expires, x.site.secure)
+	x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, token, expires, x.site.secure)
 	if err != nil {
 		return fail(CodeConfiguration, "SessionTokenError", err, "GenerateSessionToken returns a token that is too long")
 	}
@@ -379,31 +382,31 @@ func (x *exchange) setDatabaseCookie(token string, expires time.Time) (err error
 
 // roll extends a session row when updateAge has passed since the last time,
 // and returns its new end, or zero when it stays. Where it cannot be written it
-// stays, and is as good as it was.
-func (x *exchange) roll(row AdapterSession) (extended time.Time) {
+// stays, and is as good as it was; the error is for the log.
+func (x *exchange) roll(row AdapterSession) (extended time.Time, failed *Error) {
 	e := x.e
 	if e.cfg.SessionUpdateAge >= e.cfg.SessionMaxAge {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	if row.Expires.Add(-e.cfg.SessionMaxAge).Add(max(e.cfg.SessionUpdateAge, 0)).After(x.now) {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	expires := schema.Instant(x.now.Add(e.cfg.SessionMaxAge))
 	if !expires.After(row.Expires) {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	if !e.extended.begin(row.SessionToken, row.Expires, x.now) {
-		return time.Time{} // another request of the same moment does it
+		return time.Time{}, nil // another request of the same moment does it
 	}
 	_, err := e.adapter.UpdateSession(x.ctx, SessionUpdate{SessionToken: row.SessionToken, Expires: &expires})
 	if err == nil {
-		return expires
+		return expires, nil
 	}
 	e.extended.undo(row.SessionToken)
 	if !errors.Is(err, ErrNotFound) { // signed out in between
-		x.report(adapterError("extending a session", err))
+		failed = adapterError("extending a session", err)
 	}
-	return time.Time{}
+	return time.Time{}, failed
 }
 
 // extended remembers which sessions this process has just extended, so that
@@ -456,7 +459,7 @@ func (d *extended) undo(token string) {
 // appendSession appends the body of GET session: what the browser may see.
 func (e *Engine) appendSession(dst []byte, s *Session) []byte {
 	if s == nil {
-		return wire.AppendSession(dst, nil)
+		return e.dialect.AppendSession(dst, nil)
 	}
 	// A store's null is null; what a token lacks is absent, unless it was null.
 	null := func(claim string) bool {
@@ -481,7 +484,7 @@ func (e *Engine) appendSession(dst []byte, s *Session) []byte {
 		b.Session = appendVisible(b.Session, c.Session, s.Extra)
 		b.Session = appendComputed(b.Session, c.Computed, s.Extra)
 	}
-	return wire.AppendSession(dst, &b)
+	return e.dialect.AppendSession(dst, &b)
 }
 
 func appendVisible(dst []wire.Member, fields []schema.Field, values map[string]any) []wire.Member {

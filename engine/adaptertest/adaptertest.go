@@ -37,8 +37,9 @@ import (
 // may fail the test, and cleans up by t.Cleanup. Run closes nothing, but the
 // case of Close does.
 //
-// A last line sums up: passed, known, not offered, and the seed of the data.
-func Run(t *testing.T, open func(t testing.TB, s *engine.Schema) engine.Adapter, opts ...Option) {
+// A last line sums up: passed, known, not offered, and the seed of the data. The
+// report has the same case by case, for a table of several adapters.
+func Run(t *testing.T, open func(t testing.TB, s *engine.Schema) engine.Adapter, opts ...Option) Report {
 	t.Helper()
 	s := newSuite(opts)
 	report := Report{Seed: s.seed}
@@ -68,6 +69,7 @@ func Run(t *testing.T, open func(t testing.TB, s *engine.Schema) engine.Adapter,
 		})
 	}
 	t.Log(report.String())
+	return report
 }
 
 // Check is Run without a *testing.T, for command-line tools and for tests of
@@ -183,10 +185,10 @@ func (s *suite) runPart(ctx context.Context, c testCase, p part, open openFunc) 
 
 // start opens the store, looks whether it offers what the part needs, and runs.
 func (t *T) start(p part) {
-	schema := (*engine.Schema)(nil)
+	schema := t.suite.fields
 	needs := append(slices.Clone(t.c.needs), p.needs...)
 	if slices.Contains(needs, needExtra) {
-		schema = extraSchema()
+		schema = t.suite.extraSchema()
 	}
 	a := t.openStore(schema)
 	for _, n := range needs {

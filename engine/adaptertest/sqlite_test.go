@@ -3,7 +3,6 @@ package adaptertest_test
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"os"
 	"path/filepath"
@@ -16,6 +15,8 @@ import (
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/internal/faultdb"
+	"github.com/sesame-auth/sesame/internal/testent"
 )
 
 var errInjected = errors.New("the wire is cut")
@@ -38,17 +39,11 @@ type lab struct {
 	pools map[engine.Adapter]*pool
 }
 
-// pool is a SQLite file with something that is asked before every statement,
-// BEGIN and COMMIT, and may make it fail.
+// pool is a SQLite file, and what makes its statements fail.
 type pool struct {
+	*faultdb.Connector
 	path string
 	db   *sql.DB
-	lab  *lab
-
-	mu    sync.Mutex
-	conns int
-	n     int                          // statements so far
-	ask   func(statement string) error // nil: nothing fails
 }
 
 func (l *lab) open(ctx context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
@@ -69,11 +64,20 @@ func (l *lab) open(ctx context.Context, s *engine.Schema) (engine.Adapter, func(
 }
 
 func (l *lab) openAt(ctx context.Context, path string, s *engine.Schema, ddl []string) (engine.Adapter, error) {
-	p := &pool{path: path, lab: l}
+	p := &pool{faultdb.SQLite("file:"+path+"?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL&_synchronous=OFF", l.setUp), path, nil}
 	p.db = sql.OpenDB(p)
 	p.db.SetMaxOpenConns(8)
 	p.db.SetMaxIdleConns(8)
-	a, err := entclient.New(ctx, dialect.SQLite, p.db, entclient.Options{Schema: s})
+	if s != nil {
+		// The stock client has no columns for extra fields; one that was
+		// generated with them has.
+		a, err := testent.OpenAdapter(ctx, dialect.SQLite, p.db, s)
+		if err != nil {
+			p.db.Close()
+		}
+		return a, err
+	}
+	a, err := entclient.New(ctx, dialect.SQLite, p.db, entclient.Options{})
 	if err != nil {
 		p.db.Close()
 		return nil, err
@@ -113,137 +117,15 @@ func (l *lab) options() []adaptertest.Option {
 			return b, err
 		}),
 		adaptertest.Broken(func(a engine.Adapter) func() {
-			p := l.of(a)
-			p.fail(func(string) error { return errInjected })
-			return func() { p.fail(nil) }
+			l.of(a).Fail(func(string) error { return errInjected })
+			return l.of(a).Heal
 		}),
-		adaptertest.FailAt(func(a engine.Adapter, n int) func() bool {
-			p, seen := l.of(a), 0
-			p.fail(func(string) error {
-				if seen++; seen == n {
-					return errInjected
-				}
-				return nil
-			})
-			return func() bool { p.fail(nil); return seen >= n }
-		}),
-		adaptertest.Statements(func(a engine.Adapter) int {
-			p := l.of(a)
-			p.mu.Lock()
-			defer p.mu.Unlock()
-			return p.n
-		}),
+		adaptertest.FailAt(func(a engine.Adapter, n int) func() bool { return l.of(a).FailAt(n, errInjected) }),
+		adaptertest.Statements(func(a engine.Adapter) int { return l.of(a).Statements() }),
 		adaptertest.SQL(func(a engine.Adapter) *sql.DB { return l.of(a).db }),
 		adaptertest.Golden(golden),
-		adaptertest.Known("data/extra", "the stock ent client has no columns for extra fields"),
 		adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer),
 	}
-}
-
-func (p *pool) fail(ask func(string) error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.ask = ask
-}
-
-func (p *pool) before(statement string) error {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.n++
-	if p.ask != nil {
-		return p.ask(statement)
-	}
-	return nil
-}
-
-func (p *pool) Driver() driver.Driver { return &sqlite3.SQLiteDriver{} }
-
-func (p *pool) Connect(context.Context) (driver.Conn, error) {
-	c, err := (&sqlite3.SQLiteDriver{}).Open("file:" + p.path + "?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL&_synchronous=OFF")
-	if err != nil {
-		return nil, err
-	}
-	p.mu.Lock()
-	p.conns++
-	n := p.conns
-	p.mu.Unlock()
-	if p.lab.setUp != nil {
-		if err := p.lab.setUp(n, c.(*sqlite3.SQLiteConn)); err != nil {
-			return nil, err
-		}
-	}
-	return &conn{c.(*sqlite3.SQLiteConn), p}, nil
-}
-
-type conn struct {
-	*sqlite3.SQLiteConn
-	p *pool
-}
-
-func (c *conn) PrepareContext(ctx context.Context, query string) (driver.Stmt, error) {
-	s, err := c.SQLiteConn.PrepareContext(ctx, query)
-	if err != nil {
-		return nil, err
-	}
-	return &stmt{s.(*sqlite3.SQLiteStmt), query, c.p}, nil
-}
-
-func (c *conn) ExecContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Result, error) {
-	if err := c.p.before(query); err != nil {
-		return nil, err
-	}
-	return c.SQLiteConn.ExecContext(ctx, query, args)
-}
-
-func (c *conn) QueryContext(ctx context.Context, query string, args []driver.NamedValue) (driver.Rows, error) {
-	if err := c.p.before(query); err != nil {
-		return nil, err
-	}
-	return c.SQLiteConn.QueryContext(ctx, query, args)
-}
-
-func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	if err := c.p.before("BEGIN"); err != nil {
-		return nil, err
-	}
-	t, err := c.SQLiteConn.BeginTx(ctx, o)
-	if err != nil {
-		return nil, err
-	}
-	return &tx{t, c.p}, nil
-}
-
-type stmt struct {
-	*sqlite3.SQLiteStmt
-	query string
-	p     *pool
-}
-
-func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if err := s.p.before(s.query); err != nil {
-		return nil, err
-	}
-	return s.SQLiteStmt.ExecContext(ctx, args)
-}
-
-func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if err := s.p.before(s.query); err != nil {
-		return nil, err
-	}
-	return s.SQLiteStmt.QueryContext(ctx, args)
-}
-
-type tx struct {
-	driver.Tx
-	p *pool
-}
-
-func (t *tx) Commit() error {
-	if err := t.p.before("COMMIT"); err != nil {
-		_ = t.Rollback()
-		return err
-	}
-	return t.Tx.Commit()
 }
 
 func ptr[V any](v V) *V { return &v }

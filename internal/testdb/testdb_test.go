@@ -92,7 +92,7 @@ func TestPostgresDSN(t *testing.T) {
 		"postgres://u:p@h:1/old?sslmode=disable": "postgres://u:p@h:1/new?sslmode=disable",
 		"host=h user=u dbname=old":               "host=h user=u dbname=old dbname=new",
 	} {
-		if got := postgresDSN(server, "new"); got != want {
+		if got := postgresDSN(server, "dbname", "new"); got != want {
 			t.Errorf("got %s, want %s", got, want)
 		}
 	}

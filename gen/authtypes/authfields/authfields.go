@@ -35,7 +35,7 @@ func (User) Fields() []ent.Field {
 		field.String("locale").MaxLen(16).Default("en"),
 		field.Int64("credits").Default(0),
 		field.Float("score").Default(0.5),
-		field.Bool("beta").Default(false).Deprecated("it is on for everybody"),
+		field.Bool("beta").Default(false).Comment("Deprecated: it is on for everybody"),
 		field.Int64("login_count").StorageKey("loginCount").Default(0),
 		field.Time("created_at").SchemaType(millis()).StorageKey("createdAt").Default(func() time.Time { return time.UnixMilli(1577836800000).UTC() }),
 		field.Int64("risk_level").StorageKey("riskLevel").Optional().Nillable().Comment("For middleware only."),
