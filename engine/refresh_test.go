@@ -64,7 +64,7 @@ func TestUserRefresh(t *testing.T) {
 		if text := b.session(); strings.Contains(text, "hidden") || strings.Contains(text, "userReadAt") {
 			t.Errorf("the browser sees %s", text)
 		}
-		token, _, err := wire.NewKeys(sessionCookie, testSecret).DecodeToken(b.cookie(sessionCookie), shop(), s.clock.Now())
+		token, _, err := wire.V5.NewKeys(sessionCookie, testSecret).DecodeToken(b.cookie(sessionCookie), shop(), s.clock.Now())
 		if err != nil || token.Extra["internalID"] != "hidden-new" || token.Picture != nil || token.Extra["theme"] != "light" {
 			t.Errorf("the token is %+v, %v", token, err)
 		}
@@ -169,7 +169,7 @@ func TestSessionsOfOlderSchemas(t *testing.T) {
 		{"a secret of the token now", map[string]any{"f": "x"}, &engine.Schema{Token: []schema.Field{{Name: "f"}}}, `"user":{"name":"Alice"}`, "", ""},
 	} {
 		s := newSite(t, func(_ *site, cfg *engine.Config) { cfg.Schema = c.schema })
-		cookie, err := wire.NewKeys(sessionCookie, testSecret).EncodeToken(&engine.Token{Name: new("Alice"), Subject: "alice-id", Extra: c.claims}, s.clock.Now(), time.Hour, newDice(9))
+		cookie, err := wire.V5.NewKeys(sessionCookie, testSecret).EncodeToken(&engine.Token{Name: new("Alice"), Subject: "alice-id", Extra: c.claims}, s.clock.Now(), time.Hour, newDice(9))
 		if err != nil {
 			t.Fatal(err)
 		}
