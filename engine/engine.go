@@ -30,7 +30,7 @@ type Engine struct {
 	providers  []*provider
 	byID       map[string]*provider
 	extended   extended
-	undeclared sync.Map // keys of Extra that were reported, by "user.role"
+	undeclared sync.Map // what was said once: keys of Extra, by "user.role", and drift
 	purging    purging
 	ownHTTP    bool // cfg.HTTPClient is the engine's own
 

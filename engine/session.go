@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -58,9 +59,22 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 		e.cfg.Logger.DebugContext(x.ctx, "auth: the session cookie is not valid", "cause", err.Error())
 		return nil, nil
 	}
+	x.noteDrift(token)
 	before := token
-	if e.cfg.Callbacks.JWT != nil || update != nil {
+	refresh := x.refreshDue(token)
+	if e.cfg.Callbacks.JWT != nil || update != nil || refresh {
 		before = token.Clone()
+	}
+	if refresh {
+		switch err := x.refreshUser(token); {
+		case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
+			x.clearSession()
+			e.cfg.Logger.InfoContext(x.ctx, "auth: the user of a session is not in the store any more and is signed out", "user", cut(token.Subject),
+				"hint", "sessions of users that the store never had need UserRefreshAge -1")
+			return nil, nil
+		case err != nil:
+			return nil, adapterError("reading the user of a session anew", err)
+		}
 	}
 	if changes, ok := update.(map[string]any); ok && x.checked() {
 		if err := x.updateToken(token, changes); err != nil {
@@ -98,6 +112,80 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 	}
 	x.sessionEvent(s)
 	return s, nil
+}
+
+// claimUserRead is the claim that says when the user's part of a token was read
+// from the store, in UNIX seconds. It is there only where UserRefreshAge is.
+const claimUserRead = "sesame:userReadAt"
+
+// refreshes reports whether tokens are refreshed from the store.
+func (e *Engine) refreshes() bool {
+	return e.cfg.UserRefreshAge > 0 && e.adapter != nil && e.strategy == StrategyJWT
+}
+
+func (x *exchange) refreshDue(t *Token) bool {
+	if !x.e.refreshes() || t.Subject == "" {
+		return false
+	}
+	read, _ := t.Extra[claimUserRead].(float64) // absent: of a server that does not refresh
+	return x.now.Sub(time.Unix(int64(read), 0)) >= x.e.cfg.UserRefreshAge
+}
+
+// refreshUser puts the stored user into a token.
+func (x *exchange) refreshUser(t *Token) error {
+	u, err := x.e.adapter.GetUser(x.ctx, t.Subject)
+	if err != nil {
+		return err
+	}
+	x.canonical(&u)
+	for _, claim := range []struct {
+		name  string
+		to    **string
+		value *string
+	}{{"name", &t.Name, u.Name}, {"email", &t.Email, u.Email}, {"picture", &t.Picture, u.Image}} {
+		if *claim.to != nil || claim.value != nil { // null stays null, and absent absent
+			*claim.to = claim.value
+		}
+	}
+	x.stampUser(t)
+	if c := x.e.cfg.Schema; c != nil {
+		for i := range c.User {
+			if f := &c.User[i]; f.InToken() && !schema.Builtin(f.Name) {
+				t.Extra[f.Name] = u.Extra[f.Name]
+			}
+		}
+	}
+	return nil
+}
+
+// stampUser notes in a token that its user has just been read.
+func (x *exchange) stampUser(t *Token) {
+	if !x.e.refreshes() {
+		return
+	}
+	if t.Extra == nil {
+		t.Extra = make(map[string]any)
+	}
+	t.Extra[claimUserRead] = float64(x.now.Unix())
+}
+
+// noteDrift says once of each declared claim that old tokens have it otherwise.
+func (x *exchange) noteDrift(t *Token) {
+	for _, d := range t.Drift() {
+		what, level := "is missing and is read as the default", slog.LevelInfo
+		attrs := []any{"field", d.Field}
+		switch {
+		case d.Err != nil:
+			what, level = "does not fit the schema and is read as the default", slog.LevelWarn
+			attrs = append(attrs, "cause", d.Err.Error())
+		case d.Was != "":
+			what = "is read from its earlier name"
+			attrs = append(attrs, "was", d.Was)
+		}
+		if _, known := x.e.undeclared.LoadOrStore("drift "+d.Field+" "+what, true); !known {
+			x.e.cfg.Logger.Log(x.ctx, level, "auth: a claim of a session token that was issued under another schema "+what, attrs...)
+		}
+	}
 }
 
 // jwtDue reports whether a token is old enough to be issued anew.
@@ -175,6 +263,9 @@ func pick(fields []schema.Field, from map[string]any) map[string]any {
 func (x *exchange) sessionCallback(s *Session, trigger Trigger, update any) (*Session, error) {
 	if x.e.cfg.Callbacks.Session == nil {
 		return s, nil
+	}
+	if s.Extra == nil && x.e.cfg.Schema != nil && len(x.e.cfg.Schema.Computed) > 0 {
+		s.Extra = make(map[string]any) // for the callback to write into
 	}
 	p := &SessionParams{Session: s, Trigger: trigger, Update: update}
 	if err := x.e.cfg.Callbacks.Session(x.ctx, p); err != nil {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/oauth"
+	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/wire"
 )
 
@@ -262,6 +263,15 @@ func (s *settings) applySession() {
 		s.problem("SessionUpdateAge is %v: it is at least a second, or negative for every read", c.SessionUpdateAge)
 	case c.SessionUpdateAge >= c.JWTMaxAge && c.SessionUpdateAge < c.SessionMaxAge:
 		s.problem("SessionUpdateAge (%v) is not shorter than JWTMaxAge (%v): a token would run out before it is issued anew", c.SessionUpdateAge, c.JWTMaxAge)
+	}
+	if c.UserRefreshAge == 0 {
+		c.UserRefreshAge = -1
+		if c.Schema != nil && slices.ContainsFunc(c.Schema.User, func(f schema.Field) bool { return !schema.Builtin(f.Name) && f.InToken() }) {
+			c.UserRefreshAge = 24 * time.Hour
+		}
+	}
+	if c.UserRefreshAge > 0 && c.UserRefreshAge < time.Second {
+		s.problem("UserRefreshAge is %v: it is at least a second, or negative for never", c.UserRefreshAge)
 	}
 	for _, page := range []struct{ name, url string }{
 		{"SignIn", c.Pages.SignIn}, {"SignOut", c.Pages.SignOut}, {"Error", c.Pages.Error},

@@ -353,15 +353,15 @@ find any more, or will see for the first time. As in
 	if _, err := t.parse(set, args, 0); err != nil {
 		return exitError, err
 	}
+	if *allow != "" && *against == "" {
+		return exitError, errors.New("check: -allow goes with -against")
+	}
 	f, warnings, err := t.load()
 	if err != nil {
 		return exitError, err
 	}
 	if *against != "" {
 		return t.compare(f, warnings, *against, *allow)
-	}
-	if *allow != "" {
-		return exitError, errors.New("check: -allow goes with -against")
 	}
 	files, err := emit.Files(f, t.schema)
 	if err != nil {

@@ -520,6 +520,7 @@ var authUserFields = [...]authschema.Field{
 	{Name: "locale", Default: "en", Max: 16},
 	{Name: "credits", Type: authschema.Type{Kind: authschema.Int}},
 	{Name: "score", Type: authschema.Type{Kind: authschema.Float}, Default: float64(0.5)},
+	{Name: "beta", Type: authschema.Type{Kind: authschema.Bool}},
 	{Name: "loginCount", Type: authschema.Type{Kind: authschema.Int}},
 	{Name: "createdAt", Type: authschema.Type{Kind: authschema.Time}, Default: authruntime.Instant(1577836800000)},
 	{Name: "riskLevel", Type: authschema.Type{Kind: authschema.Int, Nullable: true}},
@@ -626,8 +627,16 @@ func authSetUserExtra(m *CustomerMutation, extra map[string]any, create bool) er
 			m.SetScore(*set)
 		}
 	}
+	if v, ok := extra["beta"]; ok {
+		switch set, err := authruntime.Bool[bool](&authUserFields[11], v); {
+		case err != nil:
+			return err
+		default:
+			m.SetBeta(*set)
+		}
+	}
 	if v, ok := extra["loginCount"]; ok {
-		switch set, err := authruntime.Int[int64](&authUserFields[11], v); {
+		switch set, err := authruntime.Int[int64](&authUserFields[12], v); {
 		case err != nil:
 			return err
 		default:
@@ -635,7 +644,7 @@ func authSetUserExtra(m *CustomerMutation, extra map[string]any, create bool) er
 		}
 	}
 	if v, ok := extra["createdAt"]; ok {
-		switch set, err := authruntime.Time(&authUserFields[12], v); {
+		switch set, err := authruntime.Time(&authUserFields[13], v); {
 		case err != nil:
 			return err
 		default:
@@ -643,7 +652,7 @@ func authSetUserExtra(m *CustomerMutation, extra map[string]any, create bool) er
 		}
 	}
 	if v, ok := extra["riskLevel"]; ok {
-		switch set, err := authruntime.Int[int64](&authUserFields[13], v); {
+		switch set, err := authruntime.Int[int64](&authUserFields[14], v); {
 		case err != nil:
 			return err
 		case set == nil:
@@ -653,7 +662,7 @@ func authSetUserExtra(m *CustomerMutation, extra map[string]any, create bool) er
 		}
 	}
 	if v, ok := extra["stripeCustomerId"]; ok {
-		switch set, err := authruntime.Text[string](&authUserFields[14], v); {
+		switch set, err := authruntime.Text[string](&authUserFields[15], v); {
 		case err != nil:
 			return err
 		case set == nil:
@@ -686,10 +695,11 @@ func authUserExtraOf(r *Customer) map[string]any {
 	authruntime.Put(extra, &authUserFields[8], r.Locale)
 	authruntime.Put(extra, &authUserFields[9], r.Credits)
 	authruntime.Put(extra, &authUserFields[10], r.Score)
-	authruntime.Put(extra, &authUserFields[11], r.LoginCount)
-	authruntime.Put(extra, &authUserFields[12], r.CreatedAt)
-	authruntime.Put(extra, &authUserFields[13], r.RiskLevel)
-	authruntime.Put(extra, &authUserFields[14], r.StripeCustomerID)
+	authruntime.Put(extra, &authUserFields[11], r.Beta)
+	authruntime.Put(extra, &authUserFields[12], r.LoginCount)
+	authruntime.Put(extra, &authUserFields[13], r.CreatedAt)
+	authruntime.Put(extra, &authUserFields[14], r.RiskLevel)
+	authruntime.Put(extra, &authUserFields[15], r.StripeCustomerID)
 	if len(extra) == 0 {
 		return nil
 	}

@@ -36,7 +36,7 @@ type Customer struct {
 	Teams []string `json:"teams,omitempty"`
 	// Mfa holds the value of the "mfa" field.
 	Mfa bool `json:"mfa,omitempty"`
-	// Deprecated: use plan
+	// TrialEndsAt holds the value of the "trial_ends_at" field.
 	TrialEndsAt *time.Time `json:"trial_ends_at,omitempty"`
 	// Address holds the value of the "address" field.
 	Address map[string]interface{} `json:"address,omitempty"`
@@ -48,6 +48,8 @@ type Customer struct {
 	Credits int64 `json:"credits,omitempty"`
 	// Score holds the value of the "score" field.
 	Score float64 `json:"score,omitempty"`
+	// Deprecated: it is on for everybody
+	Beta bool `json:"beta,omitempty"`
 	// LoginCount holds the value of the "login_count" field.
 	LoginCount int64 `json:"login_count,omitempty"`
 	// CreatedAt holds the value of the "created_at" field.
@@ -99,7 +101,7 @@ func (*Customer) scanValues(columns []string) ([]any, error) {
 		switch columns[i] {
 		case customer.FieldPermissions, customer.FieldTeams, customer.FieldAddress, customer.FieldOffices:
 			values[i] = new([]byte)
-		case customer.FieldMfa:
+		case customer.FieldMfa, customer.FieldBeta:
 			values[i] = new(sql.NullBool)
 		case customer.FieldScore:
 			values[i] = new(sql.NullFloat64)
@@ -234,6 +236,12 @@ func (_m *Customer) assignValues(columns []string, values []any) error {
 			} else if value.Valid {
 				_m.Score = value.Float64
 			}
+		case customer.FieldBeta:
+			if value, ok := values[i].(*sql.NullBool); !ok {
+				return fmt.Errorf("unexpected type %T for field beta", values[i])
+			} else if value.Valid {
+				_m.Beta = value.Bool
+			}
 		case customer.FieldLoginCount:
 			if value, ok := values[i].(*sql.NullInt64); !ok {
 				return fmt.Errorf("unexpected type %T for field login_count", values[i])
@@ -362,6 +370,9 @@ func (_m *Customer) String() string {
 	builder.WriteString(", ")
 	builder.WriteString("score=")
 	builder.WriteString(fmt.Sprintf("%v", _m.Score))
+	builder.WriteString(", ")
+	builder.WriteString("beta=")
+	builder.WriteString(fmt.Sprintf("%v", _m.Beta))
 	builder.WriteString(", ")
 	builder.WriteString("login_count=")
 	builder.WriteString(fmt.Sprintf("%v", _m.LoginCount))

@@ -200,6 +200,20 @@ func (_c *CustomerCreate) SetNillableScore(v *float64) *CustomerCreate {
 	return _c
 }
 
+// SetBeta sets the "beta" field.
+func (_c *CustomerCreate) SetBeta(v bool) *CustomerCreate {
+	_c.mutation.SetBeta(v)
+	return _c
+}
+
+// SetNillableBeta sets the "beta" field if the given value is not nil.
+func (_c *CustomerCreate) SetNillableBeta(v *bool) *CustomerCreate {
+	if v != nil {
+		_c.SetBeta(*v)
+	}
+	return _c
+}
+
 // SetLoginCount sets the "login_count" field.
 func (_c *CustomerCreate) SetLoginCount(v int64) *CustomerCreate {
 	_c.mutation.SetLoginCount(v)
@@ -341,6 +355,10 @@ func (_c *CustomerCreate) defaults() {
 		v := customer.DefaultScore
 		_c.mutation.SetScore(v)
 	}
+	if _, ok := _c.mutation.Beta(); !ok {
+		v := customer.DefaultBeta
+		_c.mutation.SetBeta(v)
+	}
 	if _, ok := _c.mutation.LoginCount(); !ok {
 		v := customer.DefaultLoginCount
 		_c.mutation.SetLoginCount(v)
@@ -377,6 +395,9 @@ func (_c *CustomerCreate) check() error {
 	}
 	if _, ok := _c.mutation.Score(); !ok {
 		return &ValidationError{Name: "score", err: errors.New(`refent: missing required field "Customer.score"`)}
+	}
+	if _, ok := _c.mutation.Beta(); !ok {
+		return &ValidationError{Name: "beta", err: errors.New(`refent: missing required field "Customer.beta"`)}
 	}
 	if _, ok := _c.mutation.LoginCount(); !ok {
 		return &ValidationError{Name: "login_count", err: errors.New(`refent: missing required field "Customer.login_count"`)}
@@ -469,6 +490,10 @@ func (_c *CustomerCreate) createSpec() (*Customer, *sqlgraph.CreateSpec) {
 	if value, ok := _c.mutation.Score(); ok {
 		_spec.SetField(customer.FieldScore, field.TypeFloat64, value)
 		_node.Score = value
+	}
+	if value, ok := _c.mutation.Beta(); ok {
+		_spec.SetField(customer.FieldBeta, field.TypeBool, value)
+		_node.Beta = value
 	}
 	if value, ok := _c.mutation.LoginCount(); ok {
 		_spec.SetField(customer.FieldLoginCount, field.TypeInt64, value)

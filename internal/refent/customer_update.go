@@ -308,6 +308,20 @@ func (_u *CustomerUpdate) AddScore(v float64) *CustomerUpdate {
 	return _u
 }
 
+// SetBeta sets the "beta" field.
+func (_u *CustomerUpdate) SetBeta(v bool) *CustomerUpdate {
+	_u.mutation.SetBeta(v)
+	return _u
+}
+
+// SetNillableBeta sets the "beta" field if the given value is not nil.
+func (_u *CustomerUpdate) SetNillableBeta(v *bool) *CustomerUpdate {
+	if v != nil {
+		_u.SetBeta(*v)
+	}
+	return _u
+}
+
 // SetLoginCount sets the "login_count" field.
 func (_u *CustomerUpdate) SetLoginCount(v int64) *CustomerUpdate {
 	_u.mutation.ResetLoginCount()
@@ -619,6 +633,9 @@ func (_u *CustomerUpdate) sqlSave(ctx context.Context) (_node int, err error) {
 	}
 	if value, ok := _u.mutation.AddedScore(); ok {
 		_spec.AddField(customer.FieldScore, field.TypeFloat64, value)
+	}
+	if value, ok := _u.mutation.Beta(); ok {
+		_spec.SetField(customer.FieldBeta, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.LoginCount(); ok {
 		_spec.SetField(customer.FieldLoginCount, field.TypeInt64, value)
@@ -1031,6 +1048,20 @@ func (_u *CustomerUpdateOne) AddScore(v float64) *CustomerUpdateOne {
 	return _u
 }
 
+// SetBeta sets the "beta" field.
+func (_u *CustomerUpdateOne) SetBeta(v bool) *CustomerUpdateOne {
+	_u.mutation.SetBeta(v)
+	return _u
+}
+
+// SetNillableBeta sets the "beta" field if the given value is not nil.
+func (_u *CustomerUpdateOne) SetNillableBeta(v *bool) *CustomerUpdateOne {
+	if v != nil {
+		_u.SetBeta(*v)
+	}
+	return _u
+}
+
 // SetLoginCount sets the "login_count" field.
 func (_u *CustomerUpdateOne) SetLoginCount(v int64) *CustomerUpdateOne {
 	_u.mutation.ResetLoginCount()
@@ -1372,6 +1403,9 @@ func (_u *CustomerUpdateOne) sqlSave(ctx context.Context) (_node *Customer, err 
 	}
 	if value, ok := _u.mutation.AddedScore(); ok {
 		_spec.AddField(customer.FieldScore, field.TypeFloat64, value)
+	}
+	if value, ok := _u.mutation.Beta(); ok {
+		_spec.SetField(customer.FieldBeta, field.TypeBool, value)
 	}
 	if value, ok := _u.mutation.LoginCount(); ok {
 		_spec.SetField(customer.FieldLoginCount, field.TypeInt64, value)

@@ -1153,6 +1153,7 @@ type CustomerMutation struct {
 	addcredits         *int64
 	score              *float64
 	addscore           *float64
+	beta               *bool
 	login_count        *int64
 	addlogin_count     *int64
 	created_at         *time.Time
@@ -2048,6 +2049,42 @@ func (m *CustomerMutation) ResetScore() {
 	m.addscore = nil
 }
 
+// SetBeta sets the "beta" field.
+func (m *CustomerMutation) SetBeta(b bool) {
+	m.beta = &b
+}
+
+// Beta returns the value of the "beta" field in the mutation.
+func (m *CustomerMutation) Beta() (r bool, exists bool) {
+	v := m.beta
+	if v == nil {
+		return
+	}
+	return *v, true
+}
+
+// OldBeta returns the old "beta" field's value of the Customer entity.
+// If the Customer object wasn't provided to the builder, the object is fetched from the database.
+// An error is returned if the mutation operation is not UpdateOne, or the database query fails.
+func (m *CustomerMutation) OldBeta(ctx context.Context) (v bool, err error) {
+	if !m.op.Is(OpUpdateOne) {
+		return v, errors.New("OldBeta is only allowed on UpdateOne operations")
+	}
+	if m.id == nil || m.oldValue == nil {
+		return v, errors.New("OldBeta requires an ID field in the mutation")
+	}
+	oldValue, err := m.oldValue(ctx)
+	if err != nil {
+		return v, fmt.Errorf("querying old value for OldBeta: %w", err)
+	}
+	return oldValue.Beta, nil
+}
+
+// ResetBeta resets all changes to the "beta" field.
+func (m *CustomerMutation) ResetBeta() {
+	m.beta = nil
+}
+
 // SetLoginCount sets the "login_count" field.
 func (m *CustomerMutation) SetLoginCount(i int64) {
 	m.login_count = &i
@@ -2401,7 +2438,7 @@ func (m *CustomerMutation) Type() string {
 // order to get all numeric fields that were incremented/decremented, call
 // AddedFields().
 func (m *CustomerMutation) Fields() []string {
-	fields := make([]string, 0, 19)
+	fields := make([]string, 0, 20)
 	if m.name != nil {
 		fields = append(fields, customer.FieldName)
 	}
@@ -2446,6 +2483,9 @@ func (m *CustomerMutation) Fields() []string {
 	}
 	if m.score != nil {
 		fields = append(fields, customer.FieldScore)
+	}
+	if m.beta != nil {
+		fields = append(fields, customer.FieldBeta)
 	}
 	if m.login_count != nil {
 		fields = append(fields, customer.FieldLoginCount)
@@ -2497,6 +2537,8 @@ func (m *CustomerMutation) Field(name string) (ent.Value, bool) {
 		return m.Credits()
 	case customer.FieldScore:
 		return m.Score()
+	case customer.FieldBeta:
+		return m.Beta()
 	case customer.FieldLoginCount:
 		return m.LoginCount()
 	case customer.FieldCreatedAt:
@@ -2544,6 +2586,8 @@ func (m *CustomerMutation) OldField(ctx context.Context, name string) (ent.Value
 		return m.OldCredits(ctx)
 	case customer.FieldScore:
 		return m.OldScore(ctx)
+	case customer.FieldBeta:
+		return m.OldBeta(ctx)
 	case customer.FieldLoginCount:
 		return m.OldLoginCount(ctx)
 	case customer.FieldCreatedAt:
@@ -2665,6 +2709,13 @@ func (m *CustomerMutation) SetField(name string, value ent.Value) error {
 			return fmt.Errorf("unexpected type %T for field %s", value, name)
 		}
 		m.SetScore(v)
+		return nil
+	case customer.FieldBeta:
+		v, ok := value.(bool)
+		if !ok {
+			return fmt.Errorf("unexpected type %T for field %s", value, name)
+		}
+		m.SetBeta(v)
 		return nil
 	case customer.FieldLoginCount:
 		v, ok := value.(int64)
@@ -2925,6 +2976,9 @@ func (m *CustomerMutation) ResetField(name string) error {
 		return nil
 	case customer.FieldScore:
 		m.ResetScore()
+		return nil
+	case customer.FieldBeta:
+		m.ResetBeta()
 		return nil
 	case customer.FieldLoginCount:
 		m.ResetLoginCount()

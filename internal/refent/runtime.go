@@ -57,12 +57,16 @@ func init() {
 	customerDescScore := customerMixinFields1[10].Descriptor()
 	// customer.DefaultScore holds the default value on creation for the score field.
 	customer.DefaultScore = customerDescScore.Default.(float64)
+	// customerDescBeta is the schema descriptor for beta field.
+	customerDescBeta := customerMixinFields1[11].Descriptor()
+	// customer.DefaultBeta holds the default value on creation for the beta field.
+	customer.DefaultBeta = customerDescBeta.Default.(bool)
 	// customerDescLoginCount is the schema descriptor for login_count field.
-	customerDescLoginCount := customerMixinFields1[11].Descriptor()
+	customerDescLoginCount := customerMixinFields1[12].Descriptor()
 	// customer.DefaultLoginCount holds the default value on creation for the login_count field.
 	customer.DefaultLoginCount = customerDescLoginCount.Default.(int64)
 	// customerDescCreatedAt is the schema descriptor for created_at field.
-	customerDescCreatedAt := customerMixinFields1[12].Descriptor()
+	customerDescCreatedAt := customerMixinFields1[13].Descriptor()
 	// customer.DefaultCreatedAt holds the default value on creation for the created_at field.
 	customer.DefaultCreatedAt = customerDescCreatedAt.Default.(func() time.Time)
 	visitMixin := schema.Visit{}.Mixin()

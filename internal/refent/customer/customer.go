@@ -44,6 +44,8 @@ const (
 	FieldCredits = "credits"
 	// FieldScore holds the string denoting the score field in the database.
 	FieldScore = "score"
+	// FieldBeta holds the string denoting the beta field in the database.
+	FieldBeta = "beta"
 	// FieldLoginCount holds the string denoting the login_count field in the database.
 	FieldLoginCount = "loginCount"
 	// FieldCreatedAt holds the string denoting the created_at field in the database.
@@ -94,6 +96,7 @@ var Columns = []string{
 	FieldLocale,
 	FieldCredits,
 	FieldScore,
+	FieldBeta,
 	FieldLoginCount,
 	FieldCreatedAt,
 	FieldRiskLevel,
@@ -125,6 +128,8 @@ var (
 	DefaultCredits int64
 	// DefaultScore holds the default value on creation for the "score" field.
 	DefaultScore float64
+	// DefaultBeta holds the default value on creation for the "beta" field.
+	DefaultBeta bool
 	// DefaultLoginCount holds the default value on creation for the "login_count" field.
 	DefaultLoginCount int64
 	// DefaultCreatedAt holds the default value on creation for the "created_at" field.
@@ -192,6 +197,11 @@ func ByCredits(opts ...sql.OrderTermOption) OrderOption {
 // ByScore orders the results by the score field.
 func ByScore(opts ...sql.OrderTermOption) OrderOption {
 	return sql.OrderByField(FieldScore, opts...).ToFunc()
+}
+
+// ByBeta orders the results by the beta field.
+func ByBeta(opts ...sql.OrderTermOption) OrderOption {
+	return sql.OrderByField(FieldBeta, opts...).ToFunc()
 }
 
 // ByLoginCount orders the results by the login_count field.

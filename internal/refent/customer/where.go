@@ -110,6 +110,11 @@ func Score(v float64) predicate.Customer {
 	return predicate.Customer(sql.FieldEQ(FieldScore, v))
 }
 
+// Beta applies equality check predicate on the "beta" field. It's identical to BetaEQ.
+func Beta(v bool) predicate.Customer {
+	return predicate.Customer(sql.FieldEQ(FieldBeta, v))
+}
+
 // LoginCount applies equality check predicate on the "login_count" field. It's identical to LoginCountEQ.
 func LoginCount(v int64) predicate.Customer {
 	return predicate.Customer(sql.FieldEQ(FieldLoginCount, v))
@@ -788,6 +793,16 @@ func ScoreLT(v float64) predicate.Customer {
 // ScoreLTE applies the LTE predicate on the "score" field.
 func ScoreLTE(v float64) predicate.Customer {
 	return predicate.Customer(sql.FieldLTE(FieldScore, v))
+}
+
+// BetaEQ applies the EQ predicate on the "beta" field.
+func BetaEQ(v bool) predicate.Customer {
+	return predicate.Customer(sql.FieldEQ(FieldBeta, v))
+}
+
+// BetaNEQ applies the NEQ predicate on the "beta" field.
+func BetaNEQ(v bool) predicate.Customer {
+	return predicate.Customer(sql.FieldNEQ(FieldBeta, v))
 }
 
 // LoginCountEQ applies the EQ predicate on the "login_count" field.

@@ -67,6 +67,7 @@ var (
 		{Name: "locale", Type: field.TypeString, Size: 16, Default: "en"},
 		{Name: "credits", Type: field.TypeInt64, Default: 0},
 		{Name: "score", Type: field.TypeFloat64, Default: 0.5},
+		{Name: "beta", Type: field.TypeBool, Default: false},
 		{Name: "loginCount", Type: field.TypeInt64, Default: 0},
 		{Name: "createdAt", Type: field.TypeTime, SchemaType: map[string]string{"mysql": "datetime(3)", "postgres": "timestamptz(3)"}},
 		{Name: "riskLevel", Type: field.TypeInt64, Nullable: true},
