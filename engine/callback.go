@@ -26,6 +26,7 @@ func (x *exchange) signedInAt(in signIn) *answer {
 
 // finish tells that somebody has signed in.
 func (x *exchange) finish(in signIn) (*answer, error) {
+	x.wrote = true
 	if !x.e.cfg.KeepCSRFToken {
 		if err := x.renewCSRF(); err != nil {
 			return nil, err
@@ -341,6 +342,13 @@ func (x *exchange) authorize(p *provider, values map[string]string) (*answer, er
 		err = x.startSession(in)
 	} else {
 		in, err = x.createForCredentials(in)
+	}
+	if errors.Is(err, ErrConflict{}) {
+		// Somebody created the same user at the same moment, in another tab say.
+		if found, _ := x.storedUser(p, &u); found {
+			in.user, in.isNewUser = &u, false
+			err = x.startSession(in)
+		}
 	}
 	if err != nil {
 		return nil, err

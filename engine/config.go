@@ -52,10 +52,7 @@ type Config struct {
 
 	// Adapter stores users, accounts, sessions and e-mail tokens. nil: nothing
 	// is stored, sessions are jwt, and a provider's profile is the user, with
-	// an id made of the provider's and the account's. Expired sessions and unused e-mail tokens stay
-	// in the store until its [Purger] is called, once a day say:
-	//
-	//	adapter.PurgeExpired(ctx, time.Now(), 10_000)
+	// an id made of the provider's and the account's.
 	Adapter Adapter
 	// Schema describes extra fields. nil: none.
 	Schema *Schema
@@ -96,6 +93,15 @@ type Config struct {
 	// GenerateSessionToken makes the token of a database session: at least 128
 	// random bits in at least 16 characters. Default: a random UUID.
 	GenerateSessionToken func() (string, error)
+
+	// PurgeInterval is how often, about, this engine removes what has expired
+	// from the Adapter, if that is a [Purger]: at most 1000 sessions and e-mail
+	// tokens that expired more than 24 hours ago, in the background, after a
+	// sign-in or a request for a mail link has been answered. When there were
+	// more, the next sign-in goes on with them. A failure is logged and changes
+	// nothing. Default: 1 hour. Negative: never; call [Engine.Purge], or nothing
+	// is ever removed.
+	PurgeInterval time.Duration
 
 	// Pages replaces built-in pages by pages of the application.
 	Pages Pages

@@ -31,6 +31,13 @@
 // fields that the [Schema] marks as readable, nothing else, whatever a callback
 // sets. update() of the client changes the fields that it marks as writable.
 //
+// # What has expired
+//
+// Sessions and e-mail tokens that expired more than a day ago are removed from
+// the Adapter now and then after a sign-in, see [Config].PurgeInterval, or by
+// [Engine.Purge] when the application says so. [Engine.Close] ends what the
+// engine does in the background.
+//
 // # Behind a proxy
 //
 // Set AUTH_URL to the public URL. Without it, only requests to this machine

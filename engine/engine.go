@@ -31,13 +31,16 @@ type Engine struct {
 	byID       map[string]*provider
 	extended   extended
 	undeclared sync.Map // keys of Extra that were reported, by "user.role"
+	purging    purging
+	ownHTTP    bool // cfg.HTTPClient is the engine's own
 
 	// what the tokens of mail links are hashed with; the first one for new ones
 	mailSecrets []string
 }
 
 // New checks cfg, fills in its defaults and returns an engine. It touches no
-// network. The error names every problem of cfg.
+// network and starts nothing. The error names every problem of cfg. Call Close
+// at the end.
 func New(cfg Config) (*Engine, error) {
 	e := &Engine{cfg: cfg}
 	s := &settings{Engine: e}
@@ -45,12 +48,9 @@ func New(cfg Config) (*Engine, error) {
 	if err := s.err(); err != nil {
 		return nil, err
 	}
+	e.purging.from = e.cfg.Now()
 	return e, nil
 }
-
-// Close ends what the engine does in the background, which is nothing today. It
-// does not close the Adapter.
-func (e *Engine) Close() error { return nil }
 
 // ServeHTTP answers the endpoints below the base path:
 //
@@ -93,6 +93,9 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		a = x.failed(asError(err, "CallbackRouteError"))
 	}
 	x.write(w, a)
+	if x.wrote {
+		e.purgeSoon(x.now)
+	}
 }
 
 // route finds the action and the provider in the path. The path is taken as it

@@ -7,7 +7,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"strings"
+	"time"
 
+	"github.com/sesame-auth/sesame/adapters/memory"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
 )
@@ -122,6 +124,50 @@ func ExampleEngine_Session() {
 	home.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
 	fmt.Println(w.Body)
 	// Output: hello, stranger
+}
+
+// Purge removes what has expired at a time of the application's choice. It is
+// safe to run in every replica. With a Redis adapter, which expires rows itself,
+// it does nothing.
+func ExampleEngine_Purge() {
+	store := memory.New(nil) // in production: a database
+	eng, err := engine.New(engine.Config{
+		Secret:        strings.Repeat("secret ", 6),
+		Adapter:       store,
+		PurgeInterval: -1, // not after sign-ins
+	})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer eng.Close()
+
+	// The loop runs beside the server: go purgeEvery(ctx, time.Tick(time.Hour))
+	purgeEvery := func(ctx context.Context, ticks <-chan time.Time) {
+		for range ticks {
+			removed, err := eng.Purge(ctx)
+			if ctx.Err() != nil {
+				return // the program ends
+			}
+			if err != nil {
+				log.Print(err) // what is left goes the next time
+			}
+			fmt.Println("removed", removed)
+		}
+	}
+
+	// Somebody asked for a mail link in the year 2000 and never came back.
+	ctx := context.Background()
+	store.CreateVerificationToken(ctx, engine.VerificationToken{
+		Identifier: "ada@example.com", Token: "a hash", Expires: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
+	})
+	ticks := make(chan time.Time, 2)
+	ticks <- time.Now()
+	ticks <- time.Now()
+	close(ticks)
+	purgeEvery(ctx, ticks)
+	// Output:
+	// removed 1
+	// removed 0
 }
 
 // SignIn signs in from a handler of the application, a form of its own say.

@@ -34,6 +34,7 @@ type exchange struct {
 	query   url.Values     // nil until parsed
 	form    map[string]any // body of a POST; nil: none
 	trusted bool           // called by the application: no CSRF check
+	wrote   bool           // somebody signed in or was sent a mail: the store has new rows
 
 	csrfToken   string
 	callbackURL string

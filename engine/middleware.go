@@ -416,6 +416,9 @@ func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string,
 	if p.credentials != nil {
 		e.keep(r, nil, errSignedIn)
 	}
+	if x.wrote {
+		e.purgeSoon(x.now)
+	}
 	return a.location, nil
 }
 

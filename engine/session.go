@@ -252,11 +252,14 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 		}
 		return nil, nil
 	}
-	expires := x.roll(row)
+	expires, notRolled := x.roll(row)
 	if changes, ok := update.(map[string]any); ok && x.checked() {
 		if user, row, err = x.updateRows(user, row, changes); err != nil {
-			return nil, err
+			return nil, err // of the same store: one line is enough
 		}
+	}
+	if notRolled != nil {
+		x.report(notRolled)
 	}
 	x.canonical(&user)
 	s := &Session{User: user, Expires: schema.Instant(row.Expires), Strategy: StrategyDatabase}
@@ -288,31 +291,31 @@ func (x *exchange) setDatabaseCookie(token string, expires time.Time) (err error
 
 // roll extends a session row when updateAge has passed since the last time,
 // and returns its new end, or zero when it stays. Where it cannot be written it
-// stays, and is as good as it was.
-func (x *exchange) roll(row AdapterSession) (extended time.Time) {
+// stays, and is as good as it was; the error is for the log.
+func (x *exchange) roll(row AdapterSession) (extended time.Time, failed *Error) {
 	e := x.e
 	if e.cfg.SessionUpdateAge >= e.cfg.SessionMaxAge {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	if row.Expires.Add(-e.cfg.SessionMaxAge).Add(max(e.cfg.SessionUpdateAge, 0)).After(x.now) {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	expires := schema.Instant(x.now.Add(e.cfg.SessionMaxAge))
 	if !expires.After(row.Expires) {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	if !e.extended.begin(row.SessionToken, row.Expires, x.now) {
-		return time.Time{} // another request of the same moment does it
+		return time.Time{}, nil // another request of the same moment does it
 	}
 	_, err := e.adapter.UpdateSession(x.ctx, SessionUpdate{SessionToken: row.SessionToken, Expires: &expires})
 	if err == nil {
-		return expires
+		return expires, nil
 	}
 	e.extended.undo(row.SessionToken)
 	if !errors.Is(err, ErrNotFound) { // signed out in between
-		x.report(adapterError("extending a session", err))
+		failed = adapterError("extending a session", err)
 	}
-	return time.Time{}
+	return time.Time{}, failed
 }
 
 // extended remembers which sessions this process has just extended, so that

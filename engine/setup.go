@@ -83,6 +83,10 @@ func (s *settings) apply() {
 	}
 	if c.HTTPClient == nil {
 		c.HTTPClient = &http.Client{Timeout: 10 * time.Second}
+		if shared, ok := http.DefaultTransport.(*http.Transport); ok {
+			c.HTTPClient.Transport = shared.Clone() // Close ends its connections
+			s.ownHTTP = true
+		}
 	}
 	s.adapter = c.Adapter
 	if t, ok := c.Adapter.(TraitsDeclarer); ok {
@@ -237,6 +241,9 @@ func (s *settings) applySession() {
 		if d.Duration < time.Second || d.Duration%time.Second != 0 {
 			s.problem("%s is %v: it is a whole number of seconds, at least one", d.name, d.Duration)
 		}
+	}
+	if c.PurgeInterval == 0 {
+		c.PurgeInterval = purgeInterval
 	}
 	switch {
 	case c.JWTMaxAge > c.SessionMaxAge:

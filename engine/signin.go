@@ -385,6 +385,7 @@ func (x *exchange) requestMail(p *provider) (*answer, error) {
 	if err != nil {
 		return nil, adapterError("storing the token of a mail link", err)
 	}
+	x.wrote = true
 	link := withQuery(x.at("/callback/"+p.ID), "callbackUrl", x.callbackURL, "token", token, "email", address)
 	err = p.email.Sender.SendVerificationRequest(x.ctx, VerificationRequest{
 		Identifier: address, URL: link, Token: token, Expires: expires, Provider: p.ID, Theme: x.e.cfg.Theme,

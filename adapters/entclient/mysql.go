@@ -80,7 +80,8 @@ func openMySQL(ctx context.Context, dsn string, o Options) (*Adapter, error) {
 	}
 	cfg.ClientFoundRows = true
 	cfg.MultiStatements = false
-	cfg.InterpolateParams = true // saves a round trip; safe with utf8mb4
+	cfg.Logger = &mysql.NopLogger{} // what it logs comes back as an error, too
+	cfg.InterpolateParams = true    // saves a round trip; safe with utf8mb4
 	if err := cfg.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
 		return nil, err
 	}

@@ -74,7 +74,7 @@ func openPostgres(ctx context.Context, dsn string, o Options) (*Adapter, error) 
 		// The error quotes dsn, which may hold a password.
 		return nil, errors.New("the DSN cannot be read; want a URL such as postgres://user@host/database, or key=value text")
 	}
-	var options []stdlib.OptionOpenDB
+	options := []stdlib.OptionOpenDB{stdlib.OptionResetSession(aliveIdle)}
 	if _, ok := cfg.RuntimeParams["lock_timeout"]; !ok {
 		// Not a parameter of the connection itself: poolers refuse those they
 		// do not know.

@@ -56,10 +56,16 @@ func (c *Client) metadata(ctx context.Context) (*metadata, error) {
 	}
 	f := c.flight
 	if f == nil {
+		ours, done, err := c.life.begin(context.WithoutCancel(ctx))
+		if err != nil {
+			c.mu.Unlock()
+			return nil, failCause(Discovery, "", "the metadata of "+c.cfg.Issuer+" cannot be fetched", err)
+		}
 		f = &flight{done: make(chan struct{})}
 		c.flight = f
 		go func() {
-			f.meta, f.err = c.discover(context.WithoutCancel(ctx))
+			defer done()
+			f.meta, f.err = c.discover(ours)
 			c.mu.Lock()
 			c.flight, c.meta = nil, f.meta // nil after a failure, which is not kept
 			c.mu.Unlock()
@@ -135,7 +141,7 @@ func (c *Client) discover(ctx context.Context) (*metadata, *Error) {
 		return nil, fail(Discovery, "let the provider sign ID tokens for this client with RS256 or ES256",
 			fmt.Sprintf("the metadata at %s names no way of signing ID tokens that can be verified (%s)", where, secrets(nil).clean(strings.Join(doc.Algs, " "), 200)))
 	}
-	m.verifier = oidc.NewVerifier(c.cfg.Issuer, newKeySet(oidc.ClientContext(context.Background(), c.http), doc.JWKSURL), &oidc.Config{
+	m.verifier = oidc.NewVerifier(c.cfg.Issuer, newKeySet(oidc.ClientContext(context.Background(), c.keysHTTP()), doc.JWKSURL), &oidc.Config{
 		ClientID:             c.cfg.ClientID,
 		SupportedSigningAlgs: algs,
 		Now:                  func() time.Time { return c.cfg.Now().Add(-expiryTolerance) },

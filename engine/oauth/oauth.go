@@ -9,6 +9,7 @@
 package oauth
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -66,9 +67,54 @@ type Client struct {
 	http  *http.Client
 	style oauth2.AuthStyle
 
+	life background
+
 	mu     sync.Mutex
 	meta   *metadata // of the last discovery that succeeded, nil before
 	flight *flight   // the discovery under way, nil when there is none
+}
+
+// Close ends downloads of metadata and keys that are under way, and waits for
+// them. Those that are needed afterwards fail. The token and userinfo endpoints
+// are asked in the caller's context, and only there. A second Close does
+// nothing.
+func (c *Client) Close() { c.life.close() }
+
+// background is what outlives its caller: downloads that several wait for.
+type background struct {
+	mu     sync.Mutex
+	closed bool
+	ended  context.Context // nil until the first beginning
+	end    context.CancelFunc
+	work   sync.WaitGroup
+}
+
+var errClosed = errors.New("the engine is closed")
+
+// begin returns a context that ends with the client too. done must be called.
+func (b *background) begin(ctx context.Context) (_ context.Context, done func(), err error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if b.closed {
+		return nil, nil, errClosed
+	}
+	if b.ended == nil {
+		b.ended, b.end = context.WithCancel(context.Background())
+	}
+	b.work.Add(1)
+	ctx, cancel := context.WithCancelCause(ctx)
+	stop := context.AfterFunc(b.ended, func() { cancel(errClosed) })
+	return ctx, func() { stop(); cancel(nil); b.work.Done() }, nil
+}
+
+func (b *background) close() {
+	b.mu.Lock()
+	b.closed = true
+	if b.end != nil {
+		b.end()
+	}
+	b.mu.Unlock()
+	b.work.Wait()
 }
 
 // The ways a client authenticates at the token endpoint (OpenID Connect Core

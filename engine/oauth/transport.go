@@ -97,6 +97,16 @@ func (a *answer) String() string {
 type transport struct {
 	base     http.RoundTripper
 	insecure bool
+	life     *background // of requests that outlive their caller; else nil
+}
+
+// keysHTTP is the client of go-oidc's key sets, which fetch keys outside of any
+// request and do not look at the end of their context.
+func (c *Client) keysHTTP() *http.Client {
+	h, t := *c.http, *c.http.Transport.(*transport)
+	t.life = &c.life
+	h.Transport = &t
+	return &h
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -106,6 +116,14 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 			_ = r.Body.Close()
 		}
 		return nil, fmt.Errorf("the URL %w", err)
+	}
+	if t.life != nil {
+		ctx, done, err := t.life.begin(r.Context())
+		if err != nil {
+			return nil, err
+		}
+		defer done()
+		r = r.WithContext(ctx)
 	}
 	if r.Header.Get("Accept") == "" && (r.Method == http.MethodPost || r.Header.Get("Authorization") != "") {
 		r = r.Clone(r.Context()) // GitHub answers with a form otherwise

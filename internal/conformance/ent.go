@@ -91,7 +91,7 @@ func entTargets() (targets []Target) {
 				}
 				return entclient.New(ctx, d.dialect, db, entclient.Options{})
 			})
-			return l.run(t, l.sql(), adaptertest.Golden(golden(d.dialect)), adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge))
+			return l.run(t, l.sql(), adaptertest.Golden(stockRows(d.dialect)), adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge))
 		}})
 	}
 	return targets

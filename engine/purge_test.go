@@ -1,0 +1,569 @@
+package engine_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"regexp"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/sesame-auth/sesame/adapters/memory"
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// purger is an adapter whose purge a test decides on.
+type purger struct {
+	engine.Adapter
+	// run stands in for PurgeExpired; nil: the adapter's own.
+	run func(ctx context.Context, before time.Time, limit int) (int, error)
+
+	mu    sync.Mutex
+	calls []purgeCall
+	now   int // under way
+	most  int // under way at once
+}
+
+type purgeCall struct {
+	before time.Time
+	limit  int
+}
+
+func (p *purger) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
+	p.mu.Lock()
+	p.calls = append(p.calls, purgeCall{before, limit})
+	p.now++
+	p.most = max(p.most, p.now)
+	p.mu.Unlock()
+	defer func() {
+		p.mu.Lock()
+		p.now--
+		p.mu.Unlock()
+	}()
+	if p.run != nil {
+		return p.run(ctx, before, limit)
+	}
+	return p.Adapter.(engine.Purger).PurgeExpired(ctx, before, limit)
+}
+
+// count is how often it was called since the last time.
+func (p *purger) count() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	n := len(p.calls)
+	p.calls = nil
+	return n
+}
+
+func (p *purger) underWay() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.now
+}
+
+// withPurger is withStrategy over a memory adapter, with p around it.
+func withPurger(p *purger, strategy engine.Strategy) func(*site, *engine.Config) {
+	return func(s *site, c *engine.Config) {
+		inner := memory.New(c.Schema)
+		s.store = newStore(inner)
+		p.Adapter = inner
+		c.Adapter = p
+		c.Providers = append(c.Providers, &engine.Email{Sender: s.mails})
+		c.SessionStrategy = strategy
+		s.putUser(*alice())
+	}
+}
+
+// fill stores n sessions of alice and n tokens that expired so long ago.
+func (s *site) fill(n int, ago time.Duration) {
+	s.t.Helper()
+	for i := range n {
+		name := fmt.Sprintf("%v-%d", ago, i)
+		expires := s.clock.Now().Add(-ago)
+		if _, err := s.store.inner.CreateSession(s.t.Context(), engine.AdapterSession{SessionToken: name, UserID: "alice-id", Expires: expires}); err != nil {
+			s.t.Fatal(err)
+		}
+		if _, err := s.store.inner.CreateVerificationToken(s.t.Context(), engine.VerificationToken{Identifier: "a@b.c", Token: name, Expires: expires}); err != nil {
+			s.t.Fatal(err)
+		}
+	}
+}
+
+const day = 24 * time.Hour
+
+var bubble = regexp.MustCompile(`synctest bubble \d+\b`)
+
+// goroutines counts those of the synctest bubble that it is called in.
+func goroutines(t *testing.T) int {
+	t.Helper()
+	stacks := make([]byte, 4<<20)
+	stacks = stacks[:runtime.Stack(stacks, true)] // the caller's first
+	ours := bubble.Find(stacks)
+	if ours == nil {
+		t.Fatal("the stack does not say which bubble this is")
+	}
+	n := 0
+	for _, found := range bubble.FindAll(stacks, -1) {
+		if bytes.Equal(found, ours) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestPurge(t *testing.T) {
+	p := &purger{}
+	s := newSite(t, withPurger(p, engine.StrategyDatabase))
+	s.fill(1250, 2*day)
+	s.fill(1, day+time.Millisecond)
+	for _, ago := range []time.Duration{day, day - time.Millisecond, time.Hour, 0, -time.Hour} { // kept
+		s.fill(1, ago)
+	}
+	removed, err := s.eng.Purge(t.Context())
+	if err != nil || removed != 2502 {
+		t.Errorf("removed %d, %v, want 2502", removed, err)
+	}
+	want := slices.Repeat([]purgeCall{{start.Add(-day), 1000}}, 4)
+	if !slices.Equal(p.calls, want) {
+		t.Errorf("the adapter is called with %v, want %v", p.calls, want)
+	}
+	for _, ago := range []time.Duration{day, day - time.Millisecond, time.Hour, 0, -time.Hour} {
+		if _, err := s.store.inner.GetSession(t.Context(), fmt.Sprintf("%v-0", ago)); err != nil {
+			t.Errorf("the session that expired %v ago: %v", ago, err)
+		}
+	}
+	if removed, err := s.eng.Purge(t.Context()); removed != 0 || err != nil {
+		t.Errorf("again: removed %d, %v", removed, err)
+	}
+	s.quiet(t)
+}
+
+// A link that expired lately is told apart from one that nobody sent.
+func TestPurgeKeepsWhatExpiredLately(t *testing.T) {
+	for _, strategy := range both {
+		p := &purger{}
+		s := newSite(t, withPurger(p, strategy))
+		for _, c := range []struct {
+			age   time.Duration // the link is good for a day
+			cause string
+		}{
+			{day + day - time.Second, "the mail link has expired"},
+			{day + day + time.Second, "the mail link is unknown or was used before"},
+		} {
+			b := s.browser()
+			link := b.askMail("carol@example.com")
+			s.clock.add(c.age)
+			if _, err := s.eng.Purge(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.forget()
+			b.post("/callback/email", "token", link.Get("token"), "email", link.Get("email")).wantError(engine.CodeVerification)
+			if entry := s.problem(t); entry.attrs["cause"] != c.cause {
+				t.Errorf("after %v: %v", c.age, entry)
+			}
+		}
+	}
+}
+
+func TestPurgeWithoutPurger(t *testing.T) {
+	for what, change := range map[string]func(*site, *engine.Config){
+		"no adapter": func(*site, *engine.Config) {},
+		"an adapter that is no Purger": func(s *site, c *engine.Config) {
+			withStore(s, c) // hides the Purger
+		},
+	} {
+		s := newSite(t, change)
+		if removed, err := s.eng.Purge(t.Context()); removed != 0 || err != nil {
+			t.Errorf("%s: removed %d, %v", what, removed, err)
+		}
+		s.clock.add(time.Hour)
+		s.browser().oauth("oidc") // nothing is purged, nothing breaks
+		if err := s.eng.Close(); err != nil {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+}
+
+func TestPurgeFails(t *testing.T) {
+	down := errors.New("the disk is gone")
+	for what, c := range map[string]struct {
+		run     func(context.CancelFunc) (int, error)
+		is      error
+		removed int
+		hint    string
+	}{
+		"the store fails":               {run: func(context.CancelFunc) (int, error) { return 7, down }, is: down, removed: 1007, hint: "reachable"},
+		"it panics":                     {run: func(context.CancelFunc) (int, error) { panic("boom") }, removed: 1000, hint: "panicked"},
+		"it counts wrong":               {run: func(context.CancelFunc) (int, error) { return -5, down }, is: down, removed: 1000, hint: "reachable"},
+		"the context ends":              {run: func(end context.CancelFunc) (int, error) { end(); return 3, context.Canceled }, is: context.Canceled, removed: 1003, hint: "next time"},
+		"the context ends between them": {run: func(end context.CancelFunc) (int, error) { end(); return 3, nil }, is: context.Canceled, removed: 1003, hint: "next time"},
+	} {
+		ctx, end := context.WithCancel(t.Context())
+		first := true
+		p := &purger{run: func(context.Context, time.Time, int) (int, error) {
+			if first {
+				first = false
+				return 1000, nil
+			}
+			return c.run(end)
+		}}
+		s := newSite(t, withPurger(p, engine.StrategyDatabase))
+		removed, err := s.eng.Purge(ctx)
+		var known *engine.Error
+		if removed != c.removed || !errors.As(err, &known) || c.is != nil && !errors.Is(err, c.is) || !strings.Contains(known.Hint, c.hint) || known.Type != "PurgeError" {
+			t.Errorf("%s: removed %d, %v", what, removed, err)
+		}
+		s.quiet(t) // the caller has the error
+		end()
+	}
+}
+
+// After a sign-in, now and then, one batch.
+func TestPurgeAfterSignIn(t *testing.T) {
+	ways := map[string]func(b *browser){
+		"credentials":         func(b *browser) { b.signIn() },
+		"oidc":                func(b *browser) { b.oauth("oidc").wantTo(httpOrigin) },
+		"a mail is asked for": func(b *browser) { b.askMail("carol@example.com") },
+		"Engine.SignIn": func(b *browser) {
+			b.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if _, err := b.s.eng.SignIn(w, r, "credentials", engine.SignInOptions{Credentials: map[string]string{"password": password}}); err != nil {
+					b.s.t.Error(err)
+				}
+			})).get("./login")
+		},
+	}
+	for way, signIn := range ways {
+		for _, strategy := range both {
+			t.Run(way+"/"+string(strategy), func(t *testing.T) {
+				synctest.Test(t, func(t *testing.T) {
+					p := &purger{}
+					s := newSite(t, withPurger(p, strategy))
+					defer s.eng.Close()
+					expect := func(what string, want int) {
+						t.Helper()
+						synctest.Wait()
+						if got := p.count(); got != want {
+							t.Errorf("%s: %d batches, want %d", what, got, want)
+						}
+					}
+					s.clock.add(time.Hour)
+					s.fill(1, 3*day)
+					b := s.browser()
+					b.get("/session")
+					b.get("/csrf")
+					b.post("/callback/credentials", "password", "wrong")
+					expect("nobody signed in", 0)
+					s.forget()
+					signIn(s.browser())
+					expect("an hour after the start", 1)
+					if n, _ := s.eng.Purge(t.Context()); n != 0 {
+						t.Errorf("%d expired rows are left", n)
+					}
+					expect("Purge", 1)
+					s.clock.add(29 * time.Minute)
+					signIn(s.browser())
+					expect("less than half an hour later", 0)
+					s.clock.add(62 * time.Minute)
+					signIn(s.browser())
+					expect("more than an hour and a half later", 1)
+					s.quiet(t)
+				})
+			})
+		}
+	}
+}
+
+// The first time is anywhere in the first interval, so that programs which run
+// for minutes only do it as well.
+func TestPurgeTimesAreDrawn(t *testing.T) {
+	times := map[time.Duration]bool{}
+	for seed := range byte(20) {
+		synctest.Test(t, func(t *testing.T) {
+			p := &purger{}
+			s := newSite(t, withPurger(p, engine.StrategyJWT), func(_ *site, c *engine.Config) {
+				c.Rand = newDice(seed)
+				c.PurgeInterval = 10 * time.Minute
+			})
+			defer s.eng.Close()
+			var at []time.Duration
+			for minute := range 40 {
+				s.browser().signIn()
+				synctest.Wait()
+				if p.count() > 0 {
+					at = append(at, time.Duration(minute)*time.Minute)
+				}
+				s.clock.add(time.Minute)
+			}
+			if len(at) < 2 || at[0] > 10*time.Minute {
+				t.Fatalf("purged after %v", at)
+			}
+			for i, d := range at[1:] {
+				if apart := d - at[i]; apart < 5*time.Minute || apart > 15*time.Minute {
+					t.Errorf("purged after %v", at)
+				}
+			}
+			times[at[0]] = true
+		})
+	}
+	if len(times) < 5 {
+		t.Errorf("of 20 engines the first times are %v", times)
+	}
+}
+
+func TestPurgeGoesOnWhereThereIsMore(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &purger{}
+		s := newSite(t, withPurger(p, engine.StrategyDatabase))
+		defer s.eng.Close()
+		s.clock.add(time.Hour)
+		s.fill(1100, 3*day) // 2200 rows
+		for i, want := range []int{1, 1, 1, 0, 0} {
+			s.browser().signIn()
+			synctest.Wait()
+			if got := p.count(); got != want {
+				t.Errorf("sign-in %d: %d batches, want %d", i, got, want)
+			}
+		}
+		if n, err := s.eng.Purge(t.Context()); n != 0 || err != nil {
+			t.Errorf("%d rows are left, %v", n, err)
+		}
+	})
+}
+
+func TestPurgeSwitchedOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &purger{}
+		s := newSite(t, withPurger(p, engine.StrategyDatabase), func(_ *site, c *engine.Config) { c.PurgeInterval = -1 })
+		defer s.eng.Close()
+		for range 3 {
+			s.clock.add(100 * day)
+			s.browser().signIn()
+			synctest.Wait()
+		}
+		if n := p.count(); n != 0 {
+			t.Errorf("%d batches", n)
+		}
+		if n, err := s.eng.Purge(t.Context()); n != 2 || err != nil {
+			t.Errorf("Purge removes %d, %v, want the sessions of 200 and 100 days ago", n, err)
+		}
+	})
+}
+
+// A store that hangs holds nobody up, is asked by one at a time, and is left
+// alone after 30 seconds.
+func TestPurgeHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		p := &purger{run: func(ctx context.Context, _ time.Time, _ int) (int, error) {
+			<-ctx.Done()
+			return 0, fmt.Errorf("store: %w", ctx.Err())
+		}}
+		s := newSite(t, withPurger(p, engine.StrategyDatabase))
+		defer s.eng.Close()
+		s.clock.add(time.Hour)
+		began := time.Now() // of the bubble: it moves only when all wait
+		for range 3 {
+			s.browser().signIn()
+			s.clock.add(2 * time.Hour)
+		}
+		if time.Since(began) != 0 {
+			t.Errorf("signing in waited for %v", time.Since(began))
+		}
+		synctest.Wait()
+		if got := p.underWay(); got != 1 || p.most != 1 {
+			t.Errorf("%d batches under way, %d at most, want one", got, p.most)
+		}
+		s.quiet(t)
+		time.Sleep(30 * time.Second)
+		synctest.Wait()
+		if p.underWay() != 0 {
+			t.Error("the batch is still under way after 30 seconds")
+		}
+		lines := s.logs.problems()
+		if len(lines) != 1 || lines[0].msg != "auth: PurgeError" || !strings.Contains(lines[0].attrs["cause"], "deadline exceeded") || lines[0].attrs["hint"] == "" {
+			t.Errorf("the log: %v", lines)
+		}
+	})
+}
+
+func TestPurgeFailsInTheBackground(t *testing.T) {
+	for what, run := range map[string]func() (int, error){
+		"it fails":  func() (int, error) { return 0, errors.New("the disk is gone") },
+		"it panics": func() (int, error) { panic("the disk is gone") },
+	} {
+		synctest.Test(t, func(t *testing.T) {
+			p := &purger{run: func(context.Context, time.Time, int) (int, error) { return run() }}
+			s := newSite(t, withPurger(p, engine.StrategyDatabase))
+			defer s.eng.Close()
+			s.clock.add(time.Hour)
+			for range 2 { // tried again after the interval only
+				b := s.browser()
+				b.signIn()
+				synctest.Wait()
+				if got := b.user(); got != "alice@example.com" {
+					t.Errorf("%s: the session is of %q", what, got)
+				}
+			}
+			lines := s.logs.problems()
+			if len(lines) != 1 || lines[0].level != slog.LevelError || lines[0].msg != "auth: PurgeError" ||
+				!strings.Contains(lines[0].attrs["cause"], "the disk is gone") || lines[0].attrs["hint"] == "" {
+				t.Errorf("%s: the log: %v", what, lines)
+			}
+		})
+	}
+}
+
+// Nothing of the engine runs after Close, and it still answers.
+func TestClose(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := goroutines(t)
+		p := &purger{run: func(ctx context.Context, _ time.Time, _ int) (int, error) {
+			<-ctx.Done()
+			return 0, ctx.Err()
+		}}
+		s := newSite(t, withPurger(p, engine.StrategyDatabase))
+		s.clock.add(time.Hour)
+		b := s.browser()
+		b.signIn()
+		synctest.Wait()
+		if p.underWay() != 1 {
+			t.Fatal("no batch is under way")
+		}
+		var closing sync.WaitGroup
+		for range 3 {
+			closing.Go(func() {
+				if err := s.eng.Close(); err != nil {
+					t.Error(err)
+				}
+				if p.underWay() != 0 {
+					t.Error("a batch goes on after Close")
+				}
+			})
+		}
+		closing.Wait()
+		synctest.Wait()
+		if after := goroutines(t); after != before {
+			t.Errorf("%d goroutines, %d before", after, before)
+		}
+		s.quiet(t) // interrupting is no failure
+		p.count()
+		s.clock.add(3 * time.Hour)
+		if got := b.user(); got != "alice@example.com" {
+			t.Errorf("after Close the session is of %q", got)
+		}
+		s.browser().signIn()
+		synctest.Wait()
+		if n := p.count(); n != 0 {
+			t.Errorf("%d batches after Close", n)
+		}
+		p.run = nil
+		if _, err := s.eng.Purge(t.Context()); err != nil || p.count() == 0 {
+			t.Errorf("Purge after Close: %v", err)
+		}
+		s.quiet(t)
+	})
+}
+
+// roundTripper is a function as an http.RoundTripper.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
+
+// Whoever asked a provider that does not answer has gone; Close ends it.
+func TestCloseEndsDownloads(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := goroutines(t)
+		asked := 0
+		s := newSite(t, func(_ *site, c *engine.Config) {
+			c.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				asked++
+				<-r.Context().Done()
+				return nil, context.Cause(r.Context())
+			})}
+		})
+		b := s.browser()
+		b.csrf()
+		ctx, leave := context.WithCancel(t.Context())
+		r := b.request("POST", base+"/signin/oidc", strings.NewReader(form("csrfToken", b.csrf()).Encode())).WithContext(ctx)
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		var answered sync.WaitGroup
+		answered.Go(func() { b.do(r).wantError(engine.CodeConfiguration) })
+		synctest.Wait()
+		leave()
+		answered.Wait()
+		if asked != 1 || goroutines(t) == before {
+			t.Fatal("nothing goes on in the background")
+		}
+		s.eng.Close()
+		synctest.Wait()
+		if after := goroutines(t); after != before {
+			t.Errorf("%d goroutines, %d before", after, before)
+		}
+		s.forget()
+		b.post("/signin/oidc").wantError(engine.CodeConfiguration)
+		if entry := s.problem(t); !strings.Contains(entry.attrs["cause"], "the engine is closed") || asked != 1 {
+			t.Errorf("after Close: %v; asked %d times", entry, asked)
+		}
+	})
+}
+
+// The engine's own HTTP client keeps no connection after Close.
+func TestCloseEndsConnections(t *testing.T) {
+	closed := make(chan struct{}, 10)
+	server := httptest.NewUnstartedServer(http.NotFoundHandler())
+	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
+		if state == http.StateClosed {
+			closed <- struct{}{}
+		}
+	}
+	server.Start()
+	defer server.Close()
+	s := newSite(t, func(_ *site, c *engine.Config) {
+		c.HTTPClient = nil
+		c.Providers[0].(*engine.OIDC).Issuer = server.URL
+	})
+	s.browser().post("/signin/oidc").wantError(engine.CodeConfiguration)
+	if len(closed) != 0 {
+		t.Fatal("the connection was not kept")
+	}
+	s.eng.Close()
+	<-closed
+}
+
+// New touches no network, whatever is configured, and starts nothing.
+func TestNewTouchesNoNetwork(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		before := goroutines(t)
+		s := newSite(t, withStrategy(engine.StrategyDatabase), func(_ *site, c *engine.Config) {
+			c.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
+				t.Errorf("%s %s", r.Method, r.URL)
+				return nil, errors.New("no network")
+			})}
+			for i := range 3 {
+				c.Providers = append(c.Providers, &engine.OIDC{ID: fmt.Sprintf("oidc-%d", i), Issuer: fmt.Sprintf("https://idp-%d.example", i),
+					UserInfo: true, OAuthOptions: engine.OAuthOptions{ClientID: clientID, ClientSecret: clientSecret}})
+			}
+		})
+		synctest.Wait()
+		if after := goroutines(t); after != before {
+			t.Errorf("New starts %d goroutines", after-before)
+		}
+		if calls := s.store.called(); len(calls) > 0 {
+			t.Errorf("New asks the adapter: %v", calls)
+		}
+		b := s.browser()
+		for _, path := range []string{"/session", "/csrf", "/providers", "/signin", "/signout", "/error", "/verify-request"} {
+			b.get(path)
+		}
+		s.quiet(t)
+	})
+}

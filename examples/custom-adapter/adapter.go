@@ -1,0 +1,399 @@
+package main
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"time"
+
+	"go.etcd.io/bbolt"
+
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+)
+
+// A row is the JSON of engine's own type, in the bucket of its kind. An index is
+// a bucket as well; its entries hold the key of a row.
+const (
+	users, accounts, sessions, tokens, authenticators = "users", "accounts", "sessions", "tokens", "authenticators"
+
+	byEmail  = " by e-mail" // of users: the address
+	byUser   = " by user"   // of what belongs to a user: the key of the user, the key of the row
+	byExpiry = " by expiry" // of what expires: the instant, the key of the row
+)
+
+// Store is an engine.Adapter in one bbolt file. optional.go has the optional interfaces.
+type Store struct {
+	calls
+	db      *bbolt.DB
+	writing chan struct{} // full while somebody writes
+}
+
+// Open opens the file at path, or makes it. One process at a time can have it
+// open. s declares the extra fields, as Config.Schema does; nil: none.
+func Open(path string, s *engine.Schema) (*Store, error) {
+	// NoSync stays off: with it, a power cut would make used mail links valid again.
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
+	if err != nil {
+		return nil, fmt.Errorf("bbolt: opening %s, which one process at a time can: %w", path, err)
+	}
+	err = db.Update(func(tx *bbolt.Tx) (err error) {
+		for _, name := range []string{users, accounts, sessions, tokens, authenticators, users + byEmail,
+			accounts + byUser, sessions + byUser, authenticators + byUser, sessions + byExpiry, tokens + byExpiry} {
+			_, failed := tx.CreateBucketIfNotExists([]byte(name))
+			err = errors.Join(err, failed)
+		}
+		return err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("bbolt: preparing %s: %w", path, errors.Join(err, db.Close()))
+	}
+	a := &Store{db: db, writing: make(chan struct{}, 1)}
+	view := func(_ context.Context, fn func(txn) error) error {
+		return a.db.View(func(tx *bbolt.Tx) error { return fn(txn{tx, s}) }) // waits for nobody
+	}
+	a.calls = calls{s, view, a.write}
+	return a, nil
+}
+
+// Close waits for transactions under way: do not call it inside one.
+func (a *Store) Close() error { return a.db.Close() }
+
+type txn struct { // a transaction under way
+	*bbolt.Tx
+	schema *engine.Schema
+}
+
+func (tx txn) bucket(name string) *bbolt.Bucket { return tx.Bucket([]byte(name)) }
+
+// write lets one fn at a time change things: what it has seen is still so when
+// it is committed. bbolt's own lock would not look at the context.
+func (a *Store) write(ctx context.Context, fn func(txn) error) error {
+	select {
+	case a.writing <- struct{}{}:
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+	defer func() { <-a.writing }()
+	return a.db.Update(func(tx *bbolt.Tx) error {
+		return cmp.Or(fn(txn{tx, a.schema}), ctx.Err()) // the last moment to turn back
+	})
+}
+
+type place struct { // of a row
+	bucket, field string // field is what engine.ErrConflict names when the key is taken
+	key, owner    []byte // owner is the key of the user it belongs to, nil: of none
+	email         *string
+	expires       *time.Time
+}
+
+func placeOf(v any) place {
+	switch v := v.(type) {
+	case engine.User:
+		return place{users, "id", key(v.ID), nil, v.Email, nil}
+	case engine.Account:
+		return place{accounts, "providerAccountId", key(v.Provider, v.ProviderAccountID), key(v.UserID), nil, nil}
+	case engine.AdapterSession:
+		return place{sessions, "sessionToken", key(v.SessionToken), key(v.UserID), nil, &v.Expires}
+	case engine.VerificationToken:
+		return place{tokens, "token", key(v.Identifier, v.Token), nil, nil, &v.Expires}
+	case engine.Authenticator:
+		return place{authenticators, "credentialID", key(v.CredentialID), key(v.UserID), nil, nil}
+	}
+	panic("not a row")
+}
+
+// entries returns all keys of a row, by bucket.
+func (p place) entries() map[string][]byte {
+	all := map[string][]byte{p.bucket: p.key}
+	if p.email != nil {
+		all[p.bucket+byEmail] = key(*p.email)
+	}
+	if p.owner != nil {
+		all[p.bucket+byUser] = slices.Concat(p.owner, p.key)
+	}
+	if p.expires != nil {
+		all[p.bucket+byExpiry] = slices.Concat(instant(*p.expires), p.key)
+	}
+	return all
+}
+
+// key joins parts, each behind its length: no two lists of parts make the same
+// key, and none is the beginning of another one's unless its parts are.
+func key(parts ...string) (k []byte) {
+	for _, part := range parts {
+		k = append(binary.AppendUvarint(k, uint64(len(part))), part...)
+	}
+	return k
+}
+
+// instant sorts as time does: milliseconds, those before 1970 first.
+func instant(t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMilli())^1<<63)
+}
+
+// get returns the row at a key, or engine.ErrNotFound.
+func get[R any](tx txn, k []byte) (v R, err error) {
+	data := tx.bucket(placeOf(v).bucket).Get(k)
+	if data == nil {
+		return v, engine.ErrNotFound
+	}
+	err = json.Unmarshal(data, &v)
+	canonical(tx, &v)
+	return v, err
+}
+
+// canonical gives values the form the engine knows: instants in UTC with
+// milliseconds, extra fields with the types of the schema, which JSON forgets.
+func canonical(tx txn, v any) {
+	switch v := v.(type) {
+	case *engine.User:
+		if v.EmailVerified != nil {
+			v.EmailVerified = new(schema.Instant(*v.EmailVerified))
+		}
+		v.Extra = schema.CanonExtra(v.Extra, tx.schema.UserField)
+	case *engine.AdapterSession:
+		v.Expires = schema.Instant(v.Expires)
+		v.Extra = schema.CanonExtra(v.Extra, tx.schema.SessionField)
+	case *engine.VerificationToken:
+		v.Expires = schema.Instant(v.Expires)
+	}
+}
+
+// list returns at most limit rows in the order of an index, from an entry on and
+// while the entries fit.
+func list[R any](tx txn, index string, from []byte, limit int, fits func(entry []byte) bool) (all []R, err error) {
+	c := tx.bucket(placeOf(*new(R)).bucket + index).Cursor()
+	for entry, k := c.Seek(from); entry != nil && fits(entry) && len(all) < limit && err == nil; entry, k = c.Next() {
+		var v R
+		v, err = get[R](tx, k)
+		all = append(all, v)
+	}
+	return all, err
+}
+
+// owned returns the rows of a user, in the order of that index.
+func owned[R any](tx txn, userID string) ([]R, error) {
+	owner := key(userID)
+	return list[R](tx, byUser, owner, math.MaxInt, func(entry []byte) bool { return bytes.HasPrefix(entry, owner) })
+}
+
+// insert stores a new row.
+func insert[R any](tx txn, v R) (none R, err error) {
+	switch p := placeOf(v); {
+	case tx.bucket(p.bucket).Get(p.key) != nil:
+		return none, engine.ErrConflict{Field: p.field}
+	case p.owner != nil && tx.bucket(users).Get(p.owner) == nil:
+		return none, engine.ErrNotFound
+	}
+	return replace(tx, nil, v)
+}
+
+// replace stores v in place of old, if any, and returns the copy that a reader
+// will get. What is wrong is found before it writes, for the sake of Tx.
+func replace[R any](tx txn, old []R, v R) (stored R, err error) {
+	canonical(tx, &v)
+	data, err := json.Marshal(v)
+	err = cmp.Or(err, json.Unmarshal(data, &stored))
+	if canonical(tx, &stored); err != nil || !reflect.DeepEqual(stored, v) {
+		return stored, invalid(cmp.Or(err, errors.New("there is text that is not UTF-8")))
+	}
+	p := placeOf(v)
+	for bucket, k := range p.entries() {
+		if len(k) > bbolt.MaxKeySize {
+			return stored, invalid(fmt.Errorf("a key of %d bytes is too long", len(k)))
+		}
+		if at := tx.bucket(bucket).Get(k); at != nil && bucket == users+byEmail && !bytes.Equal(at, p.key) {
+			return stored, engine.ErrConflict{Field: "email"}
+		}
+	}
+	err = remove(tx, old...)
+	for bucket, k := range p.entries() {
+		err = errors.Join(err, tx.bucket(bucket).Put(k, p.key))
+	}
+	return stored, errors.Join(err, tx.bucket(p.bucket).Put(p.key, data)) // instead of its key
+}
+
+// invalid makes engine.ErrInvalid of an error, and nil of nil.
+func invalid(err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("bbolt: %w: %w", engine.ErrInvalid, err)
+}
+
+func remove[R any](tx txn, rows ...R) (err error) {
+	for _, v := range rows {
+		for bucket, k := range placeOf(v).entries() {
+			err = errors.Join(err, tx.bucket(bucket).Delete(k))
+		}
+	}
+	return err
+}
+
+// take removes and returns a row: whoever comes second gets engine.ErrNotFound,
+// because there is one writer at a time.
+func take[R any](tx txn, k []byte) (R, error) {
+	v, err := get[R](tx, k)
+	if err != nil {
+		return v, err
+	}
+	return v, remove(tx, v)
+}
+
+func removeAt[R any](tx txn, k []byte) error {
+	if _, err := take[R](tx, k); !errors.Is(err, engine.ErrNotFound) {
+		return err
+	}
+	return nil // deleting what is not there succeeds
+}
+
+func removeOwned[R any](tx txn, userID string) error {
+	rows, err := owned[R](tx, userID)
+	return errors.Join(err, remove(tx, rows...))
+}
+
+// calls are the methods of the contract, on what runs their transactions.
+type calls struct {
+	schema       *engine.Schema
+	view, update transaction
+}
+type transaction func(ctx context.Context, fn func(txn) error) error
+
+// do runs fn in a transaction, result returns what fn returns there.
+func do[A any](ctx context.Context, run transaction, fn func(txn, A) error, arg A) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return run(ctx, func(tx txn) error { return fn(tx, arg) })
+}
+
+func result[A, V any](ctx context.Context, run transaction, fn func(txn, A) (V, error), arg A) (v V, err error) {
+	err = do(ctx, run, func(tx txn, arg A) (err error) { v, err = fn(tx, arg); return err }, arg)
+	return v, err
+}
+
+// modify lets fn change a copy of the row at a key, and stores that.
+func modify[R any](ctx context.Context, c *calls, k []byte, fn func(v *R) error) (R, error) {
+	return result(ctx, c.update, func(tx txn, k []byte) (R, error) {
+		old, err := get[R](tx, k)
+		v := old
+		if err = cmp.Or(err, fn(&v)); err != nil {
+			return v, err
+		}
+		return replace(tx, []R{old}, v)
+	}, k)
+}
+
+func (c *calls) CreateUser(ctx context.Context, u engine.User) (_ engine.User, err error) {
+	if u.Extra, err = schema.MergeExtra(nil, u.Extra, c.schema.UserField); err != nil || u.ID == "" {
+		return engine.User{}, invalid(cmp.Or(err, errors.New("the id of a user is empty")))
+	}
+	return result(ctx, c.update, insert, u)
+}
+
+func (c *calls) GetUser(ctx context.Context, id string) (engine.User, error) {
+	return result(ctx, c.view, get[engine.User], key(id))
+}
+
+func (c *calls) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
+	return result(ctx, c.view, func(tx txn, address []byte) (engine.User, error) {
+		return get[engine.User](tx, tx.bucket(users+byEmail).Get(address))
+	}, key(email))
+}
+
+func (c *calls) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.User, error) {
+	return modify(ctx, c, key(up.ID), func(u *engine.User) (err error) {
+		up.Name.Apply(&u.Name)
+		up.Email.Apply(&u.Email)
+		up.EmailVerified.Apply(&u.EmailVerified)
+		up.Image.Apply(&u.Image)
+		u.Extra, err = schema.MergeExtra(u.Extra, up.Extra, c.schema.UserField)
+		return invalid(err)
+	})
+}
+
+func (c *calls) DeleteUser(ctx context.Context, id string) error {
+	return do(ctx, c.update, func(tx txn, id string) error {
+		return errors.Join(removeOwned[engine.Account](tx, id), removeOwned[engine.AdapterSession](tx, id),
+			removeOwned[engine.Authenticator](tx, id), removeAt[engine.User](tx, key(id)))
+	}, id)
+}
+
+func (c *calls) LinkAccount(ctx context.Context, a engine.Account) (engine.Account, error) {
+	return result(ctx, c.update, insert, a)
+}
+
+func (c *calls) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
+	return do(ctx, c.update, removeAt[engine.Account], key(provider, providerAccountID))
+}
+
+func (c *calls) GetAccount(ctx context.Context, provider, providerAccountID string) (engine.Account, error) {
+	return result(ctx, c.view, get[engine.Account], key(provider, providerAccountID))
+}
+
+func (c *calls) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (engine.User, error) {
+	a, err := c.GetAccount(ctx, provider, providerAccountID)
+	if err != nil {
+		return engine.User{}, err
+	}
+	return c.GetUser(ctx, a.UserID) // an account never changes its user
+}
+
+func (c *calls) ListAccountsByUserID(ctx context.Context, userID string) ([]engine.Account, error) {
+	return result(ctx, c.view, owned[engine.Account], userID)
+}
+
+func (c *calls) CreateSession(ctx context.Context, s engine.AdapterSession) (_ engine.AdapterSession, err error) {
+	if s.Extra, err = schema.MergeExtra(nil, s.Extra, c.schema.SessionField); err != nil {
+		return engine.AdapterSession{}, invalid(err)
+	}
+	return result(ctx, c.update, insert, s)
+}
+
+func (c *calls) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
+	return result(ctx, c.view, get[engine.AdapterSession], key(sessionToken))
+}
+
+func (c *calls) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
+	var s engine.AdapterSession
+	u, err := result(ctx, c.view, func(tx txn, k []byte) (_ engine.User, err error) {
+		s, err = get[engine.AdapterSession](tx, k)
+		u, absent := get[engine.User](tx, key(s.UserID))
+		return u, cmp.Or(err, absent)
+	}, key(sessionToken))
+	return s, u, err
+}
+
+func (c *calls) UpdateSession(ctx context.Context, up engine.SessionUpdate) (engine.AdapterSession, error) {
+	return modify(ctx, c, key(up.SessionToken), func(s *engine.AdapterSession) (err error) {
+		if up.Expires != nil {
+			s.Expires = *up.Expires
+		}
+		s.Extra, err = schema.MergeExtra(s.Extra, up.Extra, c.schema.SessionField)
+		return invalid(err)
+	})
+}
+
+func (c *calls) DeleteSession(ctx context.Context, sessionToken string) error {
+	return do(ctx, c.update, removeAt[engine.AdapterSession], key(sessionToken))
+}
+
+func (c *calls) DeleteSessionsByUserID(ctx context.Context, userID string) error {
+	return do(ctx, c.update, removeOwned[engine.AdapterSession], userID)
+}
+
+func (c *calls) CreateVerificationToken(ctx context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
+	return result(ctx, c.update, insert, t)
+}
+
+func (c *calls) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+	return result(ctx, c.update, take[engine.VerificationToken], key(identifier, token))
+}

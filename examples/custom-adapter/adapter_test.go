@@ -1,0 +1,115 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"go.etcd.io/bbolt"
+	bolterrors "go.etcd.io/bbolt/errors"
+
+	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/adaptertest"
+)
+
+func TestStore(t *testing.T) {
+	adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
+		return open(t, filepath.Join(t.TempDir(), "auth.db"), s)
+	},
+		adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer),
+		adaptertest.Reopen(reopen), adaptertest.Broken(breakIt), adaptertest.FailAt(failAt), adaptertest.Statements(statements))
+}
+
+// opened is a store that knows its file when it is closed as well.
+type opened struct {
+	*Store
+	path string
+}
+
+func open(t testing.TB, path string, s *engine.Schema) opened {
+	a, err := Open(path, s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { a.Close() })
+	return opened{a, path}
+}
+
+// reopen opens the file of a closed store again. While it is open there is no
+// second handle, in this process or another: the same one without its Close.
+func reopen(_ context.Context, a engine.Adapter) (engine.Adapter, error) {
+	s := a.(opened)
+	if s.db.Path() != "" {
+		return struct{ engine.Adapter }{s}, nil
+	}
+	return Open(s.path, s.schema)
+}
+
+// breakIt closes the file behind the store's back.
+func breakIt(a engine.Adapter) (heal func()) {
+	s := a.(opened)
+	s.db.Close()
+	return func() { s.db, _ = bbolt.Open(s.path, 0o600, nil) }
+}
+
+// failAt fails a transaction where it begins (1) or where it commits (2), which
+// are the only moments at which bbolt touches the file.
+func failAt(a engine.Adapter, n int) (heal func() bool) {
+	s, hit, fault := a.(opened), false, errors.New("the disk is full")
+	update := s.update
+	s.update = func(ctx context.Context, fn func(txn) error) error {
+		if hit = n <= 2; n == 1 {
+			return fault
+		}
+		return update(ctx, func(tx txn) error {
+			if err := fn(tx); err != nil || !hit {
+				return err
+			}
+			return fault
+		})
+	}
+	return func() bool { s.update = update; return hit }
+}
+
+func statements(a engine.Adapter) int { return a.(opened).db.Stats().TxN }
+
+func TestOpenTwice(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "auth.db")
+	open(t, path, nil)
+	if _, err := Open(path, nil); !errors.Is(err, bolterrors.ErrTimeout) {
+		t.Errorf("got %v, want a timeout", err)
+	}
+}
+
+// What JSON or a key of bbolt would change or cut is refused, inside a
+// transaction as well, and nothing of it is stored.
+func TestRefusedWhole(t *testing.T) {
+	a := open(t, filepath.Join(t.TempDir(), "auth.db"), nil)
+	odd, long, address, year := "\xff", string(make([]byte, bbolt.MaxKeySize)), "a@example.com", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
+	err := a.Tx(t.Context(), func(tx engine.Adapter) error {
+		for _, u := range []engine.User{
+			{ID: "u", Email: &address, Name: &odd},
+			{ID: "u", Email: &long},
+			{ID: long, Email: &address},
+			{ID: "u", Email: &address, EmailVerified: &year},
+		} {
+			if _, err := tx.CreateUser(t.Context(), u); !errors.Is(err, engine.ErrInvalid) {
+				t.Errorf("got %v, want ErrInvalid", err)
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, id := range []string{"u", long} {
+		if _, err := a.GetUser(t.Context(), id); !errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("GetUser: %v", err)
+		}
+	}
+	if _, err := a.GetUserByEmail(t.Context(), address); !errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("GetUserByEmail: %v", err)
+	}
+}
