@@ -10,8 +10,9 @@ import (
 // combined (users in one, sessions in another).
 //
 // The method set is final: what comes later comes as an optional interface
-// found by type assertion, as [AuthenticatorAdapter], [Transactor], [Purger],
-// [SessionLister], [TraitsDeclarer] and [Inspector] are.
+// found by type assertion, as [AuthenticatorAdapter], [Transactor],
+// [SignUpAdapter], [Purger], [SessionLister], [TraitsDeclarer] and [Inspector]
+// are.
 //
 // Every adapter keeps these rules:
 //
@@ -150,6 +151,18 @@ type Transactor interface {
 	Tx(ctx context.Context, fn func(Adapter) error) error
 }
 
+// SignUpAdapter is an optional interface of an Adapter that is no [Transactor]
+// and can still create a user and an account in one step. With neither, a
+// process that is killed between the two leaves a user without the account,
+// whose owner is refused from then on; and so may be the slower of two first
+// sign-ins of one person at the same moment.
+type SignUpAdapter interface {
+	// CreateUserWithAccount stores u and a, which belongs to u whatever its
+	// UserID is, both or neither, and returns what was stored. Its errors are
+	// those of CreateUser and LinkAccount.
+	CreateUserWithAccount(ctx context.Context, u User, a Account) (User, Account, error)
+}
+
 // Purger is an optional interface of an Adapter whose store does not remove
 // expired rows itself.
 type Purger interface {
@@ -209,6 +222,13 @@ type User struct {
 type Change[T any] struct {
 	Set   bool
 	Value *T // with Set: the new value, nil clears
+}
+
+// Apply makes the change to a field of a row.
+func (c Change[T]) Apply(field **T) {
+	if c.Set {
+		*field = c.Value
+	}
 }
 
 // SetTo returns the Change that stores v.

@@ -359,6 +359,13 @@ func (x *exchange) authorize(p *provider, values map[string]string) (*answer, er
 	} else {
 		in, err = x.createForCredentials(in)
 	}
+	if errors.Is(err, ErrConflict{}) {
+		// Somebody created the same user at the same moment, in another tab say.
+		if found, _ := x.storedUser(p, &u); found {
+			in.user, in.isNewUser = &u, false
+			err = x.startSession(in)
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -118,6 +118,14 @@ type Config struct {
 	// JWTMaxAge is the lifetime written into a jwt session token. Default, and
 	// at most: SessionMaxAge.
 	JWTMaxAge time.Duration
+	// UserRefreshAge is how old the copy of a user in a jwt session token may
+	// get before it is read anew from the Adapter: a role that is taken away
+	// there is gone here no later. A user who is not there any more is signed
+	// out; while the store cannot be asked, the session is not known. What
+	// Callbacks.JWT sets of the user's fields it must set at each call.
+	// Default: 24 hours when the Schema has user fields that a token carries,
+	// else never. Negative: never. Without an Adapter there is nothing to read.
+	UserRefreshAge time.Duration
 	// GenerateSessionToken makes the token of a database session: at least 128
 	// random bits in at least 16 characters. Default: a random UUID.
 	GenerateSessionToken func() (string, error)

@@ -182,6 +182,42 @@ func TestCredentialsWithDatabaseSessions(t *testing.T) {
 	}
 }
 
+// Two first sign-ins with a password at the same moment, in two tabs: the slower
+// one finds the user there when it comes to creating it.
+func TestQuickerCredentials(t *testing.T) {
+	for _, moment := range []string{"Tx", "CreateUser"} {
+		var newcomers []bool
+		s := newSite(t, withStore, func(s *site, c *engine.Config) {
+			if moment == "CreateUser" {
+				c.Adapter = s.store.plain()
+			}
+			c.Providers[2].(*engine.Credentials).CreateUsers = true
+			c.Events.SignIn = func(_ context.Context, e *engine.SignInEvent) error {
+				newcomers = append(newcomers, e.IsNewUser)
+				return nil
+			}
+		})
+		slow, quick := s.browser(), s.browser()
+		slow.csrf()
+		first := true
+		s.store.fail = func(method string) error {
+			if method == moment && first {
+				first = false
+				quick.post("/callback/credentials", "password", password).wantTo(s.origin)
+			}
+			return nil
+		}
+		slow.post("/callback/credentials", "password", password).wantTo(s.origin)
+		if slow.user() != "alice@example.com" || quick.user() != "alice@example.com" {
+			t.Errorf("%s: the sessions are of %q and %q", moment, slow.user(), quick.user())
+		}
+		if !slices.Equal(newcomers, []bool{true, false}) {
+			t.Errorf("%s: new users: %v", moment, newcomers)
+		}
+		s.quiet(t)
+	}
+}
+
 func TestCredentialsCreateUsers(t *testing.T) {
 	var created []string
 	allow := true

@@ -463,7 +463,8 @@ func TestFieldsInTheToken(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"plan": "pro", "nick": "al", "credits": int64(7), "internalID": "hidden-id", "theme": "light", "impersonator": nil, "factor": "", "stamp": int64(0)}
+	want := map[string]any{"plan": "pro", "nick": "al", "credits": int64(7), "internalID": "hidden-id", "theme": "light", "impersonator": nil, "factor": "", "stamp": int64(0),
+		"sesame:userReadAt": float64(s.clock.Now().Unix())} // see Config.UserRefreshAge
 	if !reflect.DeepEqual(token.Extra, want) {
 		t.Errorf("the token has\n%v, want\n%v", token.Extra, want)
 	}

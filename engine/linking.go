@@ -76,8 +76,15 @@ func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
 		existing, err := a.GetUserByEmail(x.ctx, *in.user.Email)
 		if err == nil {
 			out, err := x.linkByAddress(p, in, existing)
-			if errors.Is(err, errAddressTaken) && x.linkedMeanwhile(in) {
-				return x.linkOnce(p, in)
+			if errors.Is(err, errAddressTaken) {
+				// The same person may have signed up in another tab between the two
+				// look-ups.
+				switch _, failed := a.GetUserByAccount(x.ctx, p.ID, in.account.ProviderAccountID); {
+				case failed == nil:
+					return x.linkOnce(p, in)
+				case !errors.Is(failed, ErrNotFound):
+					return in, adapterError("looking up an account again", failed)
+				}
 			}
 			return out, err
 		}
@@ -112,13 +119,6 @@ func (x *exchange) signInOwner(in signIn) (signIn, error) {
 // errAddressTaken: the profile's address belongs to a user, and that is not
 // enough to link the account to that user.
 var errAddressTaken = errors.New("another user has the address of the profile")
-
-// linkedMeanwhile reports whether the account exists now: the same person may
-// have signed up in another tab between the two look-ups.
-func (x *exchange) linkedMeanwhile(in signIn) bool {
-	_, err := x.e.adapter.GetUserByAccount(x.ctx, in.account.Provider, in.account.ProviderAccountID)
-	return err == nil
-}
 
 func notLinked(why error) *Error {
 	return refuse(CodeOAuthAccountNotLinked, "OAuthAccountNotLinked", why,
@@ -178,15 +178,11 @@ func (x *exchange) signUp(in signIn) (signIn, error) {
 	in.isNewUser = true
 	profileUser := in.user
 	err := x.unit(func(a Adapter, tell func(func())) error {
-		created, err := x.createUser(a, *profileUser, tell)
+		created, err := x.createUserWithAccount(a, in, profileUser, tell)
 		if err != nil {
 			return err
 		}
 		in.user = &created
-		if err := x.linkAccount(a, in, profileUser, tell); err != nil {
-			x.forget(a, created.ID)
-			return err
-		}
 		return x.startRow(a, in)
 	})
 	if err != nil {
@@ -195,17 +191,52 @@ func (x *exchange) signUp(in signIn) (signIn, error) {
 	return in, x.startToken(in)
 }
 
-// forget removes a user whose account could not be stored, when there is no
-// transaction that does: a user without a way in would block the address.
-func (x *exchange) forget(a Adapter, userID string) {
+// createUserWithAccount is createUser and linkAccount, in one step where the
+// adapter has it.
+func (x *exchange) createUserWithAccount(a Adapter, in signIn, profileUser *User, tell func(func())) (User, error) {
+	both, ok := a.(SignUpAdapter)
+	if !ok {
+		created, err := x.createUser(a, *profileUser, tell)
+		if err != nil {
+			return created, err
+		}
+		in.user = &created
+		if err := x.linkAccount(a, in, profileUser, tell); err != nil {
+			return created, x.forget(a, created.ID, err)
+		}
+		return created, nil
+	}
+	u, account := *profileUser, *in.account
+	if c := x.e.cfg.Schema; c != nil {
+		u.Extra = x.canonicalExtra(c.User, u.Extra)
+	}
+	account.UserID = u.ID
+	created, linked, err := both.CreateUserWithAccount(x.ctx, u, account)
+	if err != nil {
+		return created, adapterError("creating a user with an account", err)
+	}
+	x.canonical(&created)
+	x.tellCreated(&created, tell)
+	x.tellLinked(&created, &linked, profileUser, tell)
+	return created, nil
+}
+
+// forget removes a user whose account could not be stored because of err, when
+// there is no transaction that does: a user without a way in would block the
+// address.
+func (x *exchange) forget(a Adapter, userID string, err error) error {
 	if _, ok := x.e.adapter.(Transactor); ok {
-		return
+		return err
 	}
 	ctx, cancel := x.detached()
 	defer cancel()
-	if err := a.DeleteUser(ctx, userID); err != nil {
-		x.report(adapterError("removing a user whose account could not be stored", err))
+	failed := a.DeleteUser(ctx, userID)
+	if failed == nil {
+		return err
 	}
+	known := *asError(err, "AdapterError")
+	known.Err = fmt.Errorf("%w; removing a user whose account could not be stored: %w", known.Err, failed)
+	return &known
 }
 
 func (x *exchange) createUser(a Adapter, u User, tell func(func())) (User, error) {
@@ -217,10 +248,14 @@ func (x *exchange) createUser(a Adapter, u User, tell func(func())) (User, error
 		return created, adapterError("creating a user", err).at(stageCreateUser)
 	}
 	x.canonical(&created)
-	if f := x.e.cfg.Events.CreateUser; f != nil {
-		tell(func() { x.event("createUser", func() error { return f(x.ctx, &UserEvent{User: &created}) }) })
-	}
+	x.tellCreated(&created, tell)
 	return created, nil
+}
+
+func (x *exchange) tellCreated(u *User, tell func(func())) {
+	if f := x.e.cfg.Events.CreateUser; f != nil {
+		tell(func() { x.event("createUser", func() error { return f(x.ctx, &UserEvent{User: u}) }) })
+	}
 }
 
 func (x *exchange) linkAccount(a Adapter, in signIn, profileUser *User, tell func(func())) error {
@@ -230,13 +265,16 @@ func (x *exchange) linkAccount(a Adapter, in signIn, profileUser *User, tell fun
 	if err != nil {
 		return adapterError("linking an account", err)
 	}
+	x.tellLinked(in.user, &linked, profileUser, tell)
+	return nil
+}
+
+func (x *exchange) tellLinked(u *User, linked *Account, profileUser *User, tell func(func())) {
 	if f := x.e.cfg.Events.LinkAccount; f != nil {
-		user := in.user
 		tell(func() {
-			x.event("linkAccount", func() error { return f(x.ctx, &LinkAccountEvent{User: user, Account: &linked, Profile: profileUser}) })
+			x.event("linkAccount", func() error { return f(x.ctx, &LinkAccountEvent{User: u, Account: linked, Profile: profileUser}) })
 		})
 	}
-	return nil
 }
 
 // verifyAddress signs in the user whose address has just been proven: the

@@ -221,9 +221,12 @@ func TestLinking(t *testing.T) {
 // Two first sign-ins at the same moment make one user.
 func TestConcurrentSignUp(t *testing.T) {
 	for _, strategy := range both {
-		for _, tx := range []bool{true, false} {
+		for _, tx := range []string{"transactions", "sign-up", "neither"} {
 			s := newSite(t, withStrategy(strategy), func(s *site, c *engine.Config) {
-				if !tx {
+				switch tx {
+				case "sign-up":
+					c.Adapter = s.store.signUp()
+				case "neither":
 					c.Adapter = s.store.plain()
 				}
 			})
@@ -231,7 +234,7 @@ func TestConcurrentSignUp(t *testing.T) {
 			browsers := make([]*browser, tabs)
 			replies := make([]*reply, tabs)
 			var wg sync.WaitGroup
-			if tx { // user and account in one step
+			if tx != "neither" { // user and account in one step
 				targets := make([]string, tabs)
 				for i := range browsers {
 					browsers[i] = s.browser()
@@ -267,7 +270,7 @@ func TestConcurrentSignUp(t *testing.T) {
 			for i, r := range replies {
 				r.wantTo(s.origin)
 				if got := browsers[i].user(); got != "carol@example.com" {
-					t.Errorf("%s, transactions %v, mail: the session is of %q", strategy, tx, got)
+					t.Errorf("%s, %s, mail: the session is of %q", strategy, tx, got)
 				}
 			}
 		}
@@ -316,6 +319,40 @@ func TestQuickerSignUp(t *testing.T) {
 				}
 				s.quiet(t)
 			}
+		}
+	}
+}
+
+// A user and its account are created in one step where the adapter has it, and
+// told in the usual order.
+func TestSignUpInOneStep(t *testing.T) {
+	for _, strategy := range both {
+		var events []string
+		s := newSite(t, withStrategy(strategy), told(&events), func(s *site, c *engine.Config) { c.Adapter = s.store.signUp() })
+		s.store.reset()
+		b := s.browser()
+		b.oauth("oidc").wantTo(s.origin)
+		if writes := s.store.writes(); writes[0] != "CreateUserWithAccount" || slices.Contains(writes, "LinkAccount") {
+			t.Errorf("%s: the writes are %q", strategy, writes)
+		}
+		u, err := s.store.inner.GetUserByAccount(t.Context(), "oidc", "bob-sub")
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := []string{"createUser " + u.ID, "linkAccount " + u.ID + " oidc bob-sub", "signIn " + u.ID + " new=true"}; !slices.Equal(events, want) {
+			t.Errorf("%s: the events are %q, want %q", strategy, events, want)
+		}
+		// One that fails leaves nobody, and the next one finds nobody in its way.
+		s.forget()
+		s.store.breaks(errors.New("the store is away"), "CreateUserWithAccount")
+		s.idp.user = map[string]any{"sub": "eve-sub", "email": "eve@example.com"}
+		eve := s.browser()
+		eve.oauth("oidc").wantTo(s.origin + base + "/error?error=Configuration")
+		s.problem(t)
+		s.store.repair()
+		eve.oauth("oidc").wantTo(s.origin)
+		if got := eve.user(); got != "eve@example.com" {
+			t.Errorf("%s: after a failure the session is of %q", strategy, got)
 		}
 	}
 }

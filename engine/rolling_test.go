@@ -232,6 +232,31 @@ func TestSecretRotation(t *testing.T) {
 	}
 }
 
+// A new secret in two rollouts, as docs/deployment.md has it: a session of any
+// replica is read by its neighbours in time, and stays.
+func TestSecretRollout(t *testing.T) {
+	const older = "canary-older-secret-0123456789-abcdefghijk"
+	var replicas []*site
+	for _, secrets := range [][]string{{older}, {older, testSecret}, {testSecret, older}} {
+		replicas = append(replicas, newSite(t, func(s *site, c *engine.Config) {
+			c.Secret, c.OldSecrets = secrets[0], secrets[1:]
+			s.canary(older, "an old secret")
+		}))
+	}
+	for i := range len(replicas) - 1 {
+		for _, way := range [][]*site{{replicas[i], replicas[i+1]}, {replicas[i+1], replicas[i]}} {
+			b := way[0].browser()
+			b.signIn()
+			for _, to := range []*site{way[1], way[0], way[1]} {
+				b.s, b.handler = to, to.eng
+				if got := b.user(); got != "alice@example.com" {
+					t.Errorf("rollout %d: the session is of %q", i, got)
+				}
+			}
+		}
+	}
+}
+
 // Several sign-ins side by side all arrive.
 func TestParallelAttempts(t *testing.T) {
 	for _, order := range [][]int{{0, 1, 2}, {2, 1, 0}, {1, 2, 0}} {

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -58,9 +59,22 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 		e.cfg.Logger.DebugContext(x.ctx, "auth: the session cookie is not valid", "cause", err.Error())
 		return nil, nil
 	}
+	x.noteDrift(token)
 	before := token
-	if e.cfg.Callbacks.JWT != nil || update != nil {
+	refresh := x.refreshDue(token)
+	if e.cfg.Callbacks.JWT != nil || update != nil || refresh {
 		before = token.Clone()
+	}
+	if refresh {
+		switch err := x.refreshUser(token); {
+		case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
+			x.clearSession()
+			e.cfg.Logger.InfoContext(x.ctx, "auth: the user of a session is not in the store any more and is signed out", "user", cut(token.Subject),
+				"hint", "sessions of users that the store never had need UserRefreshAge -1")
+			return nil, nil
+		case err != nil:
+			return nil, adapterError("reading the user of a session anew", err)
+		}
 	}
 	if changes, ok := update.(map[string]any); ok && x.checked() {
 		if err := x.updateToken(token, changes); err != nil {
@@ -102,6 +116,80 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 	}
 	x.sessionEvent(s)
 	return s, nil
+}
+
+// claimUserRead is the claim that says when the user's part of a token was read
+// from the store, in UNIX seconds. It is there only where UserRefreshAge is.
+const claimUserRead = "sesame:userReadAt"
+
+// refreshes reports whether tokens are refreshed from the store.
+func (e *Engine) refreshes() bool {
+	return e.cfg.UserRefreshAge > 0 && e.adapter != nil && e.strategy == StrategyJWT
+}
+
+func (x *exchange) refreshDue(t *Token) bool {
+	if !x.e.refreshes() || t.Subject == "" {
+		return false
+	}
+	read, _ := t.Extra[claimUserRead].(float64) // absent: of a server that does not refresh
+	return x.now.Sub(time.Unix(int64(read), 0)) >= x.e.cfg.UserRefreshAge
+}
+
+// refreshUser puts the stored user into a token.
+func (x *exchange) refreshUser(t *Token) error {
+	u, err := x.e.adapter.GetUser(x.ctx, t.Subject)
+	if err != nil {
+		return err
+	}
+	x.canonical(&u)
+	for _, claim := range []struct {
+		name  string
+		to    **string
+		value *string
+	}{{"name", &t.Name, u.Name}, {"email", &t.Email, u.Email}, {"picture", &t.Picture, u.Image}} {
+		if *claim.to != nil || claim.value != nil { // null stays null, and absent absent
+			*claim.to = claim.value
+		}
+	}
+	x.stampUser(t)
+	if c := x.e.cfg.Schema; c != nil {
+		for i := range c.User {
+			if f := &c.User[i]; f.InToken() && !schema.Builtin(f.Name) {
+				t.Extra[f.Name] = u.Extra[f.Name]
+			}
+		}
+	}
+	return nil
+}
+
+// stampUser notes in a token that its user has just been read.
+func (x *exchange) stampUser(t *Token) {
+	if !x.e.refreshes() {
+		return
+	}
+	if t.Extra == nil {
+		t.Extra = make(map[string]any)
+	}
+	t.Extra[claimUserRead] = float64(x.now.Unix())
+}
+
+// noteDrift says once of each declared claim that old tokens have it otherwise.
+func (x *exchange) noteDrift(t *Token) {
+	for _, d := range t.Drift() {
+		what, level := "is missing and is read as the default", slog.LevelInfo
+		attrs := []any{"field", d.Field}
+		switch {
+		case d.Err != nil:
+			what, level = "does not fit the schema and is read as the default", slog.LevelWarn
+			attrs = append(attrs, "cause", d.Err.Error())
+		case d.Was != "":
+			what = "is read from its earlier name"
+			attrs = append(attrs, "was", d.Was)
+		}
+		if x.e.first("drift " + d.Field + " " + what) {
+			x.e.cfg.Logger.Log(x.ctx, level, "auth: a claim of a session token that was issued under another schema "+what, attrs...)
+		}
+	}
 }
 
 // jwtDue reports whether a token is old enough to be issued anew.
@@ -183,13 +271,22 @@ func (x *exchange) sessionCallback(s *Session, trigger Trigger, update any) (*Se
 	if x.e.cfg.Callbacks.Session == nil {
 		return s, nil
 	}
+	if s.Extra == nil && x.e.cfg.Schema != nil && len(x.e.cfg.Schema.Computed) > 0 {
+		s.Extra = make(map[string]any) // for the callback to write into
+	}
 	p := &SessionParams{Session: s, Trigger: trigger, Update: update}
 	if err := x.e.cfg.Callbacks.Session(x.ctx, p); err != nil {
 		return nil, fail(CodeConfiguration, "SessionTokenError", fmt.Errorf("the session callback: %w", err), "")
 	}
 	if s = p.Session; s != nil {
 		x.noteUndeclared("user.", s.User.Extra, x.e.cfg.Schema.UserField)
-		x.noteUndeclared("", s.Extra, x.e.cfg.Schema.SessionField)
+		x.noteUndeclared("", s.Extra, func(name string) (schema.Field, bool) {
+			f, ok := x.e.cfg.Schema.SessionField(name)
+			if !ok {
+				f, ok = x.e.cfg.Schema.ComputedField(name)
+			}
+			return f, ok
+		})
 	}
 	return s, nil
 }
@@ -253,11 +350,14 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 		}
 		return nil, nil
 	}
-	expires := x.roll(row)
+	expires, notRolled := x.roll(row)
 	if changes, ok := update.(map[string]any); ok && x.checked() {
 		if user, row, err = x.updateRows(user, row, changes); err != nil {
-			return nil, err
+			return nil, err // of the same store: one line is enough
 		}
+	}
+	if notRolled != nil {
+		x.report(notRolled)
 	}
 	x.canonical(&user)
 	s := &Session{User: user, Expires: schema.Instant(row.Expires), Strategy: StrategyDatabase}
@@ -291,31 +391,31 @@ func (x *exchange) setDatabaseCookie(token string, expires time.Time) (err error
 
 // roll extends a session row when updateAge has passed since the last time,
 // and returns its new end, or zero when it stays. Where it cannot be written it
-// stays, and is as good as it was.
-func (x *exchange) roll(row AdapterSession) (extended time.Time) {
+// stays, and is as good as it was; the error is for the log.
+func (x *exchange) roll(row AdapterSession) (extended time.Time, failed *Error) {
 	e := x.e
 	if e.cfg.SessionUpdateAge >= e.cfg.SessionMaxAge {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	if row.Expires.Add(-e.cfg.SessionMaxAge).Add(max(e.cfg.SessionUpdateAge, 0)).After(x.now) {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	expires := schema.Instant(x.now.Add(e.cfg.SessionMaxAge))
 	if !expires.After(row.Expires) {
-		return time.Time{}
+		return time.Time{}, nil
 	}
 	if !e.extended.begin(row.SessionToken, row.Expires, x.now) {
-		return time.Time{} // another request of the same moment does it
+		return time.Time{}, nil // another request of the same moment does it
 	}
 	_, err := e.adapter.UpdateSession(x.ctx, SessionUpdate{SessionToken: row.SessionToken, Expires: &expires})
 	if err == nil {
-		return expires
+		return expires, nil
 	}
 	e.extended.undo(row.SessionToken)
 	if !errors.Is(err, ErrNotFound) { // signed out in between
-		x.report(adapterError("extending a session", err))
+		failed = adapterError("extending a session", err)
 	}
-	return time.Time{}
+	return time.Time{}, failed
 }
 
 // extended remembers which sessions this process has just extended, so that
@@ -391,6 +491,7 @@ func (e *Engine) appendSession(dst []byte, s *Session) []byte {
 		}
 		b.User = appendVisible(b.User, c.User, s.User.Extra)
 		b.Session = appendVisible(b.Session, c.Session, s.Extra)
+		b.Session = appendComputed(b.Session, c.Computed, s.Extra)
 	}
 	return e.dialect.AppendSession(dst, &b)
 }
@@ -412,6 +513,22 @@ func appendVisible(dst []wire.Member, fields []schema.Field, values map[string]a
 			v = f.Zero()
 		}
 		dst = append(dst, wire.Member{Name: f.Name, Value: v})
+	}
+	return dst
+}
+
+// appendComputed leaves out what the session callback did not set: there is
+// nothing to fall back on that would be true.
+func appendComputed(dst []wire.Member, fields []schema.Field, values map[string]any) []wire.Member {
+	for i := range fields {
+		f := &fields[i]
+		v, ok := values[f.Name]
+		if !ok || !f.Shown() {
+			continue
+		}
+		if v, err := f.Canon(v); err == nil {
+			dst = append(dst, wire.Member{Name: f.Name, Value: v})
+		}
 	}
 	return dst
 }

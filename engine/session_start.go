@@ -64,6 +64,7 @@ func (x *exchange) startToken(in signIn) error {
 	if c := x.e.cfg.Schema; c != nil {
 		t.Extra = tokenExtra(c, in.user.Extra)
 	}
+	x.stampUser(t)
 	if f := x.e.cfg.Callbacks.JWT; f != nil {
 		p := &JWTParams{Token: t, Trigger: TriggerSignIn, User: in.user, Account: in.account,
 			Profile: in.profile, Tokens: in.tokens, IsNewUser: in.isNewUser}

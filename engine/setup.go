@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/oauth"
+	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/wire"
 )
 
@@ -272,6 +273,15 @@ func (s *settings) applySession() {
 		s.problem(aboutSessions, "it is at least a second, or negative for every read", "SessionUpdateAge is %v", c.SessionUpdateAge)
 	case c.SessionUpdateAge >= c.JWTMaxAge && c.SessionUpdateAge < c.SessionMaxAge:
 		s.problem(aboutSessions, "a token would run out before it is issued anew; make it shorter", "SessionUpdateAge (%v) is not shorter than JWTMaxAge (%v)", c.SessionUpdateAge, c.JWTMaxAge)
+	}
+	if c.UserRefreshAge == 0 {
+		c.UserRefreshAge = -1
+		if c.Schema != nil && slices.ContainsFunc(c.Schema.User, func(f schema.Field) bool { return !schema.Builtin(f.Name) && f.InToken() }) {
+			c.UserRefreshAge = 24 * time.Hour
+		}
+	}
+	if c.UserRefreshAge > 0 && c.UserRefreshAge < time.Second {
+		s.problem(aboutSessions, "it is at least a second, or negative for never", "UserRefreshAge is %v", c.UserRefreshAge)
 	}
 	for _, page := range []struct{ name, url string }{
 		{"SignIn", c.Pages.SignIn}, {"SignOut", c.Pages.SignOut}, {"Error", c.Pages.Error},

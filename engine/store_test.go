@@ -41,6 +41,24 @@ func (s *store) adapter() engine.Adapter {
 // plain is the adapter without transactions.
 func (s *store) plain() engine.Adapter { return &spy{store: s, to: s.inner} }
 
+// signUp is plain, with an engine.SignUpAdapter made of inner's transactions.
+func (s *store) signUp() engine.Adapter { return signUpSpy{&spy{store: s, to: s.inner}} }
+
+type signUpSpy struct{ *spy }
+
+func (s signUpSpy) CreateUserWithAccount(ctx context.Context, u engine.User, a engine.Account) (engine.User, engine.Account, error) {
+	if err := s.note("CreateUserWithAccount"); err != nil {
+		return engine.User{}, engine.Account{}, err
+	}
+	err := s.to.(engine.Transactor).Tx(ctx, func(in engine.Adapter) (err error) {
+		if u, err = in.CreateUser(ctx, u); err == nil {
+			a, err = in.LinkAccount(ctx, a)
+		}
+		return err
+	})
+	return u, a, err
+}
+
 func (s *store) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

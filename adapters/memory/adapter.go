@@ -71,10 +71,10 @@ func (a *Adapter) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.
 			return err
 		}
 		u = cloneUser(old)
-		change(&u.Name, up.Name)
-		change(&u.Email, up.Email)
-		change(&u.EmailVerified, up.EmailVerified)
-		change(&u.Image, up.Image)
+		up.Name.Apply(&u.Name)
+		up.Email.Apply(&u.Email)
+		up.EmailVerified.Apply(&u.EmailVerified)
+		up.Image.Apply(&u.Image)
 		u.Extra = changeExtra(u.Extra, up.Extra)
 		if u.Email != nil {
 			if id, taken := d.emails[*u.Email]; taken && id != u.ID {
@@ -352,13 +352,6 @@ func (d *data) hasUser(id string) error {
 		return fmt.Errorf("memory: no such user: %w", engine.ErrNotFound)
 	}
 	return nil
-}
-
-// change applies c to a field of a value that nothing else refers to.
-func change[T any](field **T, c engine.Change[T]) {
-	if c.Set {
-		*field = c.Value
-	}
 }
 
 // changeExtra returns extra with the named fields changed.

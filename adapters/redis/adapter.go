@@ -98,18 +98,7 @@ func rowAt(rows []any, i int) (row, error) {
 
 // CreateUser implements engine.UserAdapter.
 func (a *Adapter) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
-	if err := a.ready(ctx); err != nil {
-		return engine.User{}, err
-	}
-	if u.ID == "" {
-		return engine.User{}, fmt.Errorf("redis: %w: the id of a user is empty", engine.ErrInvalid)
-	}
-	if u.EmailVerified != nil {
-		if err := storable("emailVerified", *u.EmailVerified); err != nil {
-			return engine.User{}, err
-		}
-	}
-	extra, _, err := splitExtra("user", a.schema.UserField, u.Extra)
+	f, err := a.newUser(ctx, u)
 	if err != nil {
 		return engine.User{}, err
 	}
@@ -117,11 +106,52 @@ func (a *Adapter) CreateUser(ctx context.Context, u engine.User) (engine.User, e
 	if u.Email != nil {
 		keys = append(keys, a.key("email", *u.Email))
 	}
-	f := userFields(u, extra)
 	if err := a.exec(ctx, createUser, keys, append(fields{u.ID}, f...)...); err != nil {
 		return engine.User{}, err
 	}
 	return a.readUser(row(f))
+}
+
+// newUser returns the row of a user who can be created.
+func (a *Adapter) newUser(ctx context.Context, u engine.User) (fields, error) {
+	if err := a.ready(ctx); err != nil {
+		return nil, err
+	}
+	if u.ID == "" {
+		return nil, fmt.Errorf("redis: %w: the id of a user is empty", engine.ErrInvalid)
+	}
+	if u.EmailVerified != nil {
+		if err := storable("emailVerified", *u.EmailVerified); err != nil {
+			return nil, err
+		}
+	}
+	extra, _, err := splitExtra("user", a.schema.UserField, u.Extra)
+	if err != nil {
+		return nil, err
+	}
+	return userFields(u, extra), nil
+}
+
+// CreateUserWithAccount implements engine.SignUpAdapter.
+func (a *Adapter) CreateUserWithAccount(ctx context.Context, u engine.User, n engine.Account) (engine.User, engine.Account, error) {
+	f, err := a.newUser(ctx, u)
+	if err != nil {
+		return engine.User{}, engine.Account{}, err
+	}
+	n.UserID = u.ID
+	member, account := pair(n.Provider, n.ProviderAccountID), accountFields(n)
+	keys := []string{a.key("user", u.ID), a.key("account", member), a.key("accounts", u.ID)}
+	if u.Email != nil {
+		keys = append(keys, a.key("email", *u.Email))
+	}
+	args := append(fields{u.ID, member, len(f) / 2}, f...)
+	if err := a.exec(ctx, createUserWithAccount, keys, append(args, account...)...); err != nil {
+		return engine.User{}, engine.Account{}, err
+	}
+	if u, err = a.readUser(row(f)); err == nil {
+		n, err = readAccount(row(account))
+	}
+	return u, n, err
 }
 
 // GetUser implements engine.UserAdapter.

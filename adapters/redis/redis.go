@@ -62,7 +62,8 @@ type Options struct {
 	UsersElsewhere bool
 }
 
-// Adapter is an engine.Adapter, and an AuthenticatorAdapter and SessionLister.
+// Adapter is an engine.Adapter, and an AuthenticatorAdapter, SignUpAdapter and
+// SessionLister.
 // It is no Transactor: a transaction of Redis cannot read what it decides on.
 type Adapter struct {
 	client         redis.UniversalClient
@@ -76,6 +77,7 @@ type Adapter struct {
 var (
 	_ engine.Adapter              = (*Adapter)(nil)
 	_ engine.AuthenticatorAdapter = (*Adapter)(nil)
+	_ engine.SignUpAdapter        = (*Adapter)(nil)
 	_ engine.SessionLister        = (*Adapter)(nil)
 )
 

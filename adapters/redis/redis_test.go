@@ -418,8 +418,10 @@ func TestScriptsAreAtomic(t *testing.T) {
 			id := fmt.Sprint("u", i%4)
 			email := fmt.Sprintf("%d@example.com", i%3)
 			switch i / 4 % 8 {
-			case 0, 1:
+			case 0:
 				_, err = a.CreateUser(ctx, engine.User{ID: id, Email: &email})
+			case 1:
+				_, _, err = a.CreateUserWithAccount(ctx, engine.User{ID: id, Email: &email}, engine.Account{Provider: "github", ProviderAccountID: fmt.Sprint(i % 5)})
 			case 2:
 				_, err = a.UpdateUser(ctx, engine.UserUpdate{ID: id, Email: engine.SetTo(email)})
 			case 3:
@@ -451,6 +453,53 @@ func TestScriptsAreAtomic(t *testing.T) {
 		}
 	}
 	equal(t, keys(t, c, prefix), nil, nil)
+}
+
+// A user and an account are created both or neither.
+func TestCreateUserWithAccount(t *testing.T) {
+	for name, url := range map[string]string{"server": testdb.NewRedisServer(t).URL, "cluster": testdb.NewRedisCluster(t).URL} {
+		t.Run(name, func(t *testing.T) {
+			ctx := t.Context()
+			a := open(t, url, redis.Options{Schema: &engine.Schema{User: []schema.Field{{Name: "role"}}}})
+			u := engine.User{ID: "u1", Name: ptr("Ada"), Email: ptr("u1@example.com"), Extra: map[string]any{"role": "admin"},
+				EmailVerified: ptr(time.Date(2026, 11, 21, 10, 20, 30, 123e6, time.UTC))}
+			n := engine.Account{Type: "oidc", Provider: "github", ProviderAccountID: "1", AccessToken: ptr("at"), ExpiresAt: ptr(int64(7))}
+			want := n
+			want.UserID = "u1"
+			gotUser, gotAccount, err := a.CreateUserWithAccount(ctx, u, n)
+			equal(t, gotUser, u, err)
+			equal(t, gotAccount, want, nil)
+			gotUser, err = a.GetUserByAccount(ctx, "github", "1")
+			equal(t, gotUser, u, err)
+			gotUser, err = a.GetUserByEmail(ctx, "u1@example.com")
+			equal(t, gotUser, u, err)
+			accounts, err := a.ListAccountsByUserID(ctx, "u1")
+			equal(t, accounts, []engine.Account{want}, err)
+
+			for _, c := range []struct {
+				user engine.User
+				id   string // of the account
+				want error
+			}{
+				{engine.User{ID: "u1"}, "2", engine.ErrConflict{Field: "id"}},
+				{engine.User{ID: "u2", Email: ptr("u1@example.com")}, "2", engine.ErrConflict{Field: "email"}},
+				{engine.User{ID: "u2", Email: ptr("u2@example.com")}, "1", engine.ErrConflict{Field: "providerAccountId"}},
+				{engine.User{}, "2", engine.ErrInvalid},
+				{engine.User{ID: "u2", Extra: map[string]any{"nope": "x"}}, "2", engine.ErrInvalid},
+			} {
+				_, _, err := a.CreateUserWithAccount(ctx, c.user, engine.Account{Provider: "github", ProviderAccountID: c.id})
+				is(t, err, c.want)
+				_, err = a.GetUser(ctx, "u2")
+				is(t, err, engine.ErrNotFound)
+				_, err = a.GetUserByEmail(ctx, "u2@example.com")
+				is(t, err, engine.ErrNotFound)
+				_, err = a.GetAccount(ctx, "github", "2")
+				is(t, err, engine.ErrNotFound)
+			}
+			gotUser, err = a.GetUser(ctx, "u1")
+			equal(t, gotUser, u, err)
+		})
+	}
 }
 
 // agree wants every index to name a row, and every row to be named.

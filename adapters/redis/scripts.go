@@ -69,6 +69,20 @@ if KEYS[2] then redis.call('SET', KEYS[2], ARGV[2]) end
 return {'ok'}
 `)
 
+	// KEYS: user, account, the user's accounts, [email]. ARGV: id, member,
+	// number of the user's pairs, field, value, ..., those of the account.
+	createUserWithAccount = newScript("create user with account", `
+if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken', 'id'} end
+if KEYS[4] and redis.call('EXISTS', KEYS[4]) == 1 then return {'taken', 'email'} end
+if redis.call('EXISTS', KEYS[2]) == 1 then return {'taken', 'providerAccountId'} end
+local last = 4 + 2 * tonumber(ARGV[4])
+redis.call('HSET', KEYS[1], unpack(ARGV, 5, last))
+redis.call('HSET', KEYS[2], unpack(ARGV, last + 1))
+redis.call('SADD', KEYS[3], ARGV[3])
+if KEYS[4] then redis.call('SET', KEYS[4], ARGV[2]) end
+return {'ok'}
+`)
+
 	// KEYS: row.
 	getRow = newScript("get row", `
 local row = redis.call('HGETALL', KEYS[1])

@@ -24,6 +24,11 @@
 //     after that, what is left cannot be used, and deleting the user again
 //     removes it.
 //
+// What concerns the users alone is as atomic as their store: a user and an
+// account are created in one step (engine.SignUpAdapter) when the store of the
+// users is an engine.Transactor or an engine.SignUpAdapter, and one after the
+// other when it is neither.
+//
 // An id must not be used for a second user (the engine never does): sessions
 // that a failed DeleteUser has left would be theirs.
 //
@@ -156,6 +161,7 @@ type adapter struct {
 
 var (
 	_ engine.Adapter        = (*adapter)(nil)
+	_ engine.SignUpAdapter  = (*adapter)(nil)
 	_ engine.TraitsDeclarer = (*adapter)(nil)
 )
 
@@ -171,6 +177,37 @@ func (a *adapter) Close() error {
 		}
 	}
 	return errors.Join(errs...)
+}
+
+// CreateUserWithAccount implements engine.SignUpAdapter, as well as the store of
+// the users lets it.
+func (a *adapter) CreateUserWithAccount(ctx context.Context, u engine.User, n engine.Account) (created engine.User, linked engine.Account, err error) {
+	switch users := a.users.(type) {
+	case engine.SignUpAdapter:
+		return users.CreateUserWithAccount(ctx, u, n)
+	case engine.Transactor:
+		err = users.Tx(ctx, func(in engine.Adapter) (err error) {
+			if created, err = in.CreateUser(ctx, u); err == nil {
+				n.UserID = created.ID
+				linked, err = in.LinkAccount(ctx, n)
+			}
+			return err
+		})
+	default:
+		if created, err = users.CreateUser(ctx, u); err != nil {
+			break
+		}
+		n.UserID = created.ID
+		if linked, err = users.LinkAccount(ctx, n); err != nil {
+			ctx, cancel := detached(ctx)
+			defer cancel()
+			err = errors.Join(err, users.DeleteUser(ctx, created.ID))
+		}
+	}
+	if err != nil {
+		return engine.User{}, engine.Account{}, err
+	}
+	return created, linked, nil
 }
 
 // DeleteUser implements engine.UserAdapter. See the package comment for what a
@@ -219,12 +256,18 @@ func (a *adapter) CreateSession(ctx context.Context, s engine.AdapterSession) (e
 // takeBack removes a session that has just been stored, also when the caller
 // has gone. userGone: the stand-in goes too.
 func (a *adapter) takeBack(ctx context.Context, s engine.AdapterSession, userGone bool) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
+	ctx, cancel := detached(ctx)
 	defer cancel()
 	if userGone {
 		return a.forget(ctx, s.UserID)
 	}
 	return a.sessions.DeleteSession(ctx, s.SessionToken)
+}
+
+// detached is a context for taking something back: it outlives the caller, but
+// not for long.
+func detached(ctx context.Context) (context.Context, context.CancelFunc) {
+	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
 
 // GetSession implements engine.SessionAdapter.

@@ -403,6 +403,53 @@ func TestOptionalInterfaces(t *testing.T) {
 	}
 }
 
+// together is a store of users with an engine.SignUpAdapter of its own.
+type together struct {
+	onlyUsers
+	calls int
+}
+
+func (s *together) CreateUserWithAccount(context.Context, engine.User, engine.Account) (engine.User, engine.Account, error) {
+	s.calls++
+	return engine.User{ID: "theirs"}, engine.Account{UserID: "theirs"}, nil
+}
+
+// A user comes with its account or not at all, by what the store of the users
+// has for it.
+func TestCreateUserWithAccount(t *testing.T) {
+	ctx := t.Context()
+	signUp := func(users split.Users) (engine.User, engine.Account, error) {
+		a := must(split.New(users, memory.New(nil)))
+		return a.(engine.SignUpAdapter).CreateUserWithAccount(ctx, engine.User{ID: "u1"}, engine.Account{Provider: "p", ProviderAccountID: "1"})
+	}
+	for _, transactions := range []bool{true, false} {
+		m := memory.New(nil)
+		var users split.Users = m
+		if !transactions {
+			users = struct{ onlyUsers }{m}
+		}
+		must(m.CreateUser(ctx, engine.User{ID: "other"}))
+		must(m.LinkAccount(ctx, engine.Account{UserID: "other", Provider: "p", ProviderAccountID: "1"}))
+		u, n, err := signUp(users)
+		is(t, err, engine.ErrConflict{Field: "providerAccountId"})
+		equal(t, u.ID+n.UserID, "")
+		_, err = m.GetUser(ctx, "u1")
+		is(t, err, engine.ErrNotFound)
+		is(t, m.DeleteUser(ctx, "other"), nil)
+		u, n, err = signUp(users)
+		is(t, err, nil)
+		equal(t, u.ID+" "+n.UserID, "u1 u1")
+		owner, err := m.GetUserByAccount(ctx, "p", "1")
+		is(t, err, nil)
+		equal(t, owner.ID, "u1")
+	}
+	own := &together{onlyUsers: memory.New(nil)}
+	u, _, err := signUp(own)
+	is(t, err, nil)
+	equal(t, u.ID, "theirs")
+	equal(t, own.calls, 1)
+}
+
 type declaring struct {
 	*memory.Adapter
 	traits engine.Traits

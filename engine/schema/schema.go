@@ -71,6 +71,10 @@ type Schema struct {
 	// Token lists claims that exist in the jwt session token only and are
 	// never shown to the browser.
 	Token []Field
+	// Computed lists members of the session that the browser sees (Client:
+	// Read) and nothing stores: the session callback puts them into the
+	// session's Extra. One that it does not put there is left out.
+	Computed []Field
 }
 
 // Shown reports whether the browser sees an extra field: Client is Read or
@@ -139,6 +143,14 @@ func (s *Schema) TokenField(name string) (Field, bool) {
 	return find(s.Token, name)
 }
 
+// ComputedField returns the computed field with the name.
+func (s *Schema) ComputedField(name string) (Field, bool) {
+	if s == nil {
+		return Field{}, false
+	}
+	return find(s.Computed, name)
+}
+
 // ClientAccess returns what the browser may do with a user field, built-in or
 // extra: None, Read or Write, with [Default] resolved. The built-in fields name,
 // email and image are Read and id is None unless the schema says otherwise; a
@@ -196,6 +208,14 @@ func (s *Schema) claims(yield func(*Field) bool) {
 			return
 		}
 	}
+}
+
+// claimsMost is no less than the number of declared claims.
+func (s *Schema) claimsMost() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.User) + len(s.Session) + len(s.Token)
 }
 
 // hasClaim reports whether name is the name of a declared claim, or was.

@@ -29,8 +29,7 @@ const (
 	byExpiry = " by expiry" // of what expires: the instant, the key of the row
 )
 
-// Store is an engine.Adapter that keeps everything in one bbolt file. The optional
-// interfaces are in optional.go.
+// Store is an engine.Adapter in one bbolt file. optional.go has the optional interfaces.
 type Store struct {
 	calls
 	db      *bbolt.DB
@@ -40,8 +39,7 @@ type Store struct {
 // Open opens the file at path, or makes it. One process at a time can have it
 // open. s declares the extra fields, as Config.Schema does; nil: none.
 func Open(path string, s *engine.Schema) (*Store, error) {
-	// NoSync stays off: with it, a power cut undoes sign-outs and makes used mail
-	// links valid again. Only the wait for the lock on the file needs an end.
+	// NoSync stays off: with it, a power cut would make used mail links valid again.
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
 	if err != nil {
 		return nil, fmt.Errorf("bbolt: opening %s, which one process at a time can: %w", path, err)
@@ -58,7 +56,10 @@ func Open(path string, s *engine.Schema) (*Store, error) {
 		return nil, fmt.Errorf("bbolt: preparing %s: %w", path, errors.Join(err, db.Close()))
 	}
 	a := &Store{db: db, writing: make(chan struct{}, 1)}
-	a.calls = calls{s, a.read, a.write}
+	view := func(_ context.Context, fn func(txn) error) error {
+		return a.db.View(func(tx *bbolt.Tx) error { return fn(txn{tx, s}) }) // waits for nobody
+	}
+	a.calls = calls{s, view, a.write}
 	return a, nil
 }
 
@@ -72,13 +73,8 @@ type txn struct { // a transaction under way
 
 func (tx txn) bucket(name string) *bbolt.Bucket { return tx.Bucket([]byte(name)) }
 
-func (a *Store) read(_ context.Context, fn func(txn) error) error { // waits for nobody
-	return a.db.View(func(tx *bbolt.Tx) error { return fn(txn{tx, a.schema}) })
-}
-
-// write lets fn change things, one caller at a time: what fn has seen is still
-// so when it is committed. bbolt waits for its lock without looking at the
-// context, so the waiting is done here.
+// write lets one fn at a time change things: what it has seen is still so when
+// it is committed. bbolt's own lock would not look at the context.
 func (a *Store) write(ctx context.Context, fn func(txn) error) error {
 	select {
 	case a.writing <- struct{}{}:
@@ -138,6 +134,11 @@ func key(parts ...string) (k []byte) {
 	return k
 }
 
+// instant sorts as time does: milliseconds, those before 1970 first.
+func instant(t time.Time) []byte {
+	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMilli())^1<<63)
+}
+
 // get returns the row at a key, or engine.ErrNotFound.
 func get[R any](tx txn, k []byte) (v R, err error) {
 	data := tx.bucket(placeOf(v).bucket).Get(k)
@@ -166,6 +167,18 @@ func canonical(tx txn, v any) {
 	}
 }
 
+// list returns at most limit rows in the order of an index, from an entry on and
+// while the entries fit.
+func list[R any](tx txn, index string, from []byte, limit int, fits func(entry []byte) bool) (all []R, err error) {
+	c := tx.bucket(placeOf(*new(R)).bucket + index).Cursor()
+	for entry, k := c.Seek(from); entry != nil && fits(entry) && len(all) < limit && err == nil; entry, k = c.Next() {
+		var v R
+		v, err = get[R](tx, k)
+		all = append(all, v)
+	}
+	return all, err
+}
+
 // owned returns the rows of a user, in the order of that index.
 func owned[R any](tx txn, userID string) ([]R, error) {
 	owner := key(userID)
@@ -174,25 +187,21 @@ func owned[R any](tx txn, userID string) ([]R, error) {
 
 // insert stores a new row.
 func insert[R any](tx txn, v R) (none R, err error) {
-	p := placeOf(v)
-	if tx.bucket(p.bucket).Get(p.key) != nil {
+	switch p := placeOf(v); {
+	case tx.bucket(p.bucket).Get(p.key) != nil:
 		return none, engine.ErrConflict{Field: p.field}
-	}
-	if p.owner != nil && tx.bucket(users).Get(p.owner) == nil {
+	case p.owner != nil && tx.bucket(users).Get(p.owner) == nil:
 		return none, engine.ErrNotFound
 	}
 	return replace(tx, nil, v)
 }
 
-// replace stores v in place of old, if any, and returns what a reader will get,
-// which is a copy. It finds what is wrong with v before it writes: a call that
-// fails inside Tx must have no effect either.
+// replace stores v in place of old, if any, and returns the copy that a reader
+// will get. What is wrong is found before it writes, for the sake of Tx.
 func replace[R any](tx txn, old []R, v R) (stored R, err error) {
 	canonical(tx, &v)
 	data, err := json.Marshal(v)
-	if err == nil {
-		err = json.Unmarshal(data, &stored)
-	}
+	err = cmp.Or(err, json.Unmarshal(data, &stored))
 	if canonical(tx, &stored); err != nil || !reflect.DeepEqual(stored, v) {
 		return stored, invalid(cmp.Or(err, errors.New("there is text that is not UTF-8")))
 	}
@@ -251,13 +260,12 @@ func removeOwned[R any](tx txn, userID string) error {
 	return errors.Join(err, remove(tx, rows...))
 }
 
-type transaction func(ctx context.Context, fn func(txn) error) error
-
 // calls are the methods of the contract, on what runs their transactions.
 type calls struct {
 	schema       *engine.Schema
 	view, update transaction
 }
+type transaction func(ctx context.Context, fn func(txn) error) error
 
 // do runs fn in a transaction, result returns what fn returns there.
 func do[A any](ctx context.Context, run transaction, fn func(txn, A) error, arg A) error {
@@ -267,33 +275,21 @@ func do[A any](ctx context.Context, run transaction, fn func(txn, A) error, arg 
 	return run(ctx, func(tx txn) error { return fn(tx, arg) })
 }
 
-func result[A, V any](ctx context.Context, run transaction, fn func(txn, A) (V, error), arg A) (none V, err error) {
-	var v V
-	if err := do(ctx, run, func(tx txn, arg A) (err error) { v, err = fn(tx, arg); return err }, arg); err != nil {
-		return none, err
-	}
-	return v, nil
+func result[A, V any](ctx context.Context, run transaction, fn func(txn, A) (V, error), arg A) (v V, err error) {
+	err = do(ctx, run, func(tx txn, arg A) (err error) { v, err = fn(tx, arg); return err }, arg)
+	return v, err
 }
 
 // modify lets fn change a copy of the row at a key, and stores that.
 func modify[R any](ctx context.Context, c *calls, k []byte, fn func(v *R) error) (R, error) {
 	return result(ctx, c.update, func(tx txn, k []byte) (R, error) {
-		v, err := get[R](tx, k)
-		old := []R{v}
-		if err == nil {
-			err = fn(&v)
-		}
-		if err != nil {
+		old, err := get[R](tx, k)
+		v := old
+		if err = cmp.Or(err, fn(&v)); err != nil {
 			return v, err
 		}
-		return replace(tx, old, v)
+		return replace(tx, []R{old}, v)
 	}, k)
-}
-
-func change[V any](field **V, c engine.Change[V]) {
-	if c.Set {
-		*field = c.Value
-	}
 }
 
 func (c *calls) CreateUser(ctx context.Context, u engine.User) (_ engine.User, err error) {
@@ -315,10 +311,10 @@ func (c *calls) GetUserByEmail(ctx context.Context, email string) (engine.User, 
 
 func (c *calls) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.User, error) {
 	return modify(ctx, c, key(up.ID), func(u *engine.User) (err error) {
-		change(&u.Name, up.Name)
-		change(&u.Email, up.Email)
-		change(&u.EmailVerified, up.EmailVerified)
-		change(&u.Image, up.Image)
+		up.Name.Apply(&u.Name)
+		up.Email.Apply(&u.Email)
+		up.EmailVerified.Apply(&u.EmailVerified)
+		up.Image.Apply(&u.Image)
 		u.Extra, err = schema.MergeExtra(u.Extra, up.Extra, c.schema.UserField)
 		return invalid(err)
 	})
@@ -330,25 +326,27 @@ func (c *calls) DeleteUser(ctx context.Context, id string) error {
 			removeOwned[engine.Authenticator](tx, id), removeAt[engine.User](tx, key(id)))
 	}, id)
 }
+
 func (c *calls) LinkAccount(ctx context.Context, a engine.Account) (engine.Account, error) {
 	return result(ctx, c.update, insert, a)
 }
+
 func (c *calls) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
 	return do(ctx, c.update, removeAt[engine.Account], key(provider, providerAccountID))
 }
+
 func (c *calls) GetAccount(ctx context.Context, provider, providerAccountID string) (engine.Account, error) {
 	return result(ctx, c.view, get[engine.Account], key(provider, providerAccountID))
 }
 
 func (c *calls) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (engine.User, error) {
-	return result(ctx, c.view, func(tx txn, k []byte) (engine.User, error) {
-		a, err := get[engine.Account](tx, k)
-		if err != nil {
-			return engine.User{}, err
-		}
-		return get[engine.User](tx, key(a.UserID))
-	}, key(provider, providerAccountID))
+	a, err := c.GetAccount(ctx, provider, providerAccountID)
+	if err != nil {
+		return engine.User{}, err
+	}
+	return c.GetUser(ctx, a.UserID) // an account never changes its user
 }
+
 func (c *calls) ListAccountsByUserID(ctx context.Context, userID string) ([]engine.Account, error) {
 	return result(ctx, c.view, owned[engine.Account], userID)
 }
@@ -359,17 +357,17 @@ func (c *calls) CreateSession(ctx context.Context, s engine.AdapterSession) (_ e
 	}
 	return result(ctx, c.update, insert, s)
 }
+
 func (c *calls) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
 	return result(ctx, c.view, get[engine.AdapterSession], key(sessionToken))
 }
 
 func (c *calls) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
 	var s engine.AdapterSession
-	u, err := result(ctx, c.view, func(tx txn, k []byte) (u engine.User, err error) {
-		if s, err = get[engine.AdapterSession](tx, k); err != nil {
-			return u, err
-		}
-		return get[engine.User](tx, key(s.UserID))
+	u, err := result(ctx, c.view, func(tx txn, k []byte) (_ engine.User, err error) {
+		s, err = get[engine.AdapterSession](tx, k)
+		u, absent := get[engine.User](tx, key(s.UserID))
+		return u, cmp.Or(err, absent)
 	}, key(sessionToken))
 	return s, u, err
 }
@@ -383,15 +381,19 @@ func (c *calls) UpdateSession(ctx context.Context, up engine.SessionUpdate) (eng
 		return invalid(err)
 	})
 }
+
 func (c *calls) DeleteSession(ctx context.Context, sessionToken string) error {
 	return do(ctx, c.update, removeAt[engine.AdapterSession], key(sessionToken))
 }
+
 func (c *calls) DeleteSessionsByUserID(ctx context.Context, userID string) error {
 	return do(ctx, c.update, removeOwned[engine.AdapterSession], userID)
 }
+
 func (c *calls) CreateVerificationToken(ctx context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
 	return result(ctx, c.update, insert, t)
 }
+
 func (c *calls) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
 	return result(ctx, c.update, take[engine.VerificationToken], key(identifier, token))
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"sync"
 	"time"
@@ -47,9 +46,11 @@ func (a *Store) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
 func (c *calls) CreateAuthenticator(ctx context.Context, a engine.Authenticator) (engine.Authenticator, error) {
 	return result(ctx, c.update, insert, a)
 }
+
 func (c *calls) GetAuthenticator(ctx context.Context, credentialID string) (engine.Authenticator, error) {
 	return result(ctx, c.view, get[engine.Authenticator], key(credentialID))
 }
+
 func (c *calls) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]engine.Authenticator, error) {
 	return result(ctx, c.view, owned[engine.Authenticator], userID)
 }
@@ -78,21 +79,4 @@ func (c *calls) PurgeExpired(ctx context.Context, before time.Time, limit int) (
 		ts, err2 := list[engine.VerificationToken](tx, byExpiry, nil, limit-len(ss), expired)
 		return len(ss) + len(ts), errors.Join(err, err2, remove(tx, ss...), remove(tx, ts...))
 	}, limit)
-}
-
-// instant sorts as time does: milliseconds, those before 1970 first.
-func instant(t time.Time) []byte {
-	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMilli())^1<<63)
-}
-
-// list returns at most limit rows in the order of an index, from an entry on and
-// while the entries fit.
-func list[R any](tx txn, index string, from []byte, limit int, fits func(entry []byte) bool) (all []R, err error) {
-	c := tx.bucket(placeOf(*new(R)).bucket + index).Cursor()
-	for entry, k := c.Seek(from); entry != nil && fits(entry) && len(all) < limit && err == nil; entry, k = c.Next() {
-		var v R
-		v, err = get[R](tx, k)
-		all = append(all, v)
-	}
-	return all, err
 }

@@ -47,7 +47,10 @@ func (s *Server) config(f flags) engine.Config {
 		DangerousProfileIDs:      s.profile.Wire == engine.WireV4,
 		DangerousSignInRedirects: s.profile.Wire == engine.WireV4,
 	}
-	if s.profile.Adapter {
+	switch {
+	case s.profile.Adapter && s.options.Adapter != nil:
+		c.Adapter = s.options.Adapter
+	case s.profile.Adapter:
 		c.Adapter = &store{s: s, throws: f.AdapterThrows}
 	}
 	if s.options.Configure != nil {
@@ -105,11 +108,15 @@ func (s *Server) providers(f flags) []engine.Provider {
 		oauth("lab-oauth", false), oauth("lab-oauth-link", true),
 	}
 	if s.profile.Adapter {
+		var sender engine.MailSender = engine.MailSenderFunc(s.send)
+		if s.options.Mail != nil {
+			sender = s.options.Mail
+		}
 		all = append(all, &engine.Email{
 			ID:     "lab-email",
 			Name:   "Email",
 			MaxAge: 24 * time.Hour,
-			Sender: engine.MailSenderFunc(s.send),
+			Sender: sender,
 		})
 	}
 	return all

@@ -67,6 +67,12 @@ type Options struct {
 	OIDC   string       // issuer; default "http://127.0.0.1:4520"
 	OAuth  string       // OAuth 2.0 server; default "http://127.0.0.1:4521"
 	Logger *slog.Logger // default: silent
+	// Adapter stores instead of the lab's own tables: a real database, which
+	// several servers may share. Its calls are not recorded, and the control
+	// endpoint neither shows nor changes what it holds. nil: the lab's tables.
+	Adapter engine.Adapter
+	// Mail sends the mail links. nil: the control endpoint shows them.
+	Mail engine.MailSender
 	// Configure has the last word over the configuration, each time that an
 	// engine is made. nil changes nothing.
 	Configure func(*engine.Config)

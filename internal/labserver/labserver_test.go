@@ -2,10 +2,15 @@ package labserver_test
 
 import (
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
 	"testing"
+
+	"github.com/sesame-auth/sesame/adapters/memory"
+	"github.com/sesame-auth/sesame/engine/authtest"
+	"github.com/sesame-auth/sesame/internal/labserver"
 )
 
 func TestControl(t *testing.T) {
@@ -93,5 +98,33 @@ func TestBareProfile(t *testing.T) {
 		if got := strings.Contains(body, "lab-email"); got != want {
 			t.Errorf("%s: e-mail provider %v, want %v", profile, got, want)
 		}
+	}
+}
+
+// TestOwnAdapter holds that a server can be put on a store of its own, and its
+// mail sent elsewhere.
+func TestOwnAdapter(t *testing.T) {
+	var box authtest.Mailbox
+	adapter := memory.New(nil)
+	handler, err := labserver.New(labserver.Profiles()[1], labserver.Options{Adapter: adapter, Mail: &box})
+	if err != nil {
+		t.Fatal(err)
+	}
+	server := httptest.NewServer(handler)
+	t.Cleanup(server.Close)
+	l := &lab{t, server.URL}
+	b := l.browser()
+	if r := b.post("/api/auth/signin/lab-email", url.Values{"csrfToken": {b.csrf()}, "email": {"x@example.com"}}); r.failed("Configuration") {
+		t.Fatal(r.location)
+	}
+	mail, _ := box.Last("x@example.com")
+	if r := b.get(mail.URL); !r.sets("authjs.session-token") {
+		t.Fatalf("the link of the mail: %d %s", r.status, r.location)
+	}
+	if _, err := adapter.GetUserByEmail(t.Context(), "x@example.com"); err != nil {
+		t.Error(err)
+	}
+	if s := l.state(); len(s.DB.Users) != 0 || len(s.Mail) != 0 {
+		t.Errorf("the lab holds %v, %v", s.DB, s.Mail)
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"log/slog"
 	"maps"
@@ -59,15 +60,20 @@ func newSite(t testing.TB, store outage, strategy engine.Strategy) *site {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { handler.ServeHTTP(w, r) }))
 	t.Cleanup(server.Close)
 	s.origin = server.URL
+	people := []authtest.User{
+		{Subject: "bob", Name: "Bob", Email: "bob@example.com", EmailVerified: true},
+		{Subject: "carol", Name: "Carol", Email: "carol@example.com", EmailVerified: true},
+	}
+	for i := range 1000 {
+		name := fmt.Sprintf("person-%d", i)
+		people = append(people, authtest.User{Subject: name, Name: name, Email: name + "@example.com", EmailVerified: true})
+	}
 	var err error
 	s.idp, err = authtest.StartIdP(authtest.IdPConfig{
 		Now: s.clock.Now,
 		Clients: []authtest.Client{{ID: "app", Secret: "app-secret", RedirectURIs: []string{
 			s.origin + base + "/callback/oidc", s.origin + base + "/callback/oauth"}}},
-		Users: []authtest.User{
-			{Subject: "bob", Name: "Bob", Email: "bob@example.com", EmailVerified: true},
-			{Subject: "carol", Name: "Carol", Email: "carol@example.com", EmailVerified: true},
-		},
+		Users: people,
 	})
 	fatal(t, err)
 	t.Cleanup(func() { s.idp.Close() })
