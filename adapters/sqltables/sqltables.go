@@ -70,10 +70,12 @@ func (o Options) busyTimeout() time.Duration {
 	return o.BusyTimeout
 }
 
-// Adapter is an engine.Adapter, Transactor, Purger and SessionLister. For
-// passkeys see [Adapter.WebAuthn].
+// Adapter is an engine.Adapter, Transactor, Purger, SessionLister and
+// Inspector. For passkeys see [Adapter.WebAuthn].
 type Adapter struct {
 	store
+	layout Layout
+	schema *engine.Schema
 }
 
 var (
@@ -82,6 +84,7 @@ var (
 	_ engine.Purger         = (*Adapter)(nil)
 	_ engine.SessionLister  = (*Adapter)(nil)
 	_ engine.TraitsDeclarer = (*Adapter)(nil)
+	_ engine.Inspector      = (*Adapter)(nil)
 
 	_ engine.Adapter              = (*WebAuthnAdapter)(nil)
 	_ engine.AuthenticatorAdapter = (*WebAuthnAdapter)(nil)
@@ -143,7 +146,7 @@ func newAdapter(ctx context.Context, db *sql.DB, layout Layout, o Options) (*Ada
 		return nil, d.Explain(err)
 	}
 	c.log(ctx, o.Logger)
-	return &Adapter{store{
+	return &Adapter{layout: layout, schema: o.Schema, store: store{
 		conn: &sqlstore.Conn{
 			Dialect: d, Adapter: "sqltables", DB: db, Locks: locks,
 			Pinned: len(c.missingKeys) > 0,
@@ -178,6 +181,19 @@ func (c *checker) log(ctx context.Context, logger *slog.Logger) {
 	if len(attrs) > 1 {
 		logger.LogAttrs(ctx, level, "sqltables: the tables keep less than Sesame's own would", attrs...)
 	}
+}
+
+// String names the layout and the dialect, for reports.
+func (a *Adapter) String() string { return "layout " + a.layout.Name + " on " + a.layout.Dialect }
+
+// Inspect implements engine.Inspector: it compares the tables with the layout,
+// as New did. A *[MismatchError] says all that differs. Nothing is changed.
+func (a *Adapter) Inspect(ctx context.Context) error {
+	c := checker{layout: &a.layout}
+	if _, err := c.check(ctx, a.conn.DB, a.schema); err != nil {
+		return fmt.Errorf("sqltables: %w", err)
+	}
+	return nil
 }
 
 // DB is the database, for the application's own queries.
