@@ -182,7 +182,7 @@ func (x *exchange) writeCookies(h http.Header, cookies []wire.SetCookie) {
 		switch {
 		case c.Domain == "":
 		case !within(host(x.origin), c.Domain):
-			if at := host(x.origin); !isLoopback(at) && x.e.first("domain of "+c.Name) {
+			if at := host(x.origin); !isLoopback(at) && x.e.first("domain "+c.Domain) {
 				x.e.cfg.Logger.WarnContext(x.ctx, "auth: a cookie is of this host alone, because browsers refuse its Domain from here",
 					"request_id", x.requestID(), "code", "cookie-domain-elsewhere", "cookie", c.Name, "domain", c.Domain, "host", cut(at))
 			}

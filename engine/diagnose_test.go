@@ -112,8 +112,6 @@ func (hanging) GetUser(context.Context, string) (engine.User, error) { select {}
 func TestDiagnoseNamesTheCause(t *testing.T) {
 	const fail, warn = slog.LevelError, slog.LevelWarn
 	const discovery = "/.well-known/openid-configuration"
-	short, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
-	defer cancel()
 	for _, c := range []struct {
 		what    string
 		breaks  func(*wellKept)
@@ -121,7 +119,7 @@ func TestDiagnoseNamesTheCause(t *testing.T) {
 		subject string
 		says    string // the text
 		fix     string
-		ctx     context.Context
+		within  time.Duration
 	}{
 		// The secret.
 		{what: "no secret", breaks: func(w *wellKept) { w.env["AUTH_SECRET"] = "" }, level: fail, subject: "secret", says: "no secret", fix: "AUTH_SECRET"},
@@ -167,7 +165,7 @@ func TestDiagnoseNamesTheCause(t *testing.T) {
 		}, level: fail, subject: "adapter", says: "identifier", fix: "layout"},
 		{what: "a read-only database", breaks: func(w *wellKept) { w.sqlite("&mode=ro") }, level: fail, subject: "adapter", says: "readonly database", fix: "user that may write"},
 		{what: "a database that is closed", breaks: func(w *wellKept) { w.sqlite(""); w.Adapter.(*entclient.Adapter).Close() }, level: fail, subject: "adapter", says: "cannot be used", fix: "address"},
-		{what: "a database that hangs", breaks: func(w *wellKept) { w.Adapter = hanging{w.Adapter}; w.Providers = w.Providers[1:] }, level: fail, subject: "adapter", says: "does not answer", fix: "locks", ctx: short},
+		{what: "a database that hangs", breaks: func(w *wellKept) { w.Adapter = hanging{w.Adapter}; w.Providers = w.Providers[1:] }, level: fail, subject: "adapter", says: "does not answer", fix: "locks", within: 50 * time.Millisecond},
 
 		// Providers.
 		{what: "no provider", breaks: func(w *wellKept) { w.Providers = nil }, level: warn, subject: "providers", says: "no way to sign in", fix: "Providers"},
@@ -197,9 +195,11 @@ func TestDiagnoseNamesTheCause(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			w := newWellKept(t)
 			c.breaks(w)
-			ctx := c.ctx
-			if ctx == nil {
-				ctx = t.Context()
+			ctx := t.Context()
+			if c.within > 0 {
+				short, cancel := context.WithTimeout(ctx, c.within)
+				defer cancel()
+				ctx = short
 			}
 			report := engine.Diagnose(ctx, w.Config)
 			found := 0
