@@ -134,6 +134,13 @@ func SessionFrom(ctx context.Context) (*Session, bool) {
 	return h.session, true
 }
 
+// WithSession returns a context in which [SessionFrom] finds s, for tests of
+// handlers and for middlewares of another kind. The engine's own middlewares do
+// not look at it: they read the session of the request.
+func WithSession(ctx context.Context, s *Session) context.Context {
+	return context.WithValue(ctx, heldKey{}, &held{session: s})
+}
+
 // Middleware reads the session of each request and puts it into the context.
 func (e *Engine) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -180,10 +187,15 @@ func (e *Engine) with(w http.ResponseWriter, r *http.Request) (http.ResponseWrit
 //     somebody is signed in, and with Configuration when the store failed;
 //   - everything else gets JSON {"message": …} with 401, or 403 when somebody is
 //     signed in.
-func (e *Engine) Require(next http.Handler) http.Handler {
+func (e *Engine) Require(next http.Handler) http.Handler { return e.RequireIf(nil, next) }
+
+// RequireIf is Require with one more condition: allow is asked about the
+// requests that Callbacks.Authorized lets through (or whoever is signed in). nil
+// allows them all.
+func (e *Engine) RequireIf(allow func(ctx context.Context, p *AuthorizedParams) (Decision, error), next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w, r, h := e.with(w, r)
-		if e.admit(w, r, h) {
+		if e.admit(w, r, h, allow) {
 			serve(next, w, r)
 		}
 	})
@@ -213,7 +225,7 @@ func (e *Engine) Protect(patterns ...string) (func(http.Handler) http.Handler, e
 				return
 			}
 			w, r, h := e.with(w, r)
-			if e.admit(w, r, h) {
+			if e.admit(w, r, h, nil) {
 				serve(next, w, r)
 			}
 		})
@@ -268,21 +280,30 @@ func keepDots(path string) string {
 	return strings.Join(segments, "/")
 }
 
-// admit decides on a request, and answers it when it may not go on.
-func (e *Engine) admit(w http.ResponseWriter, r *http.Request, h *held) bool {
+// admit decides on a request, and answers it when it may not go on. more may
+// be nil.
+func (e *Engine) admit(w http.ResponseWriter, r *http.Request, h *held, more func(context.Context, *AuthorizedParams) (Decision, error)) bool {
 	d := Decision{allow: h.session != nil}
-	if d.allow && e.cfg.Callbacks.Authorized == nil {
+	if d.allow && e.cfg.Callbacks.Authorized == nil && more == nil {
 		return true
 	}
 	x, err := e.exchange(r)
-	if err == nil && h.err == nil && e.cfg.Callbacks.Authorized != nil {
+	ask := func(authorized func(context.Context, *AuthorizedParams) (Decision, error)) {
 		failed := guard(func() (err error) {
-			d, err = e.cfg.Callbacks.Authorized(r.Context(), &AuthorizedParams{Session: h.session, Request: r})
+			d, err = authorized(r.Context(), &AuthorizedParams{Session: h.session, Request: r})
 			return err
 		})
 		if failed != nil {
 			x.report(asError(failed, "AccessDenied"))
 			d = Deny()
+		}
+	}
+	if err == nil && h.err == nil {
+		if e.cfg.Callbacks.Authorized != nil {
+			ask(e.cfg.Callbacks.Authorized)
+		}
+		if d.allow && more != nil {
+			ask(more)
 		}
 	}
 	if d.allow && h.err == nil && err == nil {

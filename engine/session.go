@@ -182,7 +182,13 @@ func (x *exchange) sessionCallback(s *Session, trigger Trigger, update any) (*Se
 	}
 	if s = p.Session; s != nil {
 		x.noteUndeclared("user.", s.User.Extra, x.e.cfg.Schema.UserField)
-		x.noteUndeclared("", s.Extra, x.e.cfg.Schema.SessionField)
+		x.noteUndeclared("", s.Extra, func(name string) (schema.Field, bool) {
+			f, ok := x.e.cfg.Schema.SessionField(name)
+			if !ok {
+				f, ok = x.e.cfg.Schema.ComputedField(name)
+			}
+			return f, ok
+		})
 	}
 	return s, nil
 }
@@ -385,6 +391,7 @@ func (e *Engine) appendSession(dst []byte, s *Session) []byte {
 		}
 		b.User = appendVisible(b.User, c.User, s.User.Extra)
 		b.Session = appendVisible(b.Session, c.Session, s.Extra)
+		b.Session = appendComputed(b.Session, c.Computed, s.Extra)
 	}
 	return wire.AppendSession(dst, &b)
 }
@@ -406,6 +413,22 @@ func appendVisible(dst []wire.Member, fields []schema.Field, values map[string]a
 			v = f.Zero()
 		}
 		dst = append(dst, wire.Member{Name: f.Name, Value: v})
+	}
+	return dst
+}
+
+// appendComputed leaves out what the session callback did not set: there is
+// nothing to fall back on that would be true.
+func appendComputed(dst []wire.Member, fields []schema.Field, values map[string]any) []wire.Member {
+	for i := range fields {
+		f := &fields[i]
+		v, ok := values[f.Name]
+		if !ok || !f.Shown() {
+			continue
+		}
+		if v, err := f.Canon(v); err == nil {
+			dst = append(dst, wire.Member{Name: f.Name, Value: v})
+		}
 	}
 	return dst
 }

@@ -109,6 +109,46 @@ func TestClientBody(t *testing.T) {
 	}
 }
 
+// A computed member is what the session callback says: nothing else reaches
+// it, it is not stored, and the browser cannot change it.
+func TestComputed(t *testing.T) {
+	for _, strategy := range both {
+		seats := any(int64(3))
+		_, b := updateSite(t, strategy, func(_ *site, c *engine.Config) {
+			c.Schema.Computed = []schema.Field{
+				{Name: "seats", Type: schema.Type{Kind: schema.Int}, Client: schema.Read},
+				{Name: "badge", Client: schema.Read}, // nobody computes it
+			}
+			c.Callbacks.JWT = func(_ context.Context, p *engine.JWTParams) error {
+				p.Token.Extra["badge"] = "of the token"
+				return nil
+			}
+			c.Callbacks.Session = func(_ context.Context, p *engine.SessionParams) error {
+				if _, there := p.Session.Extra["seats"]; there {
+					t.Error("what was computed for one read is there at the next")
+				}
+				p.Session.Extra["seats"] = seats
+				return nil
+			}
+		})
+		got := decode(t, b.session())
+		if _, there := got["badge"]; got["seats"] != 3.0 || there {
+			t.Errorf("%s: the session is %v", strategy, got)
+		}
+		seats = "many" // does not fit
+		if text := b.session(); strings.Contains(text, "seats") || !strings.Contains(text, "theme") {
+			t.Errorf("%s: the session is %s", strategy, text)
+		}
+		seats = int64(4)
+		if r := b.update(map[string]any{"seats": 9}); r.status != http.StatusBadRequest || !strings.Contains(r.body, "seats") {
+			t.Errorf("%s: update of a computed field: %d %s", strategy, r.status, r.body)
+		}
+		if got := decode(t, b.session()); got["seats"] != 4.0 {
+			t.Errorf("%s: the session is %v", strategy, got)
+		}
+	}
+}
+
 func TestUpdate(t *testing.T) {
 	for _, strategy := range both {
 		s, b := updateSite(t, strategy)

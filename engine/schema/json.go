@@ -29,7 +29,7 @@ func AppendJSON(dst []byte, v any) []byte {
 	case int64:
 		return strconv.AppendInt(dst, v, 10)
 	case float64:
-		return appendFloat(dst, v)
+		return AppendFloat(dst, v)
 	case time.Time:
 		dst = append(dst, '"')
 		dst = AppendTime(dst, v)
@@ -110,9 +110,9 @@ func AppendString(dst []byte, s string) []byte {
 	return append(dst, '"')
 }
 
-// appendFloat appends x as Number.prototype.toString prints it (ECMA-262,
+// AppendFloat appends x as Number.prototype.toString prints it (ECMA-262,
 // Number::toString), or null.
-func appendFloat(dst []byte, x float64) []byte {
+func AppendFloat(dst []byte, x float64) []byte {
 	switch abs := math.Abs(x); {
 	case math.IsNaN(x) || math.IsInf(x, 0):
 		return append(dst, "null"...)

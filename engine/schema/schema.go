@@ -71,6 +71,10 @@ type Schema struct {
 	// Token lists claims that exist in the jwt session token only and are
 	// never shown to the browser.
 	Token []Field
+	// Computed lists members of the session that the browser sees (Client:
+	// Read) and nothing stores: the session callback puts them into the
+	// session's Extra. One that it does not put there is left out.
+	Computed []Field
 }
 
 // Shown reports whether the browser sees an extra field: Client is Read or
@@ -137,6 +141,14 @@ func (s *Schema) TokenField(name string) (Field, bool) {
 		return Field{}, false
 	}
 	return find(s.Token, name)
+}
+
+// ComputedField returns the computed field with the name.
+func (s *Schema) ComputedField(name string) (Field, bool) {
+	if s == nil {
+		return Field{}, false
+	}
+	return find(s.Computed, name)
 }
 
 // ClientAccess returns what the browser may do with a user field, built-in or

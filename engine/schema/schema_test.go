@@ -30,7 +30,8 @@ var reference = &schema.Schema{
 		{Name: "theme", Type: schema.Type{Kind: schema.Enum, Name: "Theme", Enum: []string{"system", "light", "dark"}}, Default: "system", Client: schema.Write},
 		{Name: "visits", Type: schema.Type{Kind: schema.Int}},
 	},
-	Token: []schema.Field{{Name: "tenantKey", Type: schema.Type{Nullable: true}}, {Name: "https://example.com/roles", Type: schema.Type{List: true}}},
+	Token:    []schema.Field{{Name: "tenantKey", Type: schema.Type{Nullable: true}}, {Name: "https://example.com/roles", Type: schema.Type{List: true}}},
+	Computed: []schema.Field{{Name: "plan", Type: schema.Type{Kind: schema.Enum, Name: "Plan", Enum: []string{"free", "pro"}}, Client: schema.Read}},
 }
 
 func TestLookup(t *testing.T) {
@@ -43,7 +44,8 @@ func TestLookup(t *testing.T) {
 	}{
 		{"UserField", (*schema.Schema).UserField, []string{"role", "loginCount"}, []string{"", "name", "id", "email", "image", "theme", "tenantKey", "Role", "org"}},
 		{"SessionField", (*schema.Schema).SessionField, []string{"theme", "visits"}, []string{"", "role", "tenantKey"}},
-		{"TokenField", (*schema.Schema).TokenField, []string{"tenantKey"}, []string{"", "role", "theme"}},
+		{"TokenField", (*schema.Schema).TokenField, []string{"tenantKey"}, []string{"", "role", "theme", "plan"}},
+		{"ComputedField", (*schema.Schema).ComputedField, []string{"plan"}, []string{"", "role", "theme", "tenantKey"}},
 	} {
 		for _, name := range c.yes {
 			if f, ok := c.find(reference, name); !ok || f.Name != name {
@@ -103,6 +105,7 @@ func TestValidate(t *testing.T) {
 	user := func(f schema.Field) *schema.Schema { return &schema.Schema{User: []schema.Field{f}} }
 	session := func(f schema.Field) *schema.Schema { return &schema.Schema{Session: []schema.Field{f}} }
 	token := func(f schema.Field) *schema.Schema { return &schema.Schema{Token: []schema.Field{f}} }
+	computed := func(f schema.Field) *schema.Schema { return &schema.Schema{Computed: []schema.Field{f}} }
 	object := func(fields ...schema.Field) *schema.Schema {
 		return user(schema.Field{Name: "o", Type: schema.Type{Kind: schema.Object, Fields: fields}})
 	}
@@ -152,6 +155,11 @@ func TestValidate(t *testing.T) {
 		{user(schema.Field{Name: "a", Default: "abc", Max: 2}), []string{"User.a: Default: got a string of 3 bytes"}},
 		{user(schema.Field{Name: "a", Max: -1}), []string{"User.a: Max: negative"}},
 		{user(schema.Field{Name: "a", Type: schema.Type{Kind: schema.Int}, Max: 1}), []string{"User.a: Max: only strings and lists have a limit"}},
+		{computed(schema.Field{Name: "a", Type: enum("x"), Client: schema.Read}), nil},
+		{computed(schema.Field{Name: "a"}), []string{"Computed.a: Client: a computed field is for the browser to read"}},
+		{computed(schema.Field{Name: "a", Client: schema.Write}), []string{"Computed.a: Client: a computed field"}},
+		{computed(schema.Field{Name: "expires", Client: schema.Read, Default: "x", Token: true}), []string{"Computed.expires: is a member that every session has", "Computed.expires: Default, Was", "Computed.expires: Token: only"}},
+		{&schema.Schema{Session: []schema.Field{{Name: "a"}}, Computed: []schema.Field{{Name: "a", Client: schema.Read}}}, []string{`Computed.a: the name "a" is used by Session.a already`}},
 		{object(), []string{"User.o: Type: an object needs members"}},
 		{
 			object(schema.Field{Name: "m", Was: []string{"n"}}, schema.Field{Name: "n"}, schema.Field{}, schema.Field{Name: "e", Type: enum("x")}, schema.Field{Name: "__proto__"}),

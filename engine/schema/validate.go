@@ -32,10 +32,7 @@ func (s *Schema) Validate() error {
 	for i := range s.Session {
 		f := &s.Session[i]
 		at := v.extra("Session", f)
-		switch f.Name {
-		case "user", "expires", "sessionToken", "userId":
-			v.report(at, "is a member that every session has")
-		}
+		v.member(at, f)
 		v.noUserOnly(at, f)
 	}
 	for i := range s.Token {
@@ -46,7 +43,27 @@ func (s *Schema) Validate() error {
 		}
 		v.noUserOnly(at, f)
 	}
+	for i := range s.Computed {
+		f := &s.Computed[i]
+		at := v.extra("Computed", f)
+		v.member(at, f)
+		if f.Client != Read {
+			v.report(at, "Client: a computed field is for the browser to read; set Read")
+		}
+		if f.Default != nil || f.Was != nil {
+			v.report(at, "Default, Was: a computed field is not stored")
+		}
+		v.noUserOnly(at, f)
+	}
 	return errors.Join(v.problems...)
+}
+
+// member refuses the names of what every session has.
+func (v *validator) member(at string, f *Field) {
+	switch f.Name {
+	case "user", "expires", "sessionToken", "userId":
+		v.report(at, "is a member that every session has")
+	}
 }
 
 type validator struct {
@@ -93,6 +110,9 @@ func (v *validator) extra(section string, f *Field) string {
 		v.report(at, "Client: no such access %d", f.Client)
 	}
 	v.typed(at, f)
+	if section != "Computed" {
+		v.fallback(at, f)
+	}
 	return at
 }
 
@@ -107,7 +127,7 @@ func (v *validator) noUserOnly(at string, f *Field) {
 
 func (v *validator) unique(at, name string) {
 	if other, ok := v.seen[name]; ok {
-		v.report(at, "the name %q is used by %s already; names are one set over User, Session and Token", name, other)
+		v.report(at, "the name %q is used by %s already; names are one set over User, Session, Token and Computed", name, other)
 		return
 	}
 	v.seen[name] = at
@@ -178,6 +198,7 @@ func (v *validator) typed(at string, f *Field) {
 			members[name] = true
 		}
 		v.typed(at, m)
+		v.fallback(at, m)
 	}
 	switch {
 	case f.Max < 0:
@@ -190,7 +211,12 @@ func (v *validator) typed(at string, f *Field) {
 			bad.in("Default")
 			v.report(at, "%v", bad)
 		}
-	} else if t.Kind == Enum && !t.List && !t.Nullable {
+	}
+}
+
+// fallback checks that there is a value where none is found.
+func (v *validator) fallback(at string, f *Field) {
+	if t := &f.Type; f.Default == nil && t.Kind == Enum && !t.List && !t.Nullable {
 		v.report(at, "Default: an enum that is not nullable needs one (old sessions have no value); choose the one with the least rights")
 	}
 }

@@ -57,6 +57,11 @@ var rooms = []room{
 	{path: "adapters/entclient/...", ours: []string{"engine", "adapters/entclient/...", "ent/..."}, libs: []string{anything}},
 	{path: "adapters/...", ours: []string{"engine", "engine/limit"}, libs: []string{anything}},
 	{path: "ent/...", ours: []string{"ent/..."}, libs: []string{anything}},
+	{path: "typegen/schemafile", ours: []string{"engine/schema"}, libs: []string{"github.com/goccy/go-yaml"}},
+	{path: "typegen/emit", ours: []string{"engine/schema", "typegen/schemafile"}, libs: []string{"golang.org/x/mod"}},
+	{path: "typegen", ours: []string{"engine/schema", "typegen/schemafile", "typegen/emit"}, libs: []string{"github.com/rogpeppe/go-internal"}},
+	{path: "gen/authtypes/authfields", libs: []string{"entgo.io/ent"}},
+	{path: "gen/...", ours: []string{"engine", "engine/schema", "gen/authtypes"}},
 
 	{path: "examples/...", ours: []string{"engine/...", "adapters/...", "examples/..."}, libs: []string{anything}},
 	{path: "internal/...", ours: []string{"..."}, libs: []string{anything}},

@@ -1,0 +1,167 @@
+package main
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/typegen/emit"
+	"github.com/sesame-auth/sesame/typegen/schemafile"
+)
+
+// change is a difference between two versions of a schema.
+type change struct {
+	Field   string `json:"field"`   // user.role, theme
+	Risk    bool   `json:"risk"`    // it needs a second look
+	Allowed bool   `json:"allowed"` // by -allow
+	Message string `json:"message"`
+}
+
+// standing is a field with its section.
+type standing struct {
+	section string
+	field   *schemafile.Field
+}
+
+// title is what a field is called for people: user.role, theme.
+func (s standing) title() string {
+	if s.section == "user" {
+		return "user." + s.field.Name
+	}
+	return s.field.Name
+}
+
+// fields returns all fields of a file, in its order.
+func fields(f *schemafile.File) []standing {
+	var out []standing
+	for _, s := range []struct {
+		name   string
+		fields []schemafile.Field
+	}{{"user", f.User}, {"session", f.Session}, {"token", f.Token}, {"computed", f.Computed}} {
+		for i := range s.fields {
+			out = append(out, standing{s.name, &s.fields[i]})
+		}
+	}
+	return out
+}
+
+// compare returns what changed from old to now: first what was there before, in
+// the old order, then what is new.
+func compare(old, now *schemafile.File) []change {
+	var changes []change
+	add := func(risk bool, s standing, format string, args ...any) {
+		changes = append(changes, change{Field: s.title(), Risk: risk, Message: fmt.Sprintf(format, args...)})
+	}
+	current := fields(now)
+	kept := map[*schemafile.Field]bool{}
+	for _, was := range fields(old) {
+		i := slices.IndexFunc(current, func(s standing) bool { return s.field.Name == was.field.Name })
+		if i < 0 {
+			i = slices.IndexFunc(current, func(s standing) bool { return slices.Contains(s.field.Was, was.field.Name) })
+			if i >= 0 {
+				add(true, current[i], "was %s: old sessions are read, but the column keeps its name until your migration renames it, and browsers must know the new one", was.title())
+			}
+		}
+		if i < 0 {
+			switch {
+			case was.field.Builtin():
+				if before, after := emit.Access(old, was.field), emit.Access(now, was.field); before != after {
+					add(true, was, "is not listed any more: the browser's access was %s and is %s", before, after)
+				}
+			default:
+				add(true, was, "is gone: old sessions and rows lose it, and browsers do not find it; deprecate it first, and name it in was of its successor")
+			}
+			continue
+		}
+		is := current[i]
+		kept[is.field] = true
+		compareField(old, now, was, is, add)
+	}
+	for _, s := range current {
+		if kept[s.field] {
+			continue
+		}
+		if s.field.Builtin() {
+			if before, after := emit.Access(old, s.field), emit.Access(now, s.field); before != after {
+				add(before == "none" || after != "none" && before != "write" && after == "write" || after == "none", s, "the browser's access was %s and is %s", before, after)
+			}
+			continue
+		}
+		add(false, s, "is new")
+	}
+	return changes
+}
+
+func compareField(old, now *schemafile.File, was, is standing, add func(bool, standing, string, ...any)) {
+	if was.section != is.section {
+		add(true, is, "moved from %s to %s: what is stored does not move with it", was.section, is.section)
+	}
+	a, b := was.field, is.field
+	if x, y := emit.TypeName(a.Type), emit.TypeName(b.Type); x != y {
+		nullable := a.Type
+		nullable.Nullable = true
+		if reflect.DeepEqual(nullable, b.Type) {
+			add(true, is, "the type was %s and is %s: code that did not expect null must", x, y)
+		} else {
+			add(true, is, "the type was %s and is %s: stored values that do not fit are read as the default", x, y)
+		}
+	} else {
+		for _, m := range narrowed(a.Type, b.Type) {
+			add(true, is, "%s", m)
+		}
+		for _, m := range narrowed(b.Type, a.Type) {
+			if rest, ok := strings.CutPrefix(m, "lost "); ok {
+				add(false, is, "gained %s", rest)
+			}
+		}
+	}
+	before, after := emit.Access(old, a), emit.Access(now, b)
+	if before != after {
+		add(true, is, "the browser's access was %s and is %s", before, after)
+	}
+	if b.Max != 0 && (a.Max == 0 || a.Max > b.Max) {
+		add(true, is, "max went down to %d: longer stored values are read as the default", b.Max)
+	}
+	if !reflect.DeepEqual(a.Zero(), b.Zero()) && emit.TypeName(a.Type) == emit.TypeName(b.Type) && was.section != "computed" {
+		add(true, is, "the default was %s and is %s: it is what sessions without a value get", schema.AppendJSON(nil, a.Zero()), schema.AppendJSON(nil, b.Zero()))
+	}
+	for provider, claim := range a.Profile {
+		if b.Profile[provider] == "" {
+			add(false, is, "is not filled from %s of %s any more", claim, provider)
+		}
+	}
+	if !reflect.DeepEqual(a.Profile, b.Profile) && len(b.Profile) > 0 {
+		add(true, is, "other claims of providers decide it")
+	}
+	if a.Token != b.Token {
+		add(false, is, "token was %t and is %t", a.Token, b.Token)
+	}
+}
+
+// narrowed says what values of a do not fit b any more, of one name.
+func narrowed(a, b schema.Type) []string {
+	var out []string
+	for _, v := range a.Enum {
+		if len(b.Enum) > 0 && !slices.Contains(b.Enum, v) {
+			out = append(out, fmt.Sprintf("lost the value %s", v))
+		}
+	}
+	if b.Kind == schema.Object {
+		for _, m := range a.Fields {
+			i := slices.IndexFunc(b.Fields, func(f schema.Field) bool { return f.Name == m.Name || slices.Contains(f.Was, m.Name) })
+			switch {
+			case i < 0:
+				out = append(out, fmt.Sprintf("lost the member %s", m.Name))
+			case emit.TypeName(m.Type) != emit.TypeName(b.Fields[i].Type):
+				out = append(out, fmt.Sprintf("the member %s was %s and is %s", m.Name, emit.TypeName(m.Type), emit.TypeName(b.Fields[i].Type)))
+			default:
+				for _, inner := range narrowed(m.Type, b.Fields[i].Type) {
+					out = append(out, inner+" of "+m.Name)
+				}
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,140 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/typegen/emit"
+	"github.com/sesame-auth/sesame/typegen/schemafile"
+)
+
+func (t *tool) explain(args []string) (int, error) {
+	set := t.flags("explain", " FIELD", "Says of a field who sees it, who sets it and where it is kept. FIELD is role,\nuser.role or session.theme.")
+	rest, err := t.parse(set, args, 1)
+	if err != nil {
+		return exitError, err
+	}
+	if len(rest) == 0 {
+		return exitError, errors.New("explain: which field? As in: go tool typegen explain role")
+	}
+	f, _, err := t.load()
+	if err != nil {
+		return exitError, err
+	}
+	section, name, ok := strings.Cut(rest[0], ".")
+	if !ok {
+		section, name = "", rest[0]
+	}
+	var known []string
+	for _, s := range fields(f) {
+		if s.field.Name == name && (section == "" || section == s.section) {
+			fmt.Fprint(t.stdout, explanation(f, s))
+			return exitOK, nil
+		}
+		known = append(known, s.title())
+	}
+	return exitError, fmt.Errorf("explain: there is no field %q; there are %s", rest[0], strings.Join(known, ", "))
+}
+
+func explanation(f *schemafile.File, s standing) string {
+	field := s.field
+	var b strings.Builder
+	line := func(what, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-9s %s\n", what, fmt.Sprintf(format, args...))
+	}
+	access := emit.Access(f, field)
+	typ := emit.TypeName(field.Type)
+	if field.Builtin() {
+		typ = "built in"
+	}
+	fmt.Fprintf(&b, "%s.%s: %s\n", s.section, field.Name, typ)
+	if field.Doc != "" {
+		line("about", "%s", strings.ReplaceAll(field.Doc, "\n", "\n            "))
+	}
+	if field.Deprecated != "" {
+		line("deprecated", "%s", field.Deprecated)
+	}
+	switch {
+	case field.Builtin():
+		line("kept in", "the users table and the session token")
+	case s.section == "user" && field.InToken():
+		line("kept in", "the users table (%s); with the jwt strategy a copy travels in the encrypted session token", field.Name)
+	case s.section == "user":
+		line("kept in", "the users table (%s) only", field.Name)
+	case s.section == "session":
+		line("kept in", "the sessions table (%s), or the encrypted session token with the jwt strategy", field.Name)
+	case s.section == "token":
+		line("kept in", "the encrypted session token only; there is none with the database strategy")
+	default:
+		line("kept in", "nothing: it is computed at each read")
+	}
+	where := "session." + field.Name
+	if s.section == "user" {
+		where = "session.user." + field.Name
+	}
+	switch access {
+	case "none":
+		line("browser", "does not see it, and cannot set it: update() with it is answered with 400")
+	case "read":
+		line("browser", "sees %s, and cannot set it: update() with it is answered with 400", where)
+	case "write":
+		line("browser", "sees %s, and sets it with update({ %s: … })", where, field.Name)
+	}
+	goName := field.GoName()
+	if field.Builtin() {
+		line("Go", "Session.User.%s", goName)
+	} else {
+		var places []string
+		shown := field.Shown()
+		switch {
+		case s.section == "user" && shown:
+			places = []string{"User." + goName, "Session.User." + goName, "Token." + goName}
+		case s.section == "user" && field.Token:
+			places = []string{"User." + goName, "ServerSide." + goName, "Token." + goName}
+		case s.section == "user":
+			places = []string{"User." + goName}
+		case s.section == "session" && shown:
+			places = []string{"Session." + goName, "Token." + goName}
+		case s.section == "session":
+			places = []string{"ServerSide." + goName, "Token." + goName}
+		case s.section == "token":
+			places = []string{"Token." + goName}
+		default:
+			places = []string{"Session." + goName, "Computed." + goName + " supplies it"}
+		}
+		line("Go", "%s", strings.Join(places, ", "))
+	}
+	switch {
+	case field.Builtin():
+	case s.section == "computed":
+		line("set by", "your code: the method %s of Computed", goName)
+	default:
+		by := []string{"your code"}
+		if access == "write" {
+			by = append(by, "the browser, checked")
+		}
+		for _, provider := range slices.Sorted(maps.Keys(field.Profile)) {
+			by = append(by, fmt.Sprintf("the claim %s of %s at the first sign-in", field.Profile[provider], provider))
+		}
+		line("set by", "%s; nothing else", strings.Join(by, "; "))
+		line("else", "%s where there is no value, or one that does not fit", schema.AppendJSON(nil, field.Zero()))
+	}
+	if len(field.Type.Enum) > 0 {
+		line("values", "%s", strings.Join(field.Type.Enum, ", "))
+	}
+	if field.Max > 0 {
+		unit := "bytes"
+		if field.Type.List {
+			unit = "items"
+		}
+		line("at most", "%d %s", field.Max, unit)
+	}
+	if len(field.Was) > 0 {
+		line("was", "%s; still read from old sessions", strings.Join(field.Was, ", "))
+	}
+	return b.String()
+}
