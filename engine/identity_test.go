@@ -459,11 +459,12 @@ func TestRotatingJWTCallback(t *testing.T) {
 // Nothing but the declared fields that belong there is in the cookie.
 func TestFieldsInTheToken(t *testing.T) {
 	s, b := updateSite(t, engine.StrategyJWT)
-	token, _, err := wire.NewKeys(sessionCookie, testSecret).DecodeToken(b.cookie(sessionCookie), shop(), s.clock.Now())
+	token, _, err := wire.V5.NewKeys(sessionCookie, testSecret).DecodeToken(b.cookie(sessionCookie), shop(), s.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := map[string]any{"plan": "pro", "nick": "al", "credits": int64(7), "internalID": "hidden-id", "theme": "light", "impersonator": nil, "factor": "", "stamp": int64(0)}
+	want := map[string]any{"plan": "pro", "nick": "al", "credits": int64(7), "internalID": "hidden-id", "theme": "light", "impersonator": nil, "factor": "", "stamp": int64(0),
+		"sesame:userReadAt": float64(s.clock.Now().Unix())} // see Config.UserRefreshAge
 	if !reflect.DeepEqual(token.Extra, want) {
 		t.Errorf("the token has\n%v, want\n%v", token.Extra, want)
 	}

@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 	"strings"
 	"sync"
@@ -58,9 +59,22 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 		e.cfg.Logger.DebugContext(x.ctx, "auth: the session cookie is not valid", "cause", err.Error())
 		return nil, nil
 	}
+	x.noteDrift(token)
 	before := token
-	if e.cfg.Callbacks.JWT != nil || update != nil {
+	refresh := x.refreshDue(token)
+	if e.cfg.Callbacks.JWT != nil || update != nil || refresh {
 		before = token.Clone()
+	}
+	if refresh {
+		switch err := x.refreshUser(token); {
+		case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
+			x.clearSession()
+			e.cfg.Logger.InfoContext(x.ctx, "auth: the user of a session is not in the store any more and is signed out", "user", cut(token.Subject),
+				"hint", "sessions of users that the store never had need UserRefreshAge -1")
+			return nil, nil
+		case err != nil:
+			return nil, adapterError("reading the user of a session anew", err)
+		}
 	}
 	if changes, ok := update.(map[string]any); ok && x.checked() {
 		if err := x.updateToken(token, changes); err != nil {
@@ -100,6 +114,80 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 	return s, nil
 }
 
+// claimUserRead is the claim that says when the user's part of a token was read
+// from the store, in UNIX seconds. It is there only where UserRefreshAge is.
+const claimUserRead = "sesame:userReadAt"
+
+// refreshes reports whether tokens are refreshed from the store.
+func (e *Engine) refreshes() bool {
+	return e.cfg.UserRefreshAge > 0 && e.adapter != nil && e.strategy == StrategyJWT
+}
+
+func (x *exchange) refreshDue(t *Token) bool {
+	if !x.e.refreshes() || t.Subject == "" {
+		return false
+	}
+	read, _ := t.Extra[claimUserRead].(float64) // absent: of a server that does not refresh
+	return x.now.Sub(time.Unix(int64(read), 0)) >= x.e.cfg.UserRefreshAge
+}
+
+// refreshUser puts the stored user into a token.
+func (x *exchange) refreshUser(t *Token) error {
+	u, err := x.e.adapter.GetUser(x.ctx, t.Subject)
+	if err != nil {
+		return err
+	}
+	x.canonical(&u)
+	for _, claim := range []struct {
+		name  string
+		to    **string
+		value *string
+	}{{"name", &t.Name, u.Name}, {"email", &t.Email, u.Email}, {"picture", &t.Picture, u.Image}} {
+		if *claim.to != nil || claim.value != nil { // null stays null, and absent absent
+			*claim.to = claim.value
+		}
+	}
+	x.stampUser(t)
+	if c := x.e.cfg.Schema; c != nil {
+		for i := range c.User {
+			if f := &c.User[i]; f.InToken() && !schema.Builtin(f.Name) {
+				t.Extra[f.Name] = u.Extra[f.Name]
+			}
+		}
+	}
+	return nil
+}
+
+// stampUser notes in a token that its user has just been read.
+func (x *exchange) stampUser(t *Token) {
+	if !x.e.refreshes() {
+		return
+	}
+	if t.Extra == nil {
+		t.Extra = make(map[string]any)
+	}
+	t.Extra[claimUserRead] = float64(x.now.Unix())
+}
+
+// noteDrift says once of each declared claim that old tokens have it otherwise.
+func (x *exchange) noteDrift(t *Token) {
+	for _, d := range t.Drift() {
+		what, level := "is missing and is read as the default", slog.LevelInfo
+		attrs := []any{"field", d.Field}
+		switch {
+		case d.Err != nil:
+			what, level = "does not fit the schema and is read as the default", slog.LevelWarn
+			attrs = append(attrs, "cause", d.Err.Error())
+		case d.Was != "":
+			what = "is read from its earlier name"
+			attrs = append(attrs, "was", d.Was)
+		}
+		if _, known := x.e.undeclared.LoadOrStore("drift "+d.Field+" "+what, true); !known {
+			x.e.cfg.Logger.Log(x.ctx, level, "auth: a claim of a session token that was issued under another schema "+what, attrs...)
+		}
+	}
+}
+
 // jwtDue reports whether a token is old enough to be issued anew.
 func (e *Engine) jwtDue(t *Token, now time.Time) bool {
 	if e.cfg.SessionUpdateAge < 0 {
@@ -130,7 +218,7 @@ func (x *exchange) setJWT(t *Token) error {
 		x.always = slices.DeleteFunc(x.always, func(c wire.SetCookie) bool { // of a token before this one
 			return c.Name == name || strings.HasPrefix(c.Name, name+".")
 		})
-		x.set, err = wire.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, value,
+		x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, value,
 			x.now.Add(x.e.cfg.SessionMaxAge), x.site.secure)
 	}
 	if err != nil {
@@ -175,6 +263,9 @@ func pick(fields []schema.Field, from map[string]any) map[string]any {
 func (x *exchange) sessionCallback(s *Session, trigger Trigger, update any) (*Session, error) {
 	if x.e.cfg.Callbacks.Session == nil {
 		return s, nil
+	}
+	if s.Extra == nil && x.e.cfg.Schema != nil && len(x.e.cfg.Schema.Computed) > 0 {
+		s.Extra = make(map[string]any) // for the callback to write into
 	}
 	p := &SessionParams{Session: s, Trigger: trigger, Update: update}
 	if err := x.e.cfg.Callbacks.Session(x.ctx, p); err != nil {
@@ -282,7 +373,7 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 }
 
 func (x *exchange) setDatabaseCookie(token string, expires time.Time) (err error) {
-	x.set, err = wire.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, token, expires, x.site.secure)
+	x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, token, expires, x.site.secure)
 	if err != nil {
 		return fail(CodeConfiguration, "SessionTokenError", err, "GenerateSessionToken returns a token that is too long")
 	}
@@ -368,7 +459,7 @@ func (d *extended) undo(token string) {
 // appendSession appends the body of GET session: what the browser may see.
 func (e *Engine) appendSession(dst []byte, s *Session) []byte {
 	if s == nil {
-		return wire.AppendSession(dst, nil)
+		return e.dialect.AppendSession(dst, nil)
 	}
 	// A store's null is null; what a token lacks is absent, unless it was null.
 	null := func(claim string) bool {
@@ -393,7 +484,7 @@ func (e *Engine) appendSession(dst []byte, s *Session) []byte {
 		b.Session = appendVisible(b.Session, c.Session, s.Extra)
 		b.Session = appendComputed(b.Session, c.Computed, s.Extra)
 	}
-	return wire.AppendSession(dst, &b)
+	return e.dialect.AppendSession(dst, &b)
 }
 
 func appendVisible(dst []wire.Member, fields []schema.Field, values map[string]any) []wire.Member {

@@ -64,6 +64,7 @@ func (x *exchange) startToken(in signIn) error {
 	if c := x.e.cfg.Schema; c != nil {
 		t.Extra = tokenExtra(c, in.user.Extra)
 	}
+	x.stampUser(t)
 	if f := x.e.cfg.Callbacks.JWT; f != nil {
 		p := &JWTParams{Token: t, Trigger: TriggerSignIn, User: in.user, Account: in.account,
 			Profile: in.profile, Tokens: in.tokens, IsNewUser: in.isNewUser}
@@ -74,6 +75,9 @@ func (x *exchange) startToken(in signIn) error {
 			return fail(CodeConfiguration, "CallbackRouteError", fmt.Errorf("the jwt callback: %w", err), "")
 		}
 		if t = p.Token; t == nil {
+			if x.e.dialect.needsToken {
+				return fail(CodeConfiguration, "CallbackRouteError", errors.New("the jwt callback returned no token"), "")
+			}
 			x.clearSession()
 			return nil
 		}

@@ -2,4 +2,4 @@
 // adapters/entclient opens it.
 package ent
 
-//go:generate go tool -modfile=../tools.mod ent generate ./schema
+//go:generate go run entc.go

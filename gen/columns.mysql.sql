@@ -13,6 +13,7 @@ alter table `user` add column `offices` json not null default ('[]');
 alter table `user` add column `locale` varchar(16) not null default 'en';
 alter table `user` add column `credits` bigint not null default 0;
 alter table `user` add column `score` double not null default 0.5;
+alter table `user` add column `beta` boolean not null default false;
 alter table `user` add column `loginCount` bigint not null default 0;
 alter table `user` add column `createdAt` datetime(3) not null default '2020-01-01 00:00:00.000';
 alter table `user` add column `riskLevel` bigint null;

@@ -13,6 +13,7 @@ alter table "user" add column "offices" jsonb not null default '[]';
 alter table "user" add column "locale" text not null default 'en';
 alter table "user" add column "credits" bigint not null default 0;
 alter table "user" add column "score" double precision not null default 0.5;
+alter table "user" add column "beta" boolean not null default false;
 alter table "user" add column "loginCount" bigint not null default 0;
 alter table "user" add column "createdAt" timestamptz(3) not null default '2020-01-01T00:00:00.000Z';
 alter table "user" add column "riskLevel" bigint null;

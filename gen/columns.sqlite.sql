@@ -13,6 +13,7 @@ alter table "user" add column "offices" json not null default '[]';
 alter table "user" add column "locale" text not null default 'en';
 alter table "user" add column "credits" integer not null default 0;
 alter table "user" add column "score" real not null default 0.5;
+alter table "user" add column "beta" boolean not null default false;
 alter table "user" add column "loginCount" integer not null default 0;
 alter table "user" add column "createdAt" datetime not null default '2020-01-01 00:00:00.000+00:00';
 alter table "user" add column "riskLevel" integer null;

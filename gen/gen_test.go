@@ -151,7 +151,7 @@ func TestRoundTrip(t *testing.T) {
 		b := signIn(t, mux)
 		body := b.session()
 		want := `{"user":{"name":"Ann","email":"ann@example.com","id":"ann-id","role":"editor","orgId":null,"permissions":[],"teams":[],"mfa":false,"trialEndsAt":null,` +
-			`"address":null,"offices":[],"locale":"en","credits":8,"score":0.5},"expires":"X","theme":"system","plan":"pro","seatsLeft":4}`
+			`"address":null,"offices":[],"locale":"en","credits":8,"score":0.5,"beta":false},"expires":"X","theme":"system","plan":"pro","seatsLeft":4}`
 		got, err := authtypes.DecodeSession([]byte(body))
 		if err != nil {
 			t.Fatal(err)
@@ -523,5 +523,5 @@ func Example() {
 	s := authtypestest.Session(func(s *authtypes.Session) { s.User.Name = new("Ann"); s.User.Role = authtypes.RoleAdmin })
 	fmt.Println(string(s.AppendJSON(nil)))
 	// Output:
-	// {"user":{"name":"Ann","email":null,"image":null,"id":"test-user","role":"admin","orgId":null,"permissions":[],"teams":[],"mfa":false,"trialEndsAt":null,"address":null,"offices":[],"locale":"en","credits":0,"score":0.5},"expires":"2099-12-31T00:00:00.000Z","theme":"system","plan":"free","seatsLeft":null}
+	// {"user":{"name":"Ann","email":null,"image":null,"id":"test-user","role":"admin","orgId":null,"permissions":[],"teams":[],"mfa":false,"trialEndsAt":null,"address":null,"offices":[],"locale":"en","credits":0,"score":0.5,"beta":false},"expires":"2099-12-31T00:00:00.000Z","theme":"system","plan":"free","seatsLeft":null}
 }

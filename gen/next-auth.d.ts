@@ -32,16 +32,15 @@ export interface SessionUserFields {
   /** The role in each team. */
   teams: Role[]
   mfa: boolean
-  /**
-   * A time, as Date.toISOString() prints it.
-   * @deprecated use plan
-   */
+  /** A time, as Date.toISOString() prints it. */
   trialEndsAt: string | null
   address: Address | null
   offices: Address[]
   locale: string
   credits: number
   score: number
+  /** @deprecated it is on for everybody */
+  beta: boolean
 }
 
 /** What the schema adds to the session. */
@@ -81,16 +80,15 @@ declare module "next-auth/jwt" {
     /** The role in each team. */
     teams?: Role[]
     mfa?: boolean
-    /**
-     * A time, as Date.toISOString() prints it.
-     * @deprecated use plan
-     */
+    /** A time, as Date.toISOString() prints it. */
     trialEndsAt?: string | null
     address?: Address | null
     offices?: Address[]
     locale?: string
     credits?: number
     score?: number
+    /** @deprecated it is on for everybody */
+    beta?: boolean
     /** For middleware only. */
     riskLevel?: number | null
     theme?: Theme

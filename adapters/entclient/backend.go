@@ -5,11 +5,11 @@ import (
 	"database/sql"
 	"fmt"
 	"strings"
-	"time"
 
 	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
 // backend is what differs between the databases. It does not change.
@@ -63,6 +63,7 @@ type bound struct {
 func (b bound) Dialect() string                        { return b.backend.dialect }
 func (b bound) Tx(context.Context) (dialect.Tx, error) { return dialect.NopTx(b), nil }
 func (b bound) Close() error                           { return nil }
+func (b bound) Managed()                               {}
 
 func (b bound) Query(ctx context.Context, query string, args, v any) error {
 	if strings.HasPrefix(query, "SELECT ") {
@@ -103,10 +104,6 @@ func conflict(key string, err error) error {
 	return engine.ErrConflict{Field: field, Err: err}
 }
 
-// commitGrace is how long a COMMIT under way may go on after the context has
-// ended. Cutting it short would leave open whether it was done.
-const commitGrace = 5 * time.Second
-
 // transaction is one of the adapter's own.
 type transaction struct {
 	*sql.Tx
@@ -118,27 +115,19 @@ type transaction struct {
 func (s *store) begin(ctx context.Context) (t transaction, err error) {
 	if !s.backend.server {
 		t.ctx, t.end = ctx, func() {}
-		err = s.locks.wait(ctx, func() (err error) {
+		err = s.locks.Wait(ctx, func() (err error) {
 			t.Tx, err = s.db.BeginTx(ctx, nil)
 			return err
 		})
 		return t, err
 	}
-	// The context ends the wait for a connection and every statement, but not
-	// the transaction itself: see commitGrace.
-	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, cancel)
-	// Rows are locked by key, not the gaps between them, which makes for far
-	// fewer deadlocks; what a transaction reads it locks (lockRead).
-	t.Tx, err = s.db.BeginTx(lasting, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
-	stop()
-	if err != nil {
-		cancel()
-		return t, err
-	}
-	stop = context.AfterFunc(ctx, func() { time.AfterFunc(commitGrace, cancel) })
-	t.ctx, t.end = ctx, func() { stop(); cancel() }
-	return t, nil
+	t.ctx = ctx
+	t.Tx, t.end, err = authruntime.Lasting(ctx, func(ctx context.Context) (*sql.Tx, error) {
+		// Rows are locked by key, not the gaps between them, which makes for far
+		// fewer deadlocks; what a transaction reads it locks (lockRead).
+		return s.db.BeginTx(ctx, &sql.TxOptions{Isolation: authruntime.ReadCommitted})
+	})
+	return t, err
 }
 
 // commit commits unless the context has ended.

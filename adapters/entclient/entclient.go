@@ -29,6 +29,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/ent"
+	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
 // Options are the choices of an adapter. The zero value is good.
@@ -55,6 +56,7 @@ func (o Options) busyTimeout() time.Duration {
 // Purger and SessionLister.
 type Adapter struct {
 	store
+	client *ent.Client
 }
 
 var (
@@ -70,9 +72,9 @@ var (
 type store struct {
 	backend *backend
 	db      *sql.DB
-	client  *ent.Client
+	rows    *ent.AuthAdapter // by the builders of the client
 	hot     *statements
-	locks   *locks // nil in a transaction, which has the locks
+	locks   *authruntime.Locks // nil in a transaction, which has the locks
 
 	tx   *sql.Tx               // nil outside of a transaction
 	lost atomic.Pointer[error] // why the database has undone the transaction
@@ -81,8 +83,15 @@ type store struct {
 // in returns the store in a transaction.
 func (s *store) in(tx *sql.Tx, lockRead string) *store {
 	d := bound{entsql.NewDriver(s.backend.dialect, entsql.Conn{ExecQuerier: tx}), s.backend, lockRead}
-	return &store{backend: s.backend, db: s.db, client: ent.NewClient(ent.Driver(d)), hot: s.hot, tx: tx}
+	return &store{backend: s.backend, db: s.db, rows: ent.NewAuthAdapter(ent.NewClient(ent.Driver(d))), hot: s.hot, tx: tx}
 }
+
+// managed is the driver of a client outside of a transaction, for calls that
+// are one statement.
+type managed struct{ *entsql.Driver }
+
+// Managed says that the calls of the client are made whole and made again here.
+func (managed) Managed() {}
 
 // New returns the adapter over an open database and brings its tables up to
 // date. The dialect is dialect.SQLite, dialect.MySQL or dialect.Postgres of
@@ -120,7 +129,7 @@ func newAdapter(ctx context.Context, name string, db *sql.DB, o Options) (*Adapt
 		return nil, err
 	}
 	var hot *statements
-	err = newLocks(b, openingPatience).wait(ctx, func() (err error) {
+	err = newLocks(b, openingPatience).Wait(ctx, func() (err error) {
 		if err := b.setUp(ctx, db); err != nil {
 			return err
 		}
@@ -130,11 +139,20 @@ func newAdapter(ctx context.Context, name string, db *sql.DB, o Options) (*Adapt
 	if err != nil {
 		return nil, b.explain(err)
 	}
-	return &Adapter{store{
-		backend: b, db: db, hot: hot,
-		client: ent.NewClient(ent.Driver(entsql.OpenDB(name, db))),
-		locks:  newLocks(b, o.busyTimeout()),
-	}}, nil
+	driver := entsql.OpenDB(name, db)
+	return &Adapter{
+		store{
+			backend: b, db: db, hot: hot,
+			rows:  ent.NewAuthAdapter(ent.NewClient(ent.Driver(managed{driver}))),
+			locks: newLocks(b, o.busyTimeout()),
+		},
+		ent.NewClient(ent.Driver(driver)),
+	}, nil
+}
+
+// newLocks returns locks for a database.
+func newLocks(b *backend, patience time.Duration) *authruntime.Locks {
+	return authruntime.NewLocks(patience, !b.server, b.again, b.turnedAway)
 }
 
 // checkSchema refuses extra fields, which would be lost.
@@ -144,7 +162,8 @@ func checkSchema(s *engine.Schema) error {
 	}
 	refuse := func(table, field string) error {
 		return fmt.Errorf("the schema declares the %s field %q, but the stock ent client has no column for it; "+
-			"use adapters/memory, or generate a client of your own with that column", table, field)
+			"generate the adapter into an ent package of your own (ent/authent, see examples/own-ent), "+
+			"or add the columns that typegen prints as SQL and open the tables with adapters/sqltables", table, field)
 	}
 	for _, f := range s.User {
 		if !slices.Contains([]string{"id", "name", "email", "image"}, f.Name) {
@@ -179,7 +198,7 @@ func (a *Adapter) Close() error {
 // fn called again, as long as Options.BusyTimeout lasts: fn must have no
 // effect but through the adapter.
 func (a *Adapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
-	release, err := a.locks.acquire(ctx)
+	release, err := a.locks.Acquire(ctx)
 	if err != nil {
 		return a.backend.failure(ctx, "begin a transaction", err)
 	}
@@ -205,7 +224,7 @@ func (a *Adapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
 		return t.commit()
 	}
 	if a.backend.server {
-		err = a.locks.wait(ctx, try)
+		err = a.locks.Wait(ctx, try)
 	} else {
 		err = try()
 	}
@@ -236,7 +255,7 @@ func write[T any](ctx context.Context, s *store, doing string, call func(*store)
 	if s.tx != nil && s.backend.savepoints {
 		return do(ctx, s, doing, func() (T, error) { return saved(ctx, s, call) })
 	}
-	release, err := s.locks.acquire(ctx)
+	release, err := s.locks.Acquire(ctx)
 	if err != nil {
 		var none T
 		return none, s.backend.failure(ctx, doing, err)
@@ -249,7 +268,7 @@ func write[T any](ctx context.Context, s *store, doing string, call func(*store)
 // database turns it away. Its error is one of the contract.
 func do[T any](ctx context.Context, s *store, doing string, call func() (T, error)) (v T, err error) {
 	if err = ctx.Err(); err == nil {
-		err = s.locks.wait(ctx, func() error {
+		err = s.locks.Wait(ctx, func() error {
 			v, err = call()
 			return err
 		})

@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/ent"
+	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
 // What runs at every request, and what must decide and act in one step, are
@@ -137,7 +137,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, sessionToken string) (eng
 		verified           *int64
 	}
 	r, err := do(ctx, s, "get a session and its user", func() (*row, error) {
-		if !storable(sessionToken) {
+		if !authruntime.Storable(sessionToken) {
 			return nil, engine.ErrNotFound
 		}
 		r := new(row)
@@ -146,31 +146,27 @@ func (s *store) GetSessionAndUser(ctx context.Context, sessionToken string) (eng
 	if err != nil {
 		return engine.AdapterSession{}, engine.User{}, err
 	}
-	return engine.AdapterSession{SessionToken: sessionToken, UserID: r.id, Expires: instant(r.expires)},
-		engine.User{ID: r.id, Name: r.name, Email: r.email, EmailVerified: instantPtr(r.verified), Image: r.image},
+	return engine.AdapterSession{SessionToken: sessionToken, UserID: r.id, Expires: authruntime.Instant(r.expires)},
+		engine.User{ID: r.id, Name: r.name, Email: r.email, EmailVerified: authruntime.InstantPtr(r.verified), Image: r.image},
 		nil
 }
 
 // UpdateSession implements engine.SessionAdapter.
 func (s *store) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engine.AdapterSession, error) {
 	if u.Expires == nil {
-		row, err := do(ctx, s, "update a session", func() (*ent.Session, error) {
-			if err := noExtra("session", u.Extra); err != nil {
-				return nil, err
+		return do(ctx, s, "update a session", func() (engine.AdapterSession, error) {
+			if err := authruntime.Declared("session", u.Extra); err != nil {
+				return engine.AdapterSession{}, err
 			}
-			if !storable(u.SessionToken) {
-				return nil, engine.ErrNotFound
-			}
-			return s.client.Session.Get(ctx, u.SessionToken)
+			return s.rows.GetSession(ctx, u.SessionToken)
 		})
-		return sessionOf(row), err
 	}
 	return write(ctx, s, "update a session", func(s *store) (engine.AdapterSession, error) {
-		stored := engine.AdapterSession{SessionToken: u.SessionToken, Expires: instant(u.Expires.UnixMilli())}
-		if err := noExtra("session", u.Extra); err != nil {
+		stored := engine.AdapterSession{SessionToken: u.SessionToken, Expires: authruntime.Instant(u.Expires.UnixMilli())}
+		if err := authruntime.Declared("session", u.Extra); err != nil {
 			return stored, err
 		}
-		if !storable(u.SessionToken) {
+		if !authruntime.Storable(u.SessionToken) {
 			return stored, engine.ErrNotFound
 		}
 		return stored, s.one(ctx, s.hot.updateSession, []any{u.Expires.UnixMilli(), u.SessionToken}, &stored.UserID)
@@ -181,12 +177,12 @@ func (s *store) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engi
 func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
 	return write(ctx, s, "use a verification token", func(s *store) (engine.VerificationToken, error) {
 		used := engine.VerificationToken{Identifier: identifier, Token: token}
-		if !storable(identifier) || !storable(token) {
+		if !authruntime.Storable(identifier) || !authruntime.Storable(token) {
 			return used, engine.ErrNotFound
 		}
 		var expires int64
 		err := s.one(ctx, s.hot.useToken, []any{identifier, token}, &expires)
-		used.Expires = instant(expires)
+		used.Expires = authruntime.Instant(expires)
 		return used, err
 	})
 }
@@ -195,7 +191,7 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (engine.Authenticator, error) {
 	a, err := write(ctx, s, "update the counter of an authenticator", func(s *store) (engine.Authenticator, error) {
 		a := engine.Authenticator{CredentialID: credentialID, Counter: counter}
-		if !storable(credentialID) {
+		if !authruntime.Storable(credentialID) {
 			return a, engine.ErrNotFound
 		}
 		err := s.one(ctx, s.hot.updateCounter, []any{int64(counter), credentialID},

@@ -25,7 +25,7 @@ import (
 //     and writes later would fail at once when another writer came between,
 //     whatever the timeout.
 //   - SQLite waits for locks without looking at the context. It waits briefly
-//     here; the rest is waited for in [locks].
+//     here; the rest is waited for in authruntime.Locks.
 //   - Every commit reaches the disk: with anything less a power cut could
 //     bring back a verification token that was used already.
 const sqliteParams = "_fk=1&_txlock=immediate&_busy_timeout=20&_synchronous=FULL"
@@ -105,7 +105,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 	conns := max(4, 2*runtime.GOMAXPROCS(0))
 	db.SetMaxOpenConns(conns)
 	db.SetMaxIdleConns(conns) // their prepared statements stay warm
-	err = newLocks(sqlite(), openingPatience).wait(ctx, func() error { return useWAL(ctx, db) })
+	err = newLocks(sqlite(), openingPatience).Wait(ctx, func() error { return useWAL(ctx, db) })
 	if err != nil {
 		db.Close()
 		return nil, explainSQLite(err)

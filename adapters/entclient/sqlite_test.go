@@ -257,7 +257,7 @@ func TestSchemaWithColumnsIsRefused(t *testing.T) {
 		if err == nil {
 			t.Fatalf("%s: it opened", name)
 		}
-		for _, want := range []string{name + " field", "adapters/memory", "client of your own"} {
+		for _, want := range []string{name + " field", "adapters/sqltables", "ent package of your own"} {
 			if !strings.Contains(err.Error(), want) {
 				t.Errorf("%s: %q does not say %q", name, err, want)
 			}

@@ -185,10 +185,10 @@ func (s *suite) runPart(ctx context.Context, c testCase, p part, open openFunc) 
 
 // start opens the store, looks whether it offers what the part needs, and runs.
 func (t *T) start(p part) {
-	schema := (*engine.Schema)(nil)
+	schema := t.suite.fields
 	needs := append(slices.Clone(t.c.needs), p.needs...)
 	if slices.Contains(needs, needExtra) {
-		schema = extraSchema()
+		schema = t.suite.extraSchema()
 	}
 	a := t.openStore(schema)
 	for _, n := range needs {

@@ -6,6 +6,7 @@ import (
 	"maps"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
@@ -193,7 +194,11 @@ func (t *T) gone(err error) {
 	}
 }
 
-func extraSchema() *engine.Schema {
+// extraSchema is what a store of the suite has to have.
+func (s *suite) extraSchema() *engine.Schema {
+	if s.fields != nil {
+		return s.fields
+	}
 	return &engine.Schema{
 		User: []schema.Field{
 			{Name: "plan"},
@@ -207,28 +212,81 @@ func extraSchema() *engine.Schema {
 	}
 }
 
-func (t *T) extra() map[string]any {
-	return map[string]any{"plan": "pro 😀", "seats": int64(1 << 40), "score": 0.5, "admin": true, "since": t.base.Truncate(t.suite.precision), "tags": []any{"a", "b"}}
+// sample returns values of the fields: others for another n.
+func (t *T) sample(fields []schema.Field, n int) map[string]any {
+	var extra map[string]any
+	for _, f := range fields {
+		if schema.Builtin(f.Name) {
+			continue
+		}
+		if extra == nil {
+			extra = map[string]any{}
+		}
+		extra[f.Name] = t.sampleOf(f, n)
+	}
+	return extra
+}
+
+func (t *T) sampleOf(f schema.Field, n int) any {
+	if f.Type.List {
+		item := schema.Field{Type: f.Type}
+		item.Type.List = false
+		list := []any{t.sampleOf(item, n), t.sampleOf(item, n+1)}
+		if f.Max > 0 {
+			list = list[:min(f.Max, 2)]
+		}
+		return list
+	}
+	switch f.Type.Kind {
+	case schema.Bool:
+		return n%2 == 0
+	case schema.Int:
+		return int64(1<<40 + n)
+	case schema.Float:
+		return float64(n) + 0.5
+	case schema.Time:
+		return t.base.Add(time.Duration(n) * time.Hour).Truncate(t.suite.precision)
+	case schema.Enum:
+		return f.Type.Enum[n%len(f.Type.Enum)]
+	case schema.Object:
+		return t.sample(f.Type.Fields, n)
+	}
+	s := fmt.Sprint(n, " pro 😀")
+	for f.Max > 0 && len(s) > f.Max {
+		_, size := utf8.DecodeLastRuneInString(s)
+		s = s[:len(s)-size]
+	}
+	return s
 }
 
 func dataExtra(t *T) {
+	fields := t.suite.extraSchema()
 	want := t.fullUser("u1")
-	want.Extra = t.extra()
+	want.Extra = t.sample(fields.User, 0)
 	made := t.create(want)
 	want.ID = made.ID
 	t.equal(made, want)
 	t.wantUser(want)
 	t.equal(ok(t.a.GetUserByEmail(t.ctx, email("u1")))(t), want)
 
-	want.Extra["plan"] = "free"
-	delete(want.Extra, "seats")
-	t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Extra: map[string]any{"plan": "free", "seats": nil}}))(t), want)
-	t.wantUser(want)
+	// One field at a time; then null; then none.
+	for name, v := range t.sample(fields.User, 1) {
+		want.Extra[name] = v
+		t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Extra: map[string]any{name: v}}))(t), want)
+		t.wantUser(want)
+	}
+	for _, f := range fields.User {
+		if f.Type.Nullable {
+			delete(want.Extra, f.Name)
+			t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Extra: map[string]any{f.Name: nil}}))(t), want)
+			t.wantUser(want)
+		}
+	}
 	want.Name = ptr("New")
 	t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Name: engine.SetTo("New")}))(t), want)
 	t.wantUser(want)
 
-	s := engine.AdapterSession{SessionToken: "s1", UserID: want.ID, Expires: t.base, Extra: map[string]any{"device": "phone"}}
+	s := engine.AdapterSession{SessionToken: "s1", UserID: want.ID, Expires: t.base, Extra: t.sample(fields.Session, 0)}
 	t.equal(ok(t.a.CreateSession(t.ctx, s))(t), s)
 	got, owner, err := t.a.GetSessionAndUser(t.ctx, "s1")
 	t.ok(err)
@@ -236,11 +294,16 @@ func dataExtra(t *T) {
 	t.equal(owner, want)
 	s.Expires = t.base.Add(time.Hour)
 	t.equal(ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &s.Expires}))(t), s)
-	s.Extra = map[string]any{"device": "laptop"}
+	s.Extra = t.sample(fields.Session, 1)
 	t.equal(ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Extra: maps.Clone(s.Extra)}))(t), s)
 	t.wantSession(s)
 
-	_, err = t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Extra: map[string]any{"other": "x", "plan": "lost"}})
+	update := t.sample(fields.User, 0)
+	if update == nil {
+		update = map[string]any{}
+	}
+	update["other"] = "x"
+	_, err = t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Extra: update})
 	t.names(err, "other")
 	t.wantUser(want)
 }

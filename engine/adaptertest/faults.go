@@ -219,7 +219,7 @@ func faultWritesAtomic(t *T) {
 // each, and wants the whole effect of the call or none.
 func (t *T) everyStatement(name string) {
 	for n := 1; ; n++ {
-		t.bind(t.openStore(nil))
+		t.bind(t.openStore(t.suite.fields))
 		t.log.add("an empty store")
 		t.populate()
 		before := t.snapshot()

@@ -54,6 +54,12 @@ func MaxString(column string, n int) Option {
 // engine.Traits.AssignsIDs of the adapter does.
 func AssignsIDs() Option { return func(s *suite) { s.assignsIDs = true } }
 
+// Fields says that every store has columns for exactly these extra fields, as an
+// adapter that was generated for them has. open gets s each time, and data/extra
+// stores a value of each. In all other cases a field that was not set may come
+// back as its default (schema.Field.Zero), as the engine reads it.
+func Fields(s *engine.Schema) Option { return func(o *suite) { o.fields = s } }
+
 // Reopen opens one more handle on the store that a stores in. a may be in use
 // or closed. It switches on the cases of durability and of two processes.
 func Reopen(open func(ctx context.Context, a engine.Adapter) (engine.Adapter, error)) Option {
@@ -123,6 +129,7 @@ type suite struct {
 	assignsIDs bool
 	precision  time.Duration
 	maxString  map[string]int
+	fields     *engine.Schema
 	reopen     func(context.Context, engine.Adapter) (engine.Adapter, error)
 	broken     func(engine.Adapter) func()
 	failAt     func(engine.Adapter, int) func() bool

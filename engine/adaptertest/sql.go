@@ -149,7 +149,7 @@ func sqlGoldenWrite(t *T) {
 	for _, query := range f.Dump {
 		want = append(want, t.dump(db, query))
 	}
-	t.bind(t.openStore(nil))
+	t.bind(t.openStore(t.suite.fields))
 	ok(t.a.CreateUser(t.ctx, f.User))(t)
 	ok(t.a.LinkAccount(t.ctx, f.Account))(t)
 	ok(t.a.CreateSession(t.ctx, f.Session))(t)

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -17,6 +18,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
 )
 
 // T is one part of a case at work.
@@ -145,9 +147,33 @@ func (t *T) equal(got, want any) {
 	instants := cmp.Comparer(func(a, b time.Time) bool {
 		return a.Sub(b).Abs() < t.suite.precision && (t.suite.precision > time.Millisecond || a.Equal(b))
 	})
-	if !cmp.Equal(want, got, instants) {
-		t.fail(show(got), show(want)+"\n"+strings.ReplaceAll(cmp.Diff(want, got, instants), "\u00a0", " "))
+	options := cmp.Options{instants}
+	if s := t.suite.fields; s != nil {
+		// What was not set is its default.
+		type user engine.User
+		type session engine.AdapterSession
+		options = append(options,
+			cmp.Transformer("fields", func(u engine.User) user { u.Extra = filled(s.User, u.Extra); return user(u) }),
+			cmp.Transformer("fields", func(v engine.AdapterSession) session { v.Extra = filled(s.Session, v.Extra); return session(v) }))
 	}
+	if !cmp.Equal(want, got, options) {
+		t.fail(show(got), show(want)+"\n"+strings.ReplaceAll(cmp.Diff(want, got, options), "\u00a0", " "))
+	}
+}
+
+// filled adds the defaults of the fields that extra lacks.
+func filled(fields []schema.Field, extra map[string]any) map[string]any {
+	all := maps.Clone(extra)
+	for _, f := range fields {
+		if _, ok := all[f.Name]; ok || schema.Builtin(f.Name) {
+			continue
+		}
+		if all == nil {
+			all = map[string]any{}
+		}
+		all[f.Name] = f.Zero()
+	}
+	return all
 }
 
 func (t *T) utc(at time.Time) {

@@ -73,13 +73,13 @@ func (f *Field) canon(v any) (any, *mismatch) {
 		if bad == nil && f.Max > 0 && len(s) > f.Max {
 			bad = f.mismatch(fmt.Sprintf("a string of %d bytes", len(s)))
 		}
-		return s, bad
+		return same(v, s), bad
 	case Enum:
 		s, bad := f.text(v)
 		if bad == nil && !slices.Contains(f.Type.Enum, s) {
 			bad = f.mismatch("another string")
 		}
-		return s, bad
+		return same(v, s), bad
 	case Bool:
 		return f.canonBool(v)
 	case Int:
@@ -124,6 +124,15 @@ func (f *Field) canonList(v any) (any, *mismatch) {
 		out[i] = c
 	}
 	return out, nil
+}
+
+// same returns s, as v where it is that: a new interface value would be a new
+// allocation.
+func same(v any, s string) any {
+	if _, ok := v.(string); ok {
+		return v
+	}
+	return s
 }
 
 // text returns the string that v is.

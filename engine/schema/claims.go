@@ -111,11 +111,11 @@ func (s *Schema) DecodeClaims(data []byte) (*Token, error) {
 			if _, twice := t.Extra[name]; twice {
 				return nil, errTwice
 			}
-			p.exact = s.hasClaim(name)
+			p.exact = p.numeric() && s.hasClaim(name)
 			var v any
 			if v, err = p.value(); err == nil {
 				if t.Extra == nil {
-					t.Extra = make(map[string]any)
+					t.Extra = make(map[string]any, s.claimsMost())
 				}
 				t.Extra[name] = v
 			}
@@ -142,11 +142,12 @@ func (s *Schema) canonClaims(t *Token) {
 		if ok {
 			value, bad = f.canon(value)
 		}
+		drift := Drift{Field: f.Name}
 		for _, was := range f.Was {
 			if old, there := t.Extra[was]; there {
 				if !ok || bad != nil {
 					value, bad = f.canon(old)
-					ok = true
+					ok, drift.Was = true, was
 				}
 				delete(t.Extra, was)
 			}
@@ -154,11 +155,36 @@ func (s *Schema) canonClaims(t *Token) {
 		if !ok || bad != nil {
 			value = f.Zero()
 		}
+		if bad != nil {
+			bad.in(f.Name)
+			drift.Err = bad
+		}
+		if !ok || bad != nil || drift.Was != "" {
+			t.drift = append(t.drift, drift)
+		}
 		if t.Extra == nil {
-			t.Extra = make(map[string]any)
+			t.Extra = make(map[string]any, s.claimsMost())
+		}
+		switch value.(type) {
+		case nil, string, bool:
+			if ok && bad == nil && drift.Was == "" {
+				continue // it is there, just so
+			}
 		}
 		t.Extra[f.Name] = value
 	}
+}
+
+// numeric reports whether the value that comes next is a number, or may hold
+// some.
+func (p *parser) numeric() bool {
+	if p.i < len(p.s) {
+		switch p.s[p.i] {
+		case '"', 't', 'f', 'n':
+			return false
+		}
+	}
+	return true
 }
 
 // parser reads JSON text that is valid UTF-8. Strings without escapes are parts

@@ -210,6 +210,14 @@ func (s *Schema) claims(yield func(*Field) bool) {
 	}
 }
 
+// claimsMost is no less than the number of declared claims.
+func (s *Schema) claimsMost() int {
+	if s == nil {
+		return 0
+	}
+	return len(s.User) + len(s.Session) + len(s.Token)
+}
+
 // hasClaim reports whether name is the name of a declared claim, or was.
 func (s *Schema) hasClaim(name string) bool {
 	for f := range s.claims {

@@ -29,7 +29,20 @@ type Token struct {
 	// which of Name, Email, Picture were null rather than absent, so that
 	// writing a token back keeps what an Auth.js server wrote
 	nulls uint8
+	drift []Drift
 }
+
+// Drift says that a declared claim was not in a token as the schema has it.
+type Drift struct {
+	Field string // the name of the field
+	Was   string // the earlier name under which it was found; "" when it was not
+	Err   error  // why its value does not fit, so that it is the default; nil when it fits, or when there was none
+}
+
+// Drift returns in what the token that [Schema.DecodeClaims] read differs from
+// the schema: it was issued under another one. A claim with neither Was nor Err
+// was missing. The caller must not change what it gets.
+func (t *Token) Drift() []Drift { return t.drift }
 
 // The claims with a field of their own; the first three may be null.
 const (

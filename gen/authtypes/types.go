@@ -68,6 +68,7 @@ func Schema() *engine.Schema {
 			{Name: "locale", Client: schema.Write, Default: "en", Max: 16, Profile: map[string]string{"github": "lang", "google": "locale"}},
 			{Name: "credits", Type: schema.Type{Kind: schema.Int}, Client: schema.Read},
 			{Name: "score", Type: schema.Type{Kind: schema.Float}, Client: schema.Read, Default: float64(0.5)},
+			{Name: "beta", Type: schema.Type{Kind: schema.Bool}, Client: schema.Read},
 			{Name: "loginCount", Type: schema.Type{Kind: schema.Int}, Client: schema.None},
 			{Name: "createdAt", Type: schema.Type{Kind: schema.Time}, Client: schema.None, Default: "2020-01-01T00:00:00.000Z"},
 			{Name: "riskLevel", Type: schema.Type{Kind: schema.Int, Nullable: true}, Client: schema.None, Token: true},
@@ -202,17 +203,18 @@ type User struct {
 	OrgID       *string  `json:"orgId"`
 	Permissions []string `json:"permissions"`
 	// The role in each team.
-	Teams []Role `json:"teams"`
-	Mfa   bool   `json:"mfa"`
-	// Deprecated: use plan
+	Teams       []Role     `json:"teams"`
+	Mfa         bool       `json:"mfa"`
 	TrialEndsAt *time.Time `json:"trialEndsAt"`
 	Address     *Address   `json:"address"`
 	Offices     []Address  `json:"offices"`
 	Locale      string     `json:"locale"`
 	Credits     int64      `json:"credits"`
 	Score       float64    `json:"score"`
-	LoginCount  int64      `json:"-"`
-	CreatedAt   time.Time  `json:"-"`
+	// Deprecated: it is on for everybody
+	Beta       bool      `json:"beta"`
+	LoginCount int64     `json:"-"`
+	CreatedAt  time.Time `json:"-"`
 	// For middleware only.
 	RiskLevel *int64 `json:"-"`
 	// Never leaves the server.
@@ -232,15 +234,16 @@ type SessionUser struct {
 	OrgID       *string  `json:"orgId"`
 	Permissions []string `json:"permissions"`
 	// The role in each team.
-	Teams []Role `json:"teams"`
-	Mfa   bool   `json:"mfa"`
-	// Deprecated: use plan
+	Teams       []Role     `json:"teams"`
+	Mfa         bool       `json:"mfa"`
 	TrialEndsAt *time.Time `json:"trialEndsAt"`
 	Address     *Address   `json:"address"`
 	Offices     []Address  `json:"offices"`
 	Locale      string     `json:"locale"`
 	Credits     int64      `json:"credits"`
 	Score       float64    `json:"score"`
+	// Deprecated: it is on for everybody
+	Beta bool `json:"beta"`
 }
 
 // Session is a session as the browser sees it, and as a handler reads it.
@@ -273,15 +276,16 @@ type Token struct {
 	OrgID       *string  `json:"orgId"`
 	Permissions []string `json:"permissions"`
 	// The role in each team.
-	Teams []Role `json:"teams"`
-	Mfa   bool   `json:"mfa"`
-	// Deprecated: use plan
+	Teams       []Role     `json:"teams"`
+	Mfa         bool       `json:"mfa"`
 	TrialEndsAt *time.Time `json:"trialEndsAt"`
 	Address     *Address   `json:"address"`
 	Offices     []Address  `json:"offices"`
 	Locale      string     `json:"locale"`
 	Credits     int64      `json:"credits"`
 	Score       float64    `json:"score"`
+	// Deprecated: it is on for everybody
+	Beta bool `json:"beta"`
 	// For middleware only.
 	RiskLevel *int64 `json:"-"`
 	Theme     Theme  `json:"theme"`
@@ -315,7 +319,7 @@ func ServerSideFrom(ctx context.Context) (*ServerSide, bool) {
 		return nil, false
 	}
 	return &ServerSide{
-		RiskLevel:      pointer[int64](of(s.User.Extra, &declared.User[16])),
+		RiskLevel:      pointer[int64](of(s.User.Extra, &declared.User[17])),
 		ImpersonatedBy: pointer[string](of(s.Extra, &declared.Session[1])),
 	}, true
 }
@@ -459,10 +463,11 @@ func ReadUser(u *engine.User) *User {
 		Locale:           value[string](of(u.Extra, &declared.User[11])),
 		Credits:          value[int64](of(u.Extra, &declared.User[12])),
 		Score:            value[float64](of(u.Extra, &declared.User[13])),
-		LoginCount:       value[int64](of(u.Extra, &declared.User[14])),
-		CreatedAt:        value[time.Time](of(u.Extra, &declared.User[15])),
-		RiskLevel:        pointer[int64](of(u.Extra, &declared.User[16])),
-		StripeCustomerID: pointer[string](of(u.Extra, &declared.User[17])),
+		Beta:             value[bool](of(u.Extra, &declared.User[14])),
+		LoginCount:       value[int64](of(u.Extra, &declared.User[15])),
+		CreatedAt:        value[time.Time](of(u.Extra, &declared.User[16])),
+		RiskLevel:        pointer[int64](of(u.Extra, &declared.User[17])),
+		StripeCustomerID: pointer[string](of(u.Extra, &declared.User[18])),
 	}
 }
 
@@ -484,10 +489,11 @@ func WriteUser(dst *engine.User, u *User) error {
 	extra.put(&declared.User[11], u.Locale)
 	extra.put(&declared.User[12], u.Credits)
 	extra.put(&declared.User[13], u.Score)
-	extra.put(&declared.User[14], u.LoginCount)
-	extra.put(&declared.User[15], u.CreatedAt)
-	extra.put(&declared.User[16], u.RiskLevel)
-	extra.put(&declared.User[17], u.StripeCustomerID)
+	extra.put(&declared.User[14], u.Beta)
+	extra.put(&declared.User[15], u.LoginCount)
+	extra.put(&declared.User[16], u.CreatedAt)
+	extra.put(&declared.User[17], u.RiskLevel)
+	extra.put(&declared.User[18], u.StripeCustomerID)
 	if extra.err != nil {
 		return extra.err
 	}
@@ -514,6 +520,7 @@ func ReadSession(s *engine.Session) *Session {
 			Locale:      value[string](of(s.User.Extra, &declared.User[11])),
 			Credits:     value[int64](of(s.User.Extra, &declared.User[12])),
 			Score:       value[float64](of(s.User.Extra, &declared.User[13])),
+			Beta:        value[bool](of(s.User.Extra, &declared.User[14])),
 		},
 		Expires:   s.Expires,
 		Theme:     Theme(value[string](of(s.Extra, &declared.Session[0]))),
@@ -540,6 +547,7 @@ func WriteSession(dst *engine.Session, s *Session) error {
 	user.put(&declared.User[11], s.User.Locale)
 	user.put(&declared.User[12], s.User.Credits)
 	user.put(&declared.User[13], s.User.Score)
+	user.put(&declared.User[14], s.User.Beta)
 	extra.put(&declared.Session[0], string(s.Theme))
 	extra.put(&declared.Computed[0], string(s.Plan))
 	extra.put(&declared.Computed[1], s.SeatsLeft)
@@ -569,7 +577,8 @@ func ReadToken(t *engine.Token) *Token {
 		Locale:         value[string](of(t.Extra, &declared.User[11])),
 		Credits:        value[int64](of(t.Extra, &declared.User[12])),
 		Score:          value[float64](of(t.Extra, &declared.User[13])),
-		RiskLevel:      pointer[int64](of(t.Extra, &declared.User[16])),
+		Beta:           value[bool](of(t.Extra, &declared.User[14])),
+		RiskLevel:      pointer[int64](of(t.Extra, &declared.User[17])),
 		Theme:          Theme(value[string](of(t.Extra, &declared.Session[0]))),
 		ImpersonatedBy: pointer[string](of(t.Extra, &declared.Session[1])),
 		TenantKey:      pointer[string](of(t.Extra, &declared.Token[0])),
@@ -596,7 +605,8 @@ func WriteToken(dst *engine.Token, t *Token) error {
 	extra.put(&declared.User[11], t.Locale)
 	extra.put(&declared.User[12], t.Credits)
 	extra.put(&declared.User[13], t.Score)
-	extra.put(&declared.User[16], t.RiskLevel)
+	extra.put(&declared.User[14], t.Beta)
+	extra.put(&declared.User[17], t.RiskLevel)
 	extra.put(&declared.Session[0], string(t.Theme))
 	extra.put(&declared.Session[1], t.ImpersonatedBy)
 	extra.put(&declared.Token[0], t.TenantKey)
@@ -739,6 +749,8 @@ func (s *Session) AppendJSON(dst []byte) []byte {
 	dst = strconv.AppendInt(dst, s.User.Credits, 10)
 	dst = append(dst, `,"score":`...)
 	dst = schema.AppendFloat(dst, s.User.Score)
+	dst = append(dst, `,"beta":`...)
+	dst = strconv.AppendBool(dst, s.User.Beta)
 	dst = append(dst, `},"expires":"`...)
 	dst = schema.AppendTime(dst, s.Expires)
 	dst = append(dst, '"')

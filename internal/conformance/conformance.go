@@ -7,6 +7,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"slices"
 	"sync"
 	"testing"
 
@@ -24,7 +25,7 @@ type Target struct {
 
 // Targets returns all of them.
 func Targets() []Target {
-	return append([]Target{memoryTarget(), redisTarget()}, entTargets()...)
+	return slices.Concat([]Target{memoryTarget(), redisTarget()}, entTargets(), sqltablesTargets())
 }
 
 // errInjected is what a broken database answers.

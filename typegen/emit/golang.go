@@ -648,11 +648,13 @@ func entField(p place) string {
 			fmt.Fprintf(&b, ".Default(%s)", valueLiteral(v))
 		}
 	}
-	if p.Doc != "" {
-		fmt.Fprintf(&b, ".Comment(%q)", p.Doc)
-	}
+	// Not ent's Deprecated: its queries leave such a column out.
+	comment := p.Doc
 	if p.Deprecated != "" {
-		fmt.Fprintf(&b, ".Deprecated(%q)", p.Deprecated)
+		comment = strings.TrimSpace(comment + "\nDeprecated: " + p.Deprecated)
+	}
+	if comment != "" {
+		fmt.Fprintf(&b, ".Comment(%q)", comment)
 	}
 	return b.String()
 }

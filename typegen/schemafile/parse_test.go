@@ -63,9 +63,9 @@ func TestReference(t *testing.T) {
 			if !u.Trusted || u.Pos.Line == 0 || u.Pos.Column != 3 {
 				t.Errorf("orgId: %+v", u)
 			}
-		case "trialEndsAt":
-			if u.Deprecated != "use plan" {
-				t.Errorf("trialEndsAt: %+v", u)
+		case "beta":
+			if u.Deprecated != "it is on for everybody" {
+				t.Errorf("beta: %+v", u)
 			}
 		}
 	}
@@ -226,5 +226,25 @@ func BenchmarkParse(b *testing.B) {
 	b.SetBytes(int64(len(src)))
 	for b.Loop() {
 		schemafile.Parse("f", src)
+	}
+}
+
+// What the documentation shows is what is read.
+func TestDocumentation(t *testing.T) {
+	text, err := os.ReadFile("../../docs/typegen.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, rest, _ := strings.Cut(string(text), "```yaml\n")
+	src, _, ok := strings.Cut(rest, "```")
+	f, found := schemafile.Parse("docs/typegen.md", []byte(src))
+	if !ok || f == nil || found != nil {
+		t.Fatalf("%t %v", ok, found)
+	}
+	if diff := cmp.Diff(schemafile.DefaultOutput(), f.Output); diff != "" {
+		t.Errorf("the output shown is not the default:\n%s", diff)
+	}
+	if g, _ := schemafile.Parse("f", []byte("version: 1")); !cmp.Equal(g.Output, schemafile.DefaultOutput()) {
+		t.Errorf("%+v", g.Output)
 	}
 }

@@ -1,4 +1,4 @@
-package entclient
+package sqlstore
 
 import (
 	"context"
@@ -7,20 +7,20 @@ import (
 	"time"
 )
 
-// locks makes calls again that the database has turned away: because another
+// Locks makes calls again that the database has turned away: because another
 // process holds SQLite's one write lock, or because of a deadlock on a server.
 // For SQLite the writers of this process queue up in order. Every wait ends
-// with the context. A nil locks does not wait.
-type locks struct {
+// with the context. A nil Locks does not wait.
+type Locks struct {
 	patience time.Duration
-	again    func(error) bool
-	because  string
+	dialect  *Dialect
 	writing  chan struct{} // full while a writer of this process is at work; nil: they need not queue up
 }
 
-func newLocks(b *backend, patience time.Duration) *locks {
-	l := &locks{patience: patience, again: b.again, because: b.turnedAway}
-	if !b.server {
+// NewLocks returns the locks of a database. A wait takes patience at most.
+func NewLocks(d *Dialect, patience time.Duration) *Locks {
+	l := &Locks{patience: patience, dialect: d}
+	if !d.Server {
 		l.writing = make(chan struct{}, 1)
 	}
 	return l
@@ -28,7 +28,7 @@ func newLocks(b *backend, patience time.Duration) *locks {
 
 // acquire waits for the other writers of this process. The returned function
 // lets the next one in.
-func (l *locks) acquire(ctx context.Context) (release func(), err error) {
+func (l *Locks) acquire(ctx context.Context) (release func(), err error) {
 	if l == nil || l.writing == nil {
 		return func() {}, nil
 	}
@@ -50,21 +50,21 @@ func (l *locks) acquire(ctx context.Context) (release func(), err error) {
 	}
 }
 
-// wait makes the call until it is not turned away. The call must be
+// Wait makes the call until it is not turned away. The call must be
 // one statement or one whole transaction.
-func (l *locks) wait(ctx context.Context, call func() error) error {
+func (l *Locks) Wait(ctx context.Context, call func() error) error {
 	err := call()
-	if l == nil || !l.again(err) {
+	if l == nil || !l.dialect.again(err) {
 		return err
 	}
 	timeout := time.NewTimer(l.patience)
 	defer timeout.Stop()
-	for l.again(err) {
+	for l.dialect.again(err) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timeout.C:
-			return fmt.Errorf("%s for %v: %w", l.because, l.patience, err)
+			return fmt.Errorf("%s for %v: %w", l.dialect.turnedAway, l.patience, err)
 		case <-time.After(time.Millisecond + rand.N(10*time.Millisecond)):
 		}
 		err = call()

@@ -1,0 +1,198 @@
+package authruntime
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"entgo.io/ent/dialect"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// OfUser says that the unique keys are those of a user: the id and the address.
+const OfUser = "user"
+
+// ofContract reports whether the database did what it was asked and err is its
+// answer.
+func ofContract(err error) bool {
+	return errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrInvalid) ||
+		errors.Is(err, engine.ErrStaleCounter) || errors.Is(err, engine.ErrConflict{})
+}
+
+// failure gives err the identity that the contract demands.
+func (s *Store[C]) failure(ctx context.Context, doing, unique string, err error) error {
+	switch name := s.driver.Dialect(); {
+	case s.pkg.NotFound(err):
+		return engine.ErrNotFound
+	case s.managed:
+		return err
+	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
+		return fmt.Errorf("ent adapter: %s: %w", doing, quiet(name, err))
+	case ctx.Err() != nil:
+		return fmt.Errorf("ent adapter: %s: %w (%v)", doing, ctx.Err(), quiet(name, err))
+	case ofContract(err):
+		return err
+	case isUnique(name, err):
+		return engine.ErrConflict{Field: s.field(unique, uniqueKey(name, err)), Err: quiet(name, err)}
+	case unique != "" && unique != OfUser && isForeign(name, err):
+		return fmt.Errorf("no such user: %w", engine.ErrNotFound)
+	case isInvalid(name, err) || s.pkg.Validation(err):
+		return fmt.Errorf("ent adapter: %s: %w: %w", doing, engine.ErrInvalid, quiet(name, err))
+	default:
+		return fmt.Errorf("ent adapter: %s: %w", doing, quiet(name, err))
+	}
+}
+
+// field is what the contract calls the field of a unique key.
+func (s *Store[C]) field(unique, key string) string {
+	switch {
+	case unique != OfUser && unique != "":
+		return unique
+	case key == s.pkg.UserID || key == "PRIMARY" || strings.HasSuffix(key, "_pkey"):
+		return "id"
+	case strings.Contains(key, "email"):
+		return "email"
+	}
+	return key // of the application's own
+}
+
+// again reports whether the database has turned the call away and undone it,
+// so that it can be made again.
+func again(name string, err error) bool {
+	if err == nil {
+		return false
+	}
+	switch name {
+	case dialect.Postgres:
+		code := sqlState(err)
+		return code == "40001" || code == "40P01" // a snapshot that cannot be kept, a deadlock
+	case dialect.MySQL:
+		code := mysqlNumber(err)
+		return code == 1213 || code == 1020 // a deadlock; a row that changed under a snapshot (MariaDB)
+	}
+	text := leaf(err).Error()
+	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
+}
+
+func isUnique(name string, err error) bool {
+	switch name {
+	case dialect.Postgres:
+		return sqlState(err) == "23505"
+	case dialect.MySQL:
+		return mysqlNumber(err) == 1062
+	}
+	return strings.Contains(leaf(err).Error(), "UNIQUE constraint failed")
+}
+
+// uniqueKey is the name of the violated key, or of its last column.
+func uniqueKey(name string, err error) string {
+	text := leaf(err).Error()
+	switch name {
+	case dialect.Postgres:
+		// duplicate key value violates unique constraint "user_email_key"
+		if _, key, ok := strings.Cut(text, `"`); ok {
+			key, _, _ = strings.Cut(key, `"`)
+			return key
+		}
+	case dialect.MySQL:
+		// Duplicate entry '…' for key 'user.email'; MariaDB: for key 'email'
+		text = strings.TrimSuffix(text, "'")
+		text = text[strings.LastIndexByte(text, '\'')+1:]
+	}
+	// UNIQUE constraint failed: user.email, and some drivers add " (2067)"
+	text, _, _ = strings.Cut(text, " (")
+	return text[strings.LastIndexByte(text, '.')+1:]
+}
+
+func isForeign(name string, err error) bool {
+	switch name {
+	case dialect.Postgres:
+		return sqlState(err) == "23503"
+	case dialect.MySQL:
+		code := mysqlNumber(err)
+		return code == 1452 || code == 1216
+	}
+	return strings.Contains(leaf(err).Error(), "FOREIGN KEY constraint failed")
+}
+
+// isInvalid: too long, or not in the character set.
+func isInvalid(name string, err error) bool {
+	switch name {
+	case dialect.Postgres:
+		switch sqlState(err) {
+		case "54000", "22021", "22P05", "22001":
+			return true
+		}
+		return false
+	case dialect.MySQL:
+		switch mysqlNumber(err) {
+		case 1406, 1153, 1301, 1366:
+			return true
+		}
+		return strings.Contains(leaf(err).Error(), "packet for query is too large")
+	}
+	return strings.Contains(leaf(err).Error(), "string or blob too big")
+}
+
+func sqlState(err error) string {
+	if e, ok := errors.AsType[interface {
+		error
+		SQLState() string
+	}](err); ok {
+		return e.SQLState()
+	}
+	return ""
+}
+
+// mysqlNumber is the number that an error of the server begins with.
+func mysqlNumber(err error) int {
+	text, ok := strings.CutPrefix(leaf(err).Error(), "Error ")
+	if !ok {
+		return 0
+	}
+	if i := strings.IndexFunc(text, func(r rune) bool { return r < '0' || r > '9' }); i >= 0 {
+		text = text[:i]
+	}
+	n, _ := strconv.Atoi(text)
+	return n
+}
+
+// leaf is the error of the driver. Texts around it may hold what somebody made
+// up.
+func leaf(err error) error {
+	for {
+		var next error
+		switch e := err.(type) {
+		case interface{ Unwrap() error }:
+			next = e.Unwrap()
+		case interface{ Unwrap() []error }:
+			if all := e.Unwrap(); len(all) > 0 {
+				next = all[0]
+			}
+		}
+		if next == nil {
+			return err
+		}
+		err = next
+	}
+}
+
+// quiet leaves out of a duplicate entry of MySQL the value, which may be a
+// secret.
+func quiet(name string, err error) error {
+	if name == dialect.MySQL && isUnique(name, err) {
+		return quieted{err, "Duplicate entry for key " + uniqueKey(name, err)}
+	}
+	return err
+}
+
+type quieted struct {
+	error
+	text string
+}
+
+func (q quieted) Error() string { return q.text }
+func (q quieted) Unwrap() error { return q.error }

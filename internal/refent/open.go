@@ -1,0 +1,31 @@
+package refent
+
+import (
+	"context"
+	"database/sql"
+
+	entsql "entgo.io/ent/dialect/sql"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// Adapter is the generated adapter, which closes its database.
+type Adapter struct {
+	*AuthAdapter
+	client *Client
+}
+
+// Close implements io.Closer.
+func (a *Adapter) Close() error { return a.client.Close() }
+
+// Client is the client under the adapter.
+func (a *Adapter) Client() *Client { return a.client }
+
+// OpenAdapter makes the tables and returns the adapter.
+func OpenAdapter(ctx context.Context, dialect string, db *sql.DB, _ *engine.Schema) (engine.Adapter, error) {
+	client := NewClient(Driver(entsql.OpenDB(dialect, db)))
+	if err := client.Schema.Create(ctx); err != nil {
+		return nil, err
+	}
+	return &Adapter{NewAuthAdapter(client), client}, nil
+}
