@@ -407,8 +407,11 @@ func (b *tab) click(selector string) {
 	b.do("click "+selector, chromedp.Click(chromedp.CSS(selector)))
 }
 
-// fill types into an empty field.
+// fill types into a field, over what is in it. (chromedp.Clear leaves what was
+// typed before.)
 func (b *tab) fill(selector, text string) {
 	b.t.Helper()
-	b.do("fill "+selector, chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	b.do("focus "+selector, chromedp.Focus(chromedp.CSS(selector)))
+	b.eval(`document.activeElement.select(), ""`)
+	b.do("fill "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
 }

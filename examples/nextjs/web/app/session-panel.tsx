@@ -93,7 +93,7 @@ function Update() {
   }
   async function becomeAdmin() {
     const session = await update({ role: "admin" }) // satisfies SessionUpdate would not compile
-    setAnswer(session ? "accepted" : "refused, see the network tab")
+    setAnswer(session ? "accepted" : "refused, the console says why")
   }
   return (
     <>
