@@ -6,13 +6,13 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
-	"slices"
 	"strings"
 	"time"
 
 	"entgo.io/ent/dialect"
 	"github.com/go-sql-driver/mysql"
 
+	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/ent/migrate"
 )
@@ -20,6 +20,7 @@ import (
 // mysqlBackend is the backend of MySQL and MariaDB. Nothing here is known to
 // one of them only: MySQL has no RETURNING, so a row is locked, then changed.
 func mysqlBackend() *backend {
+	shared := sqlstore.MySQL()
 	const (
 		getSession = "SELECT `userId` FROM `session` WHERE `sessionToken` = ? FOR UPDATE"
 		setSession = "UPDATE `session` SET `expires` = ? WHERE `sessionToken` = ?"
@@ -32,13 +33,13 @@ func mysqlBackend() *backend {
 	return &backend{
 		dialect:    dialect.MySQL,
 		server:     true,
-		again:      func(err error) bool { return slices.Contains(mysqlAgain(), mysqlNumber(err)) },
+		again:      shared.Again,
 		turnedAway: "other transactions have been in the way",
 		lockRead:   " FOR UPDATE",
 		explain:    explainMySQL,
 		explainAt:  explainDuplicate,
 		setUp: func(ctx context.Context, db *sql.DB) error {
-			if err := checkMySQL(ctx, db); err != nil {
+			if err := shared.Check(ctx, db); err != nil {
 				return err
 			}
 			if err := migrateMySQL(ctx, db); err != nil {
@@ -74,34 +75,7 @@ func OpenMySQL(ctx context.Context, dsn string, o Options) (*Adapter, error) {
 }
 
 func openMySQL(ctx context.Context, dsn string, o Options) (*Adapter, error) {
-	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
-		return nil, err
-	}
-	cfg.ClientFoundRows = true
-	cfg.MultiStatements = false
-	cfg.Logger = &mysql.NopLogger{} // what it logs comes back as an error, too
-	cfg.InterpolateParams = true    // saves a round trip; safe with utf8mb4
-	if err := cfg.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
-		return nil, err
-	}
-	if cfg.Params == nil {
-		cfg.Params = map[string]string{}
-	}
-	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'"
-	cfg.Params["foreign_key_checks"] = "1"
-	cfg.Params["unique_checks"] = "1"
-	if _, ok := cfg.Params["innodb_lock_wait_timeout"]; !ok {
-		seconds := max(1, (o.busyTimeout()+time.Second-1)/time.Second)
-		cfg.Params["innodb_lock_wait_timeout"] = fmt.Sprint(int64(seconds))
-	}
-	// A COMMIT does not look at the context.
-	for _, timeout := range []*time.Duration{&cfg.ReadTimeout, &cfg.WriteTimeout} {
-		if *timeout == 0 {
-			*timeout = time.Minute
-		}
-	}
-	connector, err := mysql.NewConnector(cfg)
+	connector, err := sqlstore.MySQLConnector(dsn, o.busyTimeout())
 	if err != nil {
 		return nil, err
 	}
@@ -120,31 +94,6 @@ func openServer(ctx context.Context, dialect string, connector driver.Connector,
 		db.Close()
 	}
 	return a, err
-}
-
-// checkMySQL wants a session in which nothing is cut, replaced or orphaned.
-func checkMySQL(ctx context.Context, db *sql.DB) error {
-	var database sql.NullString
-	var mode, client, connection string
-	var foreignKeys, uniqueKeys bool
-	err := db.QueryRowContext(ctx, "SELECT DATABASE(), @@SESSION.sql_mode, @@SESSION.character_set_client, @@SESSION.character_set_connection, "+
-		"@@SESSION.foreign_key_checks, @@SESSION.unique_checks").Scan(&database, &mode, &client, &connection, &foreignKeys, &uniqueKeys)
-	modes := strings.Split(mode, ",")
-	switch {
-	case err != nil:
-		return err
-	case database.String == "":
-		return errors.New("the DSN names no database")
-	case !slices.Contains(modes, "STRICT_TRANS_TABLES") && !slices.Contains(modes, "STRICT_ALL_TABLES"):
-		return fmt.Errorf("sql_mode is %q, which cuts values that do not fit; add sql_mode=%%27STRICT_ALL_TABLES%%27 to the DSN", mode)
-	case client != "utf8mb4" || connection != "utf8mb4":
-		return fmt.Errorf("the connection is in %s and %s; add charset=utf8mb4 to the DSN", client, connection)
-	case !foreignKeys:
-		return errors.New("foreign keys are off; remove foreign_key_checks from the DSN, or set it to 1")
-	case !uniqueKeys:
-		return errors.New("unique_checks is off; remove it from the DSN, or set it to 1")
-	}
-	return nil
 }
 
 // checkFoundRows wants an UPDATE that changes nothing to count what it found.
@@ -256,50 +205,33 @@ func mysqlNumber(err error) uint16 {
 	return 0
 }
 
-// mysqlAgain: a deadlock; a row that changed under a snapshot (MariaDB).
-func mysqlAgain() []uint16 { return []uint16{1213, 1020} }
-
-const mysqlDuplicate = 1062
-
 // explainDuplicate names the table, which MariaDB does not, and leaves out the
 // value, which may be a secret.
 func explainDuplicate(query string, err error) error {
-	e, ok := errors.AsType[*mysql.MySQLError](err)
-	if !ok || e.Number != mysqlDuplicate {
+	d, ok := sqlstore.MySQL().Duplicate(err)
+	if !ok {
 		return err
 	}
-	// "Duplicate entry '…' for key 'user.email'"; MariaDB: "… for key 'email'".
-	key := strings.TrimSuffix(e.Message, "'")
-	key = key[strings.LastIndexByte(key, '\'')+1:]
-	key = key[strings.LastIndexByte(key, '.')+1:]
+	key := d.Key
 	if key == "PRIMARY" {
 		_, table, _ := strings.Cut(query, "`")
 		table, _, _ = strings.Cut(table, "`")
 		key = table + "." + key
 	}
-	return conflict(key, &mysql.MySQLError{Number: e.Number, SQLState: e.SQLState, Message: "Duplicate entry for key " + key})
+	return conflict(key, d.Err)
 }
 
 func explainMySQL(err error) error {
-	if errors.Is(err, engine.ErrConflict{}) {
+	shared := sqlstore.MySQL()
+	switch {
+	case errors.Is(err, engine.ErrConflict{}):
 		return err
-	}
-	if errors.Is(err, mysql.ErrPktTooLarge) {
-		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+	case shared.Orphan(err):
+		return fmt.Errorf("no such user: %w", engine.ErrNotFound)
 	}
 	switch mysqlNumber(err) {
-	case 1452, 1216:
-		return fmt.Errorf("no such user: %w", engine.ErrNotFound)
-	case 1406, 1153, 1301, 1366: // too long, too long for a packet, or not in the character set
-		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
-	case 1205:
-		return fmt.Errorf("%w (a transaction has held the row for too long; a Tx function must be short and use the adapter it is given)", err)
-	case 1290, 1792, 1836:
-		return fmt.Errorf("%w (the adapter needs a server that takes writes)", err)
 	case 1044, 1045, 1142:
 		return fmt.Errorf("%w (the user of the DSN needs SELECT, INSERT, UPDATE, DELETE, and to migrate CREATE, ALTER, INDEX, REFERENCES)", err)
-	case 1114, 1021:
-		return fmt.Errorf("%w (there is no room left on the server; nothing was written)", err)
 	}
-	return err
+	return shared.Explain(err)
 }

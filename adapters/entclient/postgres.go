@@ -8,29 +8,25 @@ import (
 	"time"
 
 	"entgo.io/ent/dialect"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 
+	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
 	"github.com/sesame-auth/sesame/engine"
 )
 
 // postgres is the backend of PostgreSQL.
 func postgres() *backend {
+	shared := sqlstore.Postgres()
 	return &backend{
-		dialect: dialect.Postgres,
-		server:  true,
-		again: func(err error) bool {
-			// A snapshot that cannot be kept, a deadlock.
-			code := postgresCode(err)
-			return code == "40001" || code == "40P01"
-		},
+		dialect:    dialect.Postgres,
+		server:     true,
+		again:      shared.Again,
 		turnedAway: "other transactions have been in the way",
 		lockRead:   " FOR NO KEY UPDATE",
 		savepoints: true,
 		explain:    explainPostgres,
 		setUp: func(ctx context.Context, db *sql.DB) error {
-			if err := checkPostgres(ctx, db); err != nil {
+			if err := shared.Check(ctx, db); err != nil {
 				return err
 			}
 			return migratePostgres(ctx, db)
@@ -69,38 +65,11 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*Adapter, error) 
 }
 
 func openPostgres(ctx context.Context, dsn string, o Options) (*Adapter, error) {
-	cfg, err := pgx.ParseConfig(dsn)
+	connector, err := sqlstore.PostgresConnector(dsn, o.busyTimeout())
 	if err != nil {
-		// The error quotes dsn, which may hold a password.
-		return nil, errors.New("the DSN cannot be read; want a URL such as postgres://user@host/database, or key=value text")
+		return nil, err
 	}
-	options := []stdlib.OptionOpenDB{stdlib.OptionResetSession(aliveIdle)}
-	if _, ok := cfg.RuntimeParams["lock_timeout"]; !ok {
-		// Not a parameter of the connection itself: poolers refuse those they
-		// do not know.
-		set := fmt.Sprintf("SET lock_timeout = %d", max(1, o.busyTimeout().Milliseconds()))
-		options = append(options, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
-			_, err := conn.Exec(ctx, set)
-			return err
-		}))
-	}
-	return openServer(ctx, dialect.Postgres, stdlib.GetConnector(*cfg, options...), o)
-}
-
-// checkPostgres wants a database that can hold every text, and a session that
-// keeps foreign keys.
-func checkPostgres(ctx context.Context, db *sql.DB) error {
-	var encoding, role string
-	err := db.QueryRowContext(ctx, `SELECT current_setting('server_encoding'), current_setting('session_replication_role')`).Scan(&encoding, &role)
-	switch {
-	case err != nil:
-		return err
-	case encoding != "UTF8":
-		return fmt.Errorf("the encoding of the database is %s; create it with ENCODING 'UTF8'", encoding)
-	case role == "replica":
-		return errors.New("session_replication_role is replica, which turns foreign keys off; remove it from the DSN")
-	}
-	return nil
+	return openServer(ctx, dialect.Postgres, connector, o)
 }
 
 // migratePostgres brings the tables up to date in one transaction, under an
@@ -152,33 +121,16 @@ func pendingPostgres(ctx context.Context, q querier, all []migration) ([]migrati
 	return pending(ctx, q, all, `SELECT to_regclass('sesame_migration') IS NOT NULL`, `SELECT "name", "checksum" FROM "sesame_migration"`)
 }
 
-func postgresCode(err error) string {
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
-		return e.Code
-	}
-	return ""
-}
-
 func explainPostgres(err error) error {
-	e, ok := errors.AsType[*pgconn.PgError](err)
-	if !ok {
-		return err
+	shared := sqlstore.Postgres()
+	if d, ok := shared.Duplicate(err); ok {
+		return conflict(d.Key, d.Err)
 	}
-	switch e.Code {
-	case "23505":
-		return conflict(e.ConstraintName, err)
-	case "23503":
+	if shared.Orphan(err) {
 		return fmt.Errorf("no such user: %w", engine.ErrNotFound)
-	case "54000", "22021", "22P05", "22001": // too long for an index, or not in the encoding
-		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
-	case "55P03":
-		return fmt.Errorf("%w (a transaction has held the row for too long; a Tx function must be short and use the adapter it is given)", err)
-	case "25006":
-		return fmt.Errorf("%w (the adapter needs a server, and a role, that take writes)", err)
-	case "42501":
-		return fmt.Errorf("%w (the role of the DSN needs SELECT, INSERT, UPDATE and DELETE on the tables, and to migrate CREATE on the schema)", err)
-	case "53100":
-		return fmt.Errorf("%w (there is no room left on the server; nothing was written)", err)
 	}
-	return err
+	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42501" {
+		return fmt.Errorf("%w (the role of the DSN needs SELECT, INSERT, UPDATE and DELETE on the tables, and to migrate CREATE on the schema)", err)
+	}
+	return shared.Explain(err)
 }

@@ -119,7 +119,7 @@ func newAdapter(ctx context.Context, db *sql.DB, layout Layout, o Options) (*Ada
 	if err != nil {
 		return nil, fmt.Errorf("layout %s: %w", layout.Name, err)
 	}
-	locks := sqlstore.NewLocks(d, o.busyTimeout())
+	locks := d.Locks(o.busyTimeout())
 	c := checker{layout: &layout}
 	var t *tables
 	var hot *statements

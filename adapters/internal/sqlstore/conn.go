@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
 // Conn is where the calls of an adapter run: on the database, each in a
@@ -19,7 +20,7 @@ type Conn struct {
 	// Adapter is what its errors begin with.
 	Adapter string
 	DB      *sql.DB
-	Locks   *Locks // nil in a transaction, which has the locks
+	Locks   *authruntime.Locks // nil in a transaction, which has the locks
 	// Pinned keeps a transaction's connection for [Conn.Exclusive] on MySQL.
 	Pinned bool
 
@@ -66,10 +67,6 @@ func (c *Conn) In(tx *sql.Tx) *Conn {
 	return &Conn{Dialect: c.Dialect, Adapter: c.Adapter, DB: c.DB, tx: tx, many: true}
 }
 
-// commitGrace is how long a COMMIT under way may go on after the context has
-// ended. Cutting it short would leave open whether it was done.
-const commitGrace = 5 * time.Second
-
 // transaction is one of the adapter's own.
 type transaction struct {
 	*sql.Tx
@@ -86,28 +83,27 @@ func (c *Conn) begin(ctx context.Context) (t *transaction, err error) {
 		t.Tx, err = c.DB.BeginTx(ctx, nil)
 		return t, err
 	}
-	// The context ends the wait for a connection and every statement, but not
-	// the transaction itself: see commitGrace.
-	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
-	stop := context.AfterFunc(ctx, cancel)
-	release := func() {}
 	// Rows are locked by key, not the gaps between them, which makes for far
 	// fewer deadlocks; what a transaction reads it locks (LockRead).
 	options := &sql.TxOptions{Isolation: sql.LevelReadCommitted}
-	if c.Pinned {
-		var conn *sql.Conn
-		conn, t.Tx, err = c.pin(lasting, options)
-		release = func() { giveBack(conn, t.held) }
-	} else {
-		t.Tx, err = c.DB.BeginTx(lasting, options)
-	}
-	stop()
+	var conn *sql.Conn
+	var end func()
+	t.Tx, end, err = authruntime.Lasting(ctx, func(ctx context.Context) (tx *sql.Tx, err error) {
+		if !c.Pinned {
+			return c.DB.BeginTx(ctx, options)
+		}
+		conn, tx, err = c.pin(ctx, options)
+		return tx, err
+	})
 	if err != nil {
-		cancel()
 		return t, err
 	}
-	stop = context.AfterFunc(ctx, func() { time.AfterFunc(commitGrace, cancel) })
-	t.end = func() { stop(); cancel(); release() }
+	t.end = func() {
+		end()
+		if conn != nil {
+			giveBack(conn, t.held)
+		}
+	}
 	return t, nil
 }
 
@@ -149,7 +145,7 @@ func (c *Conn) in(t *transaction, many bool) *Conn {
 // rolls back otherwise. The error of fn is returned unchanged. On a server one
 // that loses a deadlock is tried again.
 func (c *Conn) InTx(ctx context.Context, fn func(*Conn) error) error {
-	release, err := c.Locks.acquire(ctx)
+	release, err := c.Locks.Acquire(ctx)
 	if err != nil {
 		return c.failure(ctx, "begin a transaction", err)
 	}
@@ -203,7 +199,7 @@ func Write[T any](ctx context.Context, c *Conn, doing string, call func(*Conn) (
 	if c.tx != nil {
 		return Read(ctx, c, doing, func() (T, error) { return saved(ctx, c, call) })
 	}
-	release, err := c.Locks.acquire(ctx)
+	release, err := c.Locks.Acquire(ctx)
 	if err != nil {
 		var none T
 		return none, c.failure(ctx, doing, err)
@@ -282,10 +278,13 @@ func (c *Conn) Exclusive(ctx context.Context, what string) error {
 	return c.exclusive(ctx, c, what)
 }
 
+// givingBack is how long giving back locks may take.
+const givingBack = 5 * time.Second
+
 // giveBack gives the locks of a connection back after its transaction, and the
 // connection to the pool.
 func giveBack(conn *sql.Conn, held []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), commitGrace)
+	ctx, cancel := context.WithTimeout(context.Background(), givingBack)
 	defer cancel()
 	for _, name := range held {
 		if _, err := conn.ExecContext(ctx, "DO RELEASE_LOCK("+mysqlLockName+")", name); err != nil {

@@ -10,8 +10,11 @@ import (
 	"context"
 	"database/sql"
 	"fmt"
+	"time"
 
 	"entgo.io/ent/dialect"
+
+	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
 // Dialect is what differs between the databases. It does not change.
@@ -50,13 +53,18 @@ type Dialect struct {
 func DialectOf(name string) (*Dialect, error) {
 	switch name {
 	case dialect.SQLite:
-		return sqlite(), nil
+		return SQLite(), nil
 	case dialect.MySQL:
-		return mysqlDialect(), nil
+		return MySQL(), nil
 	case dialect.Postgres:
-		return postgres(), nil
+		return Postgres(), nil
 	}
 	return nil, fmt.Errorf("no support for dialect %q; want %q, %q or %q", name, dialect.SQLite, dialect.MySQL, dialect.Postgres)
+}
+
+// Locks returns the locks of a database. A wait takes patience at most.
+func (d *Dialect) Locks(patience time.Duration) *authruntime.Locks {
+	return authruntime.NewLocks(patience, !d.Server, d.again, d.turnedAway)
 }
 
 // Duplicate is a violation of a unique key.
@@ -68,6 +76,10 @@ type Duplicate struct {
 	// Err is the driver's error without the value, which may be a secret.
 	Err error
 }
+
+// Again reports whether the database has turned a call away and undone it, so
+// that it can be made again.
+func (d *Dialect) Again(err error) bool { return d.again(err) }
 
 // Duplicate reports whether err is a violation of a unique key.
 func (d *Dialect) Duplicate(err error) (Duplicate, bool) { return d.duplicate(err) }

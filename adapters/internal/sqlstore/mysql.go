@@ -18,8 +18,8 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-// mysqlDialect is MySQL and MariaDB. Nothing here is known to one of them only.
-func mysqlDialect() *Dialect {
+// MySQL is the dialect of MySQL and MariaDB. Nothing here is known to one of them only.
+func MySQL() *Dialect {
 	return &Dialect{
 		Name:       dialect.MySQL,
 		Server:     true,
@@ -51,7 +51,8 @@ func MySQLConnector(dsn string, patience time.Duration) (driver.Connector, error
 	cfg.ClientFoundRows = true
 	cfg.MultiStatements = false
 	cfg.ParseTime, cfg.Loc = true, time.UTC
-	cfg.InterpolateParams = true // saves a round trip; safe with utf8mb4
+	cfg.Logger = &mysql.NopLogger{} // what it logs comes back as an error, too
+	cfg.InterpolateParams = true    // saves a round trip; safe with utf8mb4
 	if err := cfg.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
 		return nil, err
 	}

@@ -16,7 +16,8 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-func postgres() *Dialect {
+// Postgres is the dialect of PostgreSQL.
+func Postgres() *Dialect {
 	return &Dialect{
 		Name:       dialect.Postgres,
 		Server:     true,
@@ -55,7 +56,7 @@ func PostgresConnector(dsn string, patience time.Duration) (driver.Connector, er
 		// The error quotes dsn, which may hold a password.
 		return nil, errors.New("the DSN cannot be read; want a URL such as postgres://user@host/database, or key=value text")
 	}
-	var options []stdlib.OptionOpenDB
+	options := []stdlib.OptionOpenDB{stdlib.OptionResetSession(aliveIdle)}
 	if _, ok := cfg.RuntimeParams["lock_timeout"]; !ok {
 		// Not a parameter of the connection itself: poolers refuse those they
 		// do not know.

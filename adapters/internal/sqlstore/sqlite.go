@@ -27,7 +27,8 @@ import (
 //     bring back a verification token that was used already.
 const SQLiteParams = "_fk=1&_txlock=immediate&_busy_timeout=20&_synchronous=FULL"
 
-func sqlite() *Dialect {
+// SQLite is the dialect of SQLite.
+func SQLite() *Dialect {
 	return &Dialect{
 		Name: dialect.SQLite,
 		again: func(err error) bool {

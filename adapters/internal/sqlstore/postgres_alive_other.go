@@ -1,6 +1,6 @@
 //go:build !unix
 
-package entclient
+package sqlstore
 
 import (
 	"context"
