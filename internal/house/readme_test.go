@@ -42,7 +42,7 @@ func blocks(text string) ([]block, error) {
 }
 
 // unexecuted returns the shell commands of a Markdown text that no line of a
-// script begins with.
+// script begins with, but for "starts", which runs a server.
 func unexecuted(markdown []block, script string) (commands, missing []string) {
 	for _, b := range markdown {
 		if b.language != "sh" {
@@ -55,6 +55,7 @@ func unexecuted(markdown []block, script string) (commands, missing []string) {
 			}
 			commands = append(commands, command)
 			executed := slices.ContainsFunc(strings.Split(script, "\n"), func(line string) bool {
+				line = strings.TrimPrefix(line, "starts ")
 				return line == command || strings.HasPrefix(line, command+" ")
 			})
 			if !executed {
@@ -128,12 +129,25 @@ func TestReadmeCommandsCanFail(t *testing.T) {
 // testdata/serve.go.
 func TestReadmeCode(t *testing.T) {
 	watch(t)
+	wants := []string{
+		"GET /api/auth/providers: 200\n" +
+			"GET /api/auth/session: 200 null\n" +
+			"GET /hello: 302 http://localhost:8080/api/auth/signin?callbackUrl=http%3A%2F%2Flocalhost%3A8080%2Fhello\n" +
+			"GET /hello from a script: 401\n",
+		"GET /api/auth/providers: 404\n" +
+			"GET /api/auth/session: 404\n" +
+			"GET /hello: 401\n" +
+			"GET /hello from a script: 401\n",
+	}
 	programs := 0
 	for _, b := range readme(t) {
 		if b.language != "go" {
 			continue
 		}
-		programs++
+		if programs++; programs > len(wants) {
+			t.Fatalf("README.md:%d: it is not said what this program answers", b.line)
+		}
+		want := wants[programs-1]
 		t.Run(fmt.Sprintf("line %d", b.line), func(t *testing.T) {
 			if !strings.HasPrefix(b.text, "package main\n") {
 				t.Fatalf("README.md:%d: Go code in the README is a whole program that begins with package main, so that it can be run", b.line)
@@ -146,18 +160,13 @@ func TestReadmeCode(t *testing.T) {
 				"main.go":  strings.Replace(b.text, listen, "serve(", 1),
 				"serve.go": read(t, "internal/house/testdata/serve.go"),
 			})
-			const want = "" +
-				"GET /api/auth/providers: 200\n" +
-				"GET /api/auth/session: 200 null\n" +
-				"GET /hello: 302 http://localhost:8080/api/auth/signin?callbackUrl=http%3A%2F%2Flocalhost%3A8080%2Fhello\n" +
-				"GET /hello from a script: 401\n"
 			if got != want {
 				t.Errorf("the program of README.md:%d answers\n%s\nwant\n%s", b.line, got, want)
 			}
 		})
 	}
-	if programs == 0 {
-		t.Error("README.md shows no Go code")
+	if programs != len(wants) {
+		t.Errorf("README.md shows %d programs, want %d", programs, len(wants))
 	}
 }
 
