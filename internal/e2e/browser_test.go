@@ -50,6 +50,8 @@ type tab struct {
 	requests map[network.RequestID]request
 	finished map[cdp.LoaderID]map[string]int // by document, by method and path
 	answered map[string]int                  // by method and path
+	last     map[string]network.RequestID    // by method and path: the last one that was answered
+	expected map[string]bool                 // problems that must come, and whether they have
 	journal  []string
 }
 
@@ -68,6 +70,7 @@ func newTab(t *testing.T, name, site string, parent context.Context, options ...
 		requests: make(map[network.RequestID]request),
 		finished: make(map[cdp.LoaderID]map[string]int),
 		answered: make(map[string]int),
+		last:     make(map[string]network.RequestID),
 	}
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -106,6 +109,7 @@ func (b *tab) observe(event any) {
 	case *network.EventResponseReceived:
 		key := b.requests[e.RequestID].key
 		b.answered[key]++
+		b.last[key] = e.RequestID
 		b.note("%s: %d", key, e.Response.Status)
 		if e.Response.Status >= 400 {
 			b.problem("%s: %d %s", key, e.Response.Status, e.Response.StatusText)
@@ -159,8 +163,43 @@ func (b *tab) note(format string, args ...any) {
 // problem fails the test, but lets it go on: what follows may say more.
 func (b *tab) problem(format string, args ...any) {
 	text := fmt.Sprintf(format, args...)
+	for part := range b.expected {
+		if strings.Contains(text, part) {
+			b.expected[part] = true
+			b.note("as expected: %s", text)
+			return
+		}
+	}
 	b.note("PROBLEM %s", text)
 	b.t.Errorf("tab %s: %s", b.name, text)
+}
+
+// despite takes a step that must cause problems with these parts, and no others.
+func (b *tab) despite(parts []string, step func()) {
+	b.t.Helper()
+	b.mu.Lock()
+	b.expected = make(map[string]bool)
+	for _, part := range parts {
+		b.expected[part] = false
+	}
+	b.mu.Unlock()
+	step()
+	missing := func() (out []string) {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		for part, came := range b.expected {
+			if !came {
+				out = append(out, part)
+			}
+		}
+		return out
+	}
+	b.eventually("the problems are reported",
+		func() bool { return len(missing()) == 0 },
+		func() string { return fmt.Sprintf("not these: %q", missing()) })
+	b.mu.Lock()
+	b.expected = nil
+	b.mu.Unlock()
 }
 
 // path is a URL of the site without the site, and without the query, which may
@@ -309,6 +348,19 @@ func (b *tab) answers(key string) int {
 	return b.answered[key]
 }
 
+// body is what the last such request (method and path) was answered with.
+func (b *tab) body(key string) string {
+	b.t.Helper()
+	b.mu.Lock()
+	id := b.last[key]
+	b.mu.Unlock()
+	result, err := chromedp.Call(b.ctx, network.GetResponseBody, network.GetResponseBodyParams{RequestID: id})
+	if err != nil {
+		b.t.Fatalf("tab %s: the answer to %s: %v", b.name, key, err)
+	}
+	return string(result.Body)
+}
+
 // cookie returns a cookie of the site, nil when the browser has none.
 func (b *tab) cookie(name string) *network.Cookie {
 	b.t.Helper()
@@ -355,8 +407,11 @@ func (b *tab) click(selector string) {
 	b.do("click "+selector, chromedp.Click(chromedp.CSS(selector)))
 }
 
-// fill types into an empty field.
+// fill types into a field, over what is in it. (chromedp.Clear leaves what was
+// typed before.)
 func (b *tab) fill(selector, text string) {
 	b.t.Helper()
-	b.do("fill "+selector, chromedp.Clear(chromedp.CSS(selector)), chromedp.SendKeys(chromedp.CSS(selector), text))
+	b.do("focus "+selector, chromedp.Focus(chromedp.CSS(selector)))
+	b.eval(`document.activeElement.select(), ""`)
+	b.do("fill "+selector, chromedp.SendKeys(chromedp.CSS(selector), text))
 }

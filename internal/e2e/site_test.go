@@ -16,21 +16,22 @@ import (
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sesame-auth/sesame/internal/npm"
 )
 
 // lab is what the tests share: a browser, the page, the packages.
 type lab struct {
 	browser  context.Context
-	node     string
 	packages string
 	script   []byte
 }
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
-	chromium, node := findChromium(t), findNode(t)
-	packages := installPackages(t)
-	return &lab{browser: startBrowser(t, chromium), node: node, packages: packages, script: bundle(t, packages)}
+	chromium := findChromium(t)
+	packages := npm.Install(t, web)
+	return &lab{browser: startBrowser(t, chromium), packages: packages, script: bundle(t, packages)}
 }
 
 // application is what is specific to the server under test.
@@ -103,7 +104,7 @@ func startIdentityProvider(t *testing.T, l *lab, redirectURI string) string {
 		t.Fatal(err)
 	}
 	// Given as text, the module finds its packages from the working directory.
-	cmd := exec.Command(l.node, "--input-type=module", "--eval", string(source), "--", redirectURI)
+	cmd := exec.Command("node", "--input-type=module", "--eval", string(source), "--", redirectURI)
 	cmd.Dir = l.packages
 	stdin, err := cmd.StdinPipe()
 	if err != nil {

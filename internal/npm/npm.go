@@ -36,11 +36,7 @@ var lockFiles = []string{"package.json", "package-lock.json", ".npmrc"}
 // the packages in its node_modules.
 func Install(t testing.TB, dir string) string {
 	t.Helper()
-	findNode(t)
-	modules, err := install(t.Context(), dir)
-	if err != nil {
-		lacking(t, fmt.Sprintf("npm must be able to install the packages of %s/package.json (%v)", dir, err))
-	}
+	modules := packages(t, dir)
 	work := t.TempDir()
 	if err := copyFolder(work, dir); err != nil {
 		t.Fatal(err)
@@ -51,7 +47,42 @@ func Install(t testing.TB, dir string) string {
 	return work
 }
 
-// copyFolder copies all of a folder but packages that somebody installed in it.
+// InstallAbove is Install for tools that follow no symbolic link out of their
+// project, as Next.js: the packages and the lock file are in the folder above
+// the one that it returns, where Node.js looks, too.
+func InstallAbove(t testing.TB, dir string) string {
+	t.Helper()
+	work, err := os.MkdirTemp(filepath.Dir(packages(t, dir)), "work-")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := os.RemoveAll(work); err != nil {
+			t.Error(err)
+		}
+	})
+	if err := copyFolder(work, dir); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Remove(filepath.Join(work, "package-lock.json")); err != nil { // two would make Next.js wonder
+		t.Fatal(err)
+	}
+	return work
+}
+
+// packages returns the folder node_modules of dir's lock file.
+func packages(t testing.TB, dir string) string {
+	t.Helper()
+	findNode(t)
+	modules, err := install(t.Context(), dir)
+	if err != nil {
+		lacking(t, fmt.Sprintf("npm must be able to install the packages of %s/package.json (%v)", dir, err))
+	}
+	return modules
+}
+
+// copyFolder copies all of a folder but what npm and other tools have left in
+// it: node_modules, and folders whose name begins with a dot.
 func copyFolder(to, from string) error {
 	return filepath.WalkDir(from, func(path string, d fs.DirEntry, err error) error {
 		if err != nil {
@@ -63,7 +94,7 @@ func copyFolder(to, from string) error {
 		}
 		target := filepath.Join(to, below)
 		if d.IsDir() {
-			if d.Name() == "node_modules" {
+			if d.Name() == "node_modules" || below != "." && strings.HasPrefix(d.Name(), ".") {
 				return fs.SkipDir
 			}
 			return os.MkdirAll(target, 0o755)

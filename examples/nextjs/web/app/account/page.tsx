@@ -1,0 +1,21 @@
+import Link from "next/link"
+import { redirect } from "next/navigation"
+import { getSession } from "../../lib/session"
+
+/** Strangers go to the sign-in page of the Go server, and come back here. */
+export default async function Account() {
+  const session = await getSession()
+  if (!session) redirect("/api/auth/signin?callbackUrl=/account")
+  return (
+    <main>
+      <h1>Your account</h1>
+      <p>
+        Signed in as <strong id="who">{session.user.email}</strong>, until{" "}
+        <time dateTime={session.expires}>{session.expires.slice(0, 10)}</time>.
+      </p>
+      <p>
+        <Link href="/">Back</Link>
+      </p>
+    </main>
+  )
+}
