@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"strconv"
 	"strings"
 
@@ -45,6 +46,12 @@ func (x *exchange) finish(in signIn) (*answer, error) {
 // oauthCallback answers what a provider sends the browser back with.
 func (x *exchange) oauthCallback(p *provider) (*answer, error) {
 	params := x.r.URL.Query() // all of it: a repeated parameter is refused
+	if x.r.Method == http.MethodPost && x.e.dialect.bodyParams {
+		params = make(url.Values, len(x.form))
+		for name := range x.form {
+			params.Set(name, x.field(name))
+		}
+	}
 	c := x.readChecks(p, params.Get("state"))
 	result, err := p.flow.client.Exchange(x.ctx, oauth.Callback{
 		Params:      params,
@@ -55,6 +62,7 @@ func (x *exchange) oauthCallback(p *provider) (*answer, error) {
 	if err != nil {
 		return nil, flowError("CallbackRouteError", err)
 	}
+	x.passChecks(p)
 	tokens := &Tokens{
 		AccessToken: result.AccessToken, TokenType: result.TokenType, RefreshToken: result.RefreshToken,
 		IDToken: result.IDToken, Scope: result.Scope, ExpiresAt: result.ExpiresAt, Raw: result.Raw,
@@ -64,6 +72,9 @@ func (x *exchange) oauthCallback(p *provider) (*answer, error) {
 		return nil, err
 	}
 	in.account = accountOf(p, in.user.ID, tokens, result.Raw)
+	if raw := claimText(result.Raw["token_type"]); raw != "" && x.e.dialect.rawTokenType {
+		in.account.TokenType = &raw
+	}
 	if in.user.ID, err = x.newUserID(p, in.account.ProviderAccountID); err != nil {
 		return nil, err
 	}
@@ -104,6 +115,9 @@ func (x *exchange) oauthCallback(p *provider) (*answer, error) {
 func (x *exchange) newUserID(p *provider, accountID string) (string, error) {
 	random := x.e.cfg.Rand
 	if x.e.adapter == nil {
+		if x.e.cfg.DangerousProfileIDs {
+			return accountID, nil
+		}
 		sum := sha256.Sum256([]byte("user\x00" + p.ID + "\x00" + accountID))
 		random = bytes.NewReader(sum[:])
 	}
@@ -116,14 +130,14 @@ func (x *exchange) userOfProfile(p *provider, profile Profile, tokens *Tokens) (
 	if p.flow.Profile != nil {
 		var err error
 		if u, err = p.flow.Profile(x.ctx, profile, tokens); err != nil {
-			return nil, fail(CodeConfiguration, "OAuthProfileParseError", fmt.Errorf("the profile callback: %w", err), "")
+			return nil, fail(CodeConfiguration, "OAuthProfileParseError", fmt.Errorf("the profile callback: %w", err), "").at(stageFlow)
 		}
 	} else {
 		u = defaultProfile(profile)
 	}
 	if u.ID == "" {
 		return nil, fail(CodeConfiguration, "OAuthProfileParseError", errors.New("the profile has no id"),
-			"the provider's answer has neither sub nor id: set Profile, or check the user info URL and the scopes")
+			"the provider's answer has neither sub nor id: set Profile, or check the user info URL and the scopes").at(stageFlow)
 	}
 	x.settleAddress(p, &u, profile)
 	if c := x.e.cfg.Schema; c != nil {
@@ -310,7 +324,9 @@ func (x *exchange) authorize(p *provider, values map[string]string) (*answer, er
 		e.detail = refused.Code
 		return nil, e
 	case err != nil:
-		return nil, fail(CodeConfiguration, "CallbackRouteError", fmt.Errorf("authorize: %w", err), "")
+		e := fail(CodeConfiguration, "CallbackRouteError", fmt.Errorf("authorize: %w", err), "")
+		e.message = err.Error()
+		return nil, e
 	case user == nil:
 		return nil, refuse(CodeCredentialsSignin, "CredentialsSignin", errors.New("authorize found no user"), "")
 	}
@@ -324,7 +340,7 @@ func (x *exchange) authorize(p *provider, values map[string]string) (*answer, er
 			return nil, err
 		}
 	}
-	if u.ID == "" {
+	if u.ID == "" && !x.e.cfg.DangerousProfileIDs {
 		if u.ID, err = wire.UUID(x.e.cfg.Rand); err != nil {
 			return nil, err
 		}
@@ -418,7 +434,7 @@ func (x *exchange) getEmailCallback(p *provider) (*answer, error) {
 
 func errMailLink() *Error {
 	return refuse(CodeConfiguration, "CallbackRouteError", errors.New("the mail link has no token or no email"),
-		"the link was cut short, or built by hand")
+		"the link was cut short, or built by hand").at(stageMailLink)
 }
 
 // postEmailCallback follows a mail link.
@@ -472,7 +488,7 @@ func (x *exchange) followMail(p *provider, token, address string) (*answer, erro
 // useToken takes a token out of the store. One that was made under an older
 // secret is still good.
 func (x *exchange) useToken(p *provider, address, token string) (VerificationToken, error) {
-	secrets := x.e.mailSecrets
+	secrets := x.e.hashSecrets
 	if p.secret != "" {
 		secrets = []string{p.secret}
 	}

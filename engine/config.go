@@ -43,9 +43,17 @@ type Config struct {
 	// Servers with the same secret accept each other's sessions.
 	Secret string
 	// OldSecrets are still accepted, so that a secret can be changed without
-	// signing anybody out. Default: AUTH_SECRET_3, AUTH_SECRET_2 and
+	// signing anybody out. Hashes of CSRF tokens and mail links are made with
+	// all of them, as Auth.js 5 does with secret: [new, old]; with WireV4, which
+	// knows one secret, and with secrets of the environment, with the current one
+	// alone, as next-auth does. Those of any part of the list are accepted. Default: AUTH_SECRET_3, AUTH_SECRET_2 and
 	// AUTH_SECRET_1, those that are set, when Secret comes from AUTH_SECRET.
 	OldSecrets []string
+
+	// Wire is the version of Auth.js that clients and servers beside this one
+	// have: WireV5 (default) or WireV4, for the client of next-auth 4. Cookie
+	// names, session tokens, answers and error codes are those of that version.
+	Wire Wire
 
 	// Providers are the ways to sign in, in the order of the sign-in page.
 	Providers []Provider
@@ -137,6 +145,12 @@ type Config struct {
 	// KeepCSRFToken keeps a browser's CSRF token over sign-in and sign-out, as
 	// Auth.js does. Default: both end with a new one.
 	KeepCSRFToken bool
+	// CompatiblePages gives the forms of the built-in pages the targets and
+	// fields of Auth.js, for tests that look at them: absolute URLs, and a
+	// callbackUrl for OAuth providers only, as the query has it. Pages.Error gets
+	// error=undefined when there is none. Default: paths of this site, and the
+	// checked callback URL in every form, so that tabs do not meet.
+	CompatiblePages bool
 	// DangerousUpdateData hands the data of update() to Callbacks.JWT
 	// unfiltered, as Auth.js does: whatever a callback copies from it into the
 	// token is the browser's choice. Default: only fields that the Schema
@@ -159,6 +173,21 @@ type Config struct {
 	// when a callback fails, as Auth.js does. Default: they are cleared on any
 	// outcome.
 	DangerousKeepChecks bool
+	// DangerousErrorMessages puts the message of an error that Authorize of a
+	// Credentials provider or Callbacks.SignIn returns into the URL, as
+	// next-auth 4 does; it looks at WireV4 only. A message can say too much, and
+	// URLs are logged. Default: a code; a [CredentialsError] has one of its own.
+	DangerousErrorMessages bool
+	// DangerousProfileIDs leaves the ids of users that no Adapter stores as they
+	// come, as next-auth 4 does: an OAuth user has the id of the provider's
+	// profile, which another provider may give to somebody else, and a
+	// credentials user without an id has none. Default: an id made of the
+	// provider's and the account's, and a random one.
+	DangerousProfileIDs bool
+	// DangerousSignInRedirects sends the browser wherever Callbacks.SignIn says
+	// with [RedirectTo], as next-auth 4 does. Default: through
+	// Callbacks.Redirect, as Auth.js 5 does.
+	DangerousSignInRedirects bool
 	// DangerousUnverifiedEmail links and keeps accounts without looking at
 	// email_verified, as Auth.js does, which lets somebody sign up with an
 	// address that is not theirs and wait for its owner. Default: linking by

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -19,6 +18,7 @@ import (
 // concurrent use.
 type Engine struct {
 	cfg        Config
+	dialect    *dialect
 	adapter    Adapter
 	traits     Traits
 	strategy   Strategy
@@ -34,8 +34,9 @@ type Engine struct {
 	purging    purging
 	ownHTTP    bool // cfg.HTTPClient is the engine's own
 
-	// what the tokens of mail links are hashed with; the first one for new ones
-	mailSecrets []string
+	// what CSRF tokens and those of mail links are hashed with; the first one
+	// for new ones
+	hashSecrets []string
 }
 
 // New checks cfg, fills in its defaults and returns an engine. It touches no
@@ -62,7 +63,7 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	var unknown *Error
 	if x.action, x.providerID, unknown = e.route(r); unknown != nil {
 		x.report(unknown)
-		badRequest(w)
+		x.write(w, x.unsupported())
 		return
 	}
 	if err != nil {
@@ -74,11 +75,11 @@ func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		case errors.Is(err, errTooLarge):
 			x.report(refuse(CodeConfiguration, "BadRequest", err, ""))
 			w.Header().Set("Connection", "close")
-			x.write(w, jsonMessage(http.StatusRequestEntityTooLarge, "The request body is larger than 64 KiB."))
+			x.write(w, x.message(http.StatusRequestEntityTooLarge, "The request body is larger than 64 KiB."))
 			return
 		case err != nil:
 			x.report(refuse(CodeConfiguration, "BadRequest", err, ""))
-			badRequest(w)
+			x.write(w, x.unsupported())
 			return
 		}
 	}
@@ -119,11 +120,14 @@ func (e *Engine) route(r *http.Request) (action, provider string, err *Error) {
 	action, rest = segment(rest)
 	provider, rest = segment(rest)
 	extra, _ := segment(rest)
+	loose := e.dialect.looseRoutes
 	switch action {
 	case "signin", "callback", "webauthn-options":
-		ok = extra == ""
+		ok = extra == "" || loose
 	case "csrf", "error", "providers", "session", "signout", "verify-request":
-		ok = provider == ""
+		ok = provider == "" || loose
+	case "_log":
+		ok = e.dialect.logRoute
 	default:
 		ok = false
 	}
@@ -159,7 +163,7 @@ func (x *exchange) answer() (*answer, error) {
 	}
 	var p *provider
 	if x.providerID != "" {
-		if p = x.e.byID[x.providerID]; p == nil {
+		if p = x.e.byID[x.providerID]; p == nil && !x.e.dialect.looseRoutes {
 			return nil, refuse(CodeConfiguration, "InvalidProvider", fmt.Errorf("there is no provider %q", cut(x.providerID)),
 				"the configured ids are "+x.e.providerIDs())
 		}
@@ -172,7 +176,7 @@ func (x *exchange) answer() (*answer, error) {
 			return x.json(wire.AppendCSRF(nil, x.csrfToken)), nil
 		case x.action == "providers":
 			return x.getProviders(), nil
-		case x.action == "signin" && p == nil:
+		case x.action == "signin" && (p == nil || x.e.dialect.looseRoutes):
 			return x.getSignIn(), nil
 		case x.action == "signout":
 			return x.getSignOut(), nil
@@ -193,6 +197,8 @@ func (x *exchange) answer() (*answer, error) {
 			return x.postSignIn(p)
 		case x.action == "signout":
 			return x.postSignOut()
+		case x.action == "_log":
+			return x.postLog(), nil
 		case x.action == "callback" && p != nil && p.credentials != nil:
 			return x.postCredentials(p)
 		case x.action == "callback" && p != nil && p.email != nil:
@@ -205,26 +211,36 @@ func (x *exchange) answer() (*answer, error) {
 	if x.action == "signin" {
 		hint = "a sign-in starts with POST, as the sign-in page and signIn() do it"
 	}
-	return nil, refuse(CodeConfiguration, "UnknownAction",
+	unknown := refuse(CodeConfiguration, "UnknownAction",
 		fmt.Errorf("%s does not go with %s %s", x.r.Method, x.action, x.providerID), hint)
+	if !x.e.dialect.looseRoutes {
+		return nil, unknown
+	}
+	x.report(unknown)
+	if x.action == "callback" && p != nil && p.credentials != nil {
+		const body = "Error: Callback for provider type credentials not supported"
+		return &answer{status: http.StatusInternalServerError, header: headerText, body: []byte(body)}, nil
+	}
+	return x.unsupported(), nil
+}
+
+// unsupported answers what is not a request of Auth.js.
+func (x *exchange) unsupported() *answer {
+	contentType, body := x.e.dialect.unsupported(cut(x.r.Method))
+	return &answer{status: http.StatusBadRequest, header: contentType, body: []byte(body), bare: true}
 }
 
 // ---- answers
 
 // answer is what a flow wants the browser to get.
 type answer struct {
-	status      int
-	contentType string
-	body        []byte
-	location    string
-	policy      string // Content-Security-Policy of a page
-	bare        bool   // without ambient cookies and those that the flow set
+	status   int
+	header   []string // Content-Type; nil: none
+	body     []byte
+	location string
+	policy   string // Content-Security-Policy of a page
+	bare     bool   // without ambient cookies and those that the flow set
 }
-
-const (
-	contentTypeHTML = "text/html"
-	contentTypeJSON = "application/json"
-)
 
 // Header values that are the same in every answer. They are shared between
 // answers, which is safe because nothing writes into a header's values.
@@ -236,8 +252,11 @@ var (
 	headerReferrer  = []string{"same-origin"}
 	headerNoSniff   = []string{"nosniff"}
 	headerFrameDeny = []string{"DENY"}
-	headerJSON      = []string{contentTypeJSON}
-	headerHTML      = []string{contentTypeHTML + "; charset=utf-8"}
+	headerJSON      = []string{"application/json"}
+	headerHTML      = []string{"text/html; charset=utf-8"}
+	headerText      = []string{"text/plain; charset=utf-8"}
+
+	headerJSONCharset = []string{"application/json; charset=utf-8"}
 )
 
 // write sends the answer with all of its cookies.
@@ -258,11 +277,8 @@ func (x *exchange) write(w http.ResponseWriter, a *answer) {
 	if a.location != "" {
 		h["Location"] = []string{a.location}
 	}
-	switch a.contentType {
-	case contentTypeJSON:
-		h["Content-Type"] = headerJSON
-	case contentTypeHTML:
-		h["Content-Type"] = headerHTML
+	if a.header != nil {
+		h["Content-Type"] = a.header
 	}
 	w.WriteHeader(a.status)
 	w.Write(a.body)
@@ -290,45 +306,45 @@ func writeCookies(h http.Header, cookies []wire.SetCookie) {
 	h["Set-Cookie"] = values
 }
 
-func badRequest(w http.ResponseWriter) {
-	commonHeaders(w.Header())
-	w.Header()["Content-Type"] = headerJSON
-	w.WriteHeader(http.StatusBadRequest)
-	io.WriteString(w, `"Bad request."`)
-}
-
 func (x *exchange) json(body []byte) *answer {
-	return &answer{status: http.StatusOK, contentType: contentTypeJSON, body: body}
+	return &answer{status: http.StatusOK, header: x.e.dialect.json, body: body}
 }
 
-func jsonMessage(status int, message string) *answer {
+// message answers with JSON {"message": …}.
+func (x *exchange) message(status int, message string) *answer {
 	body := schema.AppendJSON([]byte(`{"message":`), message)
-	return &answer{status: status, contentType: contentTypeJSON, body: append(body, '}'), bare: true}
+	return &answer{status: status, header: x.e.dialect.json, body: append(body, '}'), bare: true}
 }
 
 // goTo sends the browser to a URL, or names the URL to a script that asked for
 // that (WIRE.md section 2.3).
 func (x *exchange) goTo(u string) *answer {
-	if _, asked := x.r.Header["X-Auth-Return-Redirect"]; asked {
-		return &answer{status: http.StatusOK, contentType: contentTypeJSON, body: wire.AppendURL(nil, u), location: u}
+	if !x.e.dialect.asksJSON(x) {
+		return &answer{status: http.StatusFound, location: u}
 	}
-	return &answer{status: http.StatusFound, location: u}
+	a := x.json(wire.AppendURL(nil, u))
+	if x.e.dialect.jsonLocation {
+		a.location = u
+	}
+	return a
 }
 
 // failed reports e and sends the browser to the page that shows its code.
 func (x *exchange) failed(e *Error) *answer {
 	x.report(e)
+	d := x.e.dialect
+	x.set = nil // of a flow that came to nothing
 	switch x.action {
 	case "session": // the client takes a redirect for broken JSON
-		a := x.json(wire.AppendSession(nil, nil))
-		a.bare = true
+		a := x.json(d.AppendSession(nil, nil))
+		a.bare = !d.errorCookies
 		if e.Code == CodeMissingCSRF {
 			a.status = http.StatusBadRequest
 		}
 		return a
 	case "csrf", "providers":
 		if x.r.Method == http.MethodGet {
-			return jsonMessage(http.StatusInternalServerError, misconfiguredMessage)
+			return x.message(http.StatusInternalServerError, d.misconfigured)
 		}
 	case "error": // a redirect would lead here again
 		if x.r.Method == http.MethodGet {
@@ -337,35 +353,21 @@ func (x *exchange) failed(e *Error) *answer {
 			return a
 		}
 	}
-	a := x.goTo(x.errorURL(e))
-	a.bare = true
-	if a.contentType == contentTypeJSON {
+	a := x.goTo(d.errorURL(x, e))
+	a.bare = !d.errorCookies
+	if d.asksJSON(x) {
 		a.location = ""
+		a.status = d.errorStatus(x, e)
 	}
 	return a
 }
-
-// errorURL is the page that shows the code of e.
-func (x *exchange) errorURL(e *Error) string {
-	u := x.page(x.e.cfg.Pages.Error, "/error")
-	if e.onSignInPage() {
-		u = x.page(x.e.cfg.Pages.SignIn, "/signin")
-	}
-	u = withQuery(u, "error", string(e.Code))
-	if e.Code == CodeCredentialsSignin {
-		u = withQuery(u, "code", or(e.detail, "credentials"))
-	}
-	return u
-}
-
-const misconfiguredMessage = "There was a problem with the server configuration. Check the server logs for more information."
 
 // misconfigured answers what cannot be answered because the server is not set
 // up for it (WIRE.md section 2.4).
 func (x *exchange) misconfigured(w http.ResponseWriter, e *Error) {
 	x.report(e)
 	if !x.onPage() {
-		x.write(w, jsonMessage(http.StatusInternalServerError, misconfiguredMessage))
+		x.write(w, x.message(http.StatusInternalServerError, x.e.dialect.misconfigured))
 		return
 	}
 	if own := x.e.cfg.Pages.Error; own != "" {
@@ -394,7 +396,7 @@ func (x *exchange) badCallbackURL() *answer {
 		a.bare = true
 		return a
 	}
-	return jsonMessage(http.StatusBadRequest, "callbackUrl is not a path or an http(s) URL of at most 2048 bytes.")
+	return x.message(http.StatusBadRequest, "callbackUrl is not a path or an http(s) URL of at most 2048 bytes.")
 }
 
 // ---- providers and pages
@@ -414,22 +416,34 @@ func (x *exchange) html(status int, render func(*bytes.Buffer) error) *answer {
 	var b bytes.Buffer
 	if err := render(&b); err != nil {
 		x.report(fail(CodeConfiguration, "PageError", err, ""))
-		return jsonMessage(http.StatusInternalServerError, misconfiguredMessage)
+		return x.message(http.StatusInternalServerError, x.e.dialect.misconfigured)
 	}
-	return &answer{status: status, contentType: contentTypeHTML, body: b.Bytes(), policy: pages.Policy(x.e.cfg.Theme)}
+	return &answer{status: status, header: headerHTML, body: b.Bytes(), policy: pages.Policy(x.e.cfg.Theme)}
+}
+
+// errorParam is the code that a page is to show. With loose routes a segment
+// behind the action is one as well.
+func (x *exchange) errorParam() string {
+	if code := x.param("error"); code != "" || !x.e.dialect.looseRoutes {
+		return code
+	}
+	return x.providerID
 }
 
 func (x *exchange) getSignIn() *answer {
 	if own := x.e.cfg.Pages.SignIn; own != "" {
 		u := withQuery(own, "callbackUrl", x.callbackURL)
-		if code := x.param("error"); code != "" {
+		if code := x.errorParam(); code != "" {
 			u = withQuery(u, "error", code)
 		}
 		return x.goTo(u)
 	}
 	d := pages.SignIn{
-		BasePath: x.e.base, CSRFToken: x.csrfToken, CallbackURL: x.callbackURL,
-		Email: x.param("email"), Error: x.param("error"), Theme: x.e.cfg.Theme,
+		BasePath: x.formBase(), CSRFToken: x.csrfToken, CallbackURL: x.callbackURL, PlainForms: x.e.cfg.CompatiblePages,
+		Email: x.param("email"), Error: x.errorParam(), Theme: x.e.cfg.Theme,
+	}
+	if raw, ok := x.params()["callbackUrl"]; ok && x.e.cfg.CompatiblePages {
+		d.CallbackURL = raw[0]
 	}
 	for _, p := range x.e.providers {
 		shown := pages.Provider{ID: p.ID, Name: p.Name, Type: p.Type}
@@ -446,24 +460,46 @@ func (x *exchange) getSignIn() *answer {
 	return x.html(http.StatusOK, func(b *bytes.Buffer) error { return pages.WriteSignIn(b, d) })
 }
 
+// formBase is what the targets of forms begin with: a path, so that a wrong
+// public URL cannot send passwords elsewhere.
+func (x *exchange) formBase() string {
+	if x.e.cfg.CompatiblePages {
+		return x.at("")
+	}
+	return x.e.base
+}
+
 func (x *exchange) getSignOut() *answer {
 	if own := x.e.cfg.Pages.SignOut; own != "" {
 		return x.goTo(own)
 	}
 	return x.html(http.StatusOK, func(b *bytes.Buffer) error {
-		return pages.WriteSignOut(b, pages.SignOut{BasePath: x.e.base, CSRFToken: x.csrfToken, Theme: x.e.cfg.Theme})
+		return pages.WriteSignOut(b, pages.SignOut{BasePath: x.formBase(), CSRFToken: x.csrfToken, Theme: x.e.cfg.Theme})
 	})
 }
 
 func (x *exchange) getError() *answer {
-	code := x.param("error")
+	code := x.errorParam()
+	if x.e.dialect.passesOn(code) {
+		return x.goTo(withQuery(x.at("/signin"), "error", code))
+	}
 	if own := x.e.cfg.Pages.Error; own != "" {
+		if code == "" && x.e.cfg.CompatiblePages {
+			code = "undefined"
+		}
 		if code == "" {
 			return x.goTo(own)
 		}
 		return x.goTo(withQuery(own, "error", code))
 	}
 	status := http.StatusOK
+	if x.e.dialect.foldsCodes {
+		for _, known := range []Code{CodeConfiguration, CodeAccessDenied, CodeVerification} {
+			if strings.EqualFold(code, string(known)) {
+				code = string(known)
+			}
+		}
+	}
 	switch Code(code) {
 	case CodeConfiguration:
 		status = http.StatusInternalServerError
@@ -483,7 +519,7 @@ func (x *exchange) errorPage(status int, code string) *answer {
 
 func (x *exchange) getVerifyRequest() *answer {
 	if own := x.e.cfg.Pages.VerifyRequest; own != "" {
-		if provider := x.param("provider"); provider != "" {
+		if provider := x.param("provider"); provider != "" && x.e.dialect.verifyQuery {
 			own = withQuery(own, "provider", provider, "type", x.param("type"))
 		}
 		return x.goTo(own)

@@ -83,9 +83,12 @@ type Error struct {
 	// Err is the cause. It holds no secrets.
 	Err error
 
-	detail string // of CredentialsSignin: the code in the URL
-	benign bool   // a user's mistake, not the server's
-	stack  string // of a panic
+	detail  string // of CredentialsSignin: the code in the URL
+	benign  bool   // a user's mistake, not the server's
+	stack   string // of a panic
+	message string // of the application's own error
+
+	stage string // of the sign-in; "" when nothing depends on it
 }
 
 func (e *Error) Error() string {

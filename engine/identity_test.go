@@ -459,7 +459,7 @@ func TestRotatingJWTCallback(t *testing.T) {
 // Nothing but the declared fields that belong there is in the cookie.
 func TestFieldsInTheToken(t *testing.T) {
 	s, b := updateSite(t, engine.StrategyJWT)
-	token, _, err := wire.NewKeys(sessionCookie, testSecret).DecodeToken(b.cookie(sessionCookie), shop(), s.clock.Now())
+	token, _, err := wire.V5.NewKeys(sessionCookie, testSecret).DecodeToken(b.cookie(sessionCookie), shop(), s.clock.Now())
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -245,7 +245,7 @@ func (x *exchange) createUser(a Adapter, u User, tell func(func())) (User, error
 	}
 	created, err := a.CreateUser(x.ctx, u)
 	if err != nil {
-		return created, adapterError("creating a user", err)
+		return created, adapterError("creating a user", err).at(stageCreateUser)
 	}
 	x.canonical(&created)
 	x.tellCreated(&created, tell)

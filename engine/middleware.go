@@ -301,7 +301,7 @@ func (e *Engine) admit(w http.ResponseWriter, r *http.Request, h *held) bool {
 		}
 		head["Content-Type"] = headerJSON
 		w.WriteHeader(status)
-		w.Write(jsonMessage(status, message).body)
+		w.Write(x.message(status, message).body)
 		return false
 	}
 	http.Redirect(w, r, e.denied(x, h, d), http.StatusFound)
@@ -317,11 +317,11 @@ func (e *Engine) denied(x *exchange, h *held, d Decision) string {
 			return u
 		}
 		x.report(asError(err, "CallbackRouteError"))
-		return x.errorURL(&Error{Code: CodeConfiguration})
+		return e.dialect.errorURL(x, &Error{Code: CodeConfiguration})
 	case h.err != nil:
-		return x.errorURL(&Error{Code: CodeConfiguration})
+		return e.dialect.errorURL(x, &Error{Code: CodeConfiguration})
 	case h.session != nil:
-		return x.errorURL(&Error{Code: CodeAccessDenied})
+		return e.dialect.errorURL(x, &Error{Code: CodeAccessDenied})
 	}
 	return withQuery(x.page(e.cfg.Pages.SignIn, "/signin"), "callbackUrl", x.requestedURL())
 }

@@ -23,7 +23,7 @@ const month = 30 * 24 * time.Hour
 // mint makes a session cookie of a token.
 func (s *site) mint(t *engine.Token, secret string) string {
 	s.t.Helper()
-	value, err := wire.NewKeys(s.name(sessionCookie), secret).EncodeToken(t, s.clock.Now(), month, newDice(1))
+	value, err := wire.V5.NewKeys(s.name(sessionCookie), secret).EncodeToken(t, s.clock.Now(), month, newDice(1))
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -130,7 +130,7 @@ func (x *exchange) setJWT(t *Token) error {
 		x.always = slices.DeleteFunc(x.always, func(c wire.SetCookie) bool { // of a token before this one
 			return c.Name == name || strings.HasPrefix(c.Name, name+".")
 		})
-		x.set, err = wire.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, value,
+		x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, value,
 			x.now.Add(x.e.cfg.SessionMaxAge), x.site.secure)
 	}
 	if err != nil {
@@ -276,7 +276,7 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 }
 
 func (x *exchange) setDatabaseCookie(token string, expires time.Time) (err error) {
-	x.set, err = wire.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, token, expires, x.site.secure)
+	x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, x.site.names.SessionToken, token, expires, x.site.secure)
 	if err != nil {
 		return fail(CodeConfiguration, "SessionTokenError", err, "GenerateSessionToken returns a token that is too long")
 	}
@@ -362,7 +362,7 @@ func (d *extended) undo(token string) {
 // appendSession appends the body of GET session: what the browser may see.
 func (e *Engine) appendSession(dst []byte, s *Session) []byte {
 	if s == nil {
-		return wire.AppendSession(dst, nil)
+		return e.dialect.AppendSession(dst, nil)
 	}
 	// A store's null is null; what a token lacks is absent, unless it was null.
 	null := func(claim string) bool {
@@ -386,7 +386,7 @@ func (e *Engine) appendSession(dst []byte, s *Session) []byte {
 		b.User = appendVisible(b.User, c.User, s.User.Extra)
 		b.Session = appendVisible(b.Session, c.Session, s.Extra)
 	}
-	return wire.AppendSession(dst, &b)
+	return e.dialect.AppendSession(dst, &b)
 }
 
 func appendVisible(dst []wire.Member, fields []schema.Field, values map[string]any) []wire.Member {

@@ -74,6 +74,9 @@ func (x *exchange) startToken(in signIn) error {
 			return fail(CodeConfiguration, "CallbackRouteError", fmt.Errorf("the jwt callback: %w", err), "")
 		}
 		if t = p.Token; t == nil {
+			if x.e.dialect.needsToken {
+				return fail(CodeConfiguration, "CallbackRouteError", errors.New("the jwt callback returned no token"), "")
+			}
 			x.clearSession()
 			return nil
 		}

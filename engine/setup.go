@@ -25,16 +25,16 @@ type site struct {
 	session, state, pkce, nonce, encoded *wire.Keys
 }
 
-func newSite(secure bool, secrets []string) *site {
-	n := wire.CookieNames(secure)
+func newSite(d *dialect, secure bool, secrets []string) *site {
+	n := d.CookieNames(secure)
 	return &site{
 		secure:  secure,
 		names:   n,
-		session: wire.NewKeys(n.SessionToken, secrets...),
-		state:   wire.NewKeys(n.State, secrets...),
-		pkce:    wire.NewKeys(n.PKCECodeVerifier, secrets...),
-		nonce:   wire.NewKeys(n.Nonce, secrets...),
-		encoded: wire.NewKeys(wire.StateSalt, secrets...),
+		session: d.SessionKeys(n.SessionToken, secrets...),
+		state:   d.NewKeys(n.State, secrets...),
+		pkce:    d.NewKeys(n.PKCECodeVerifier, secrets...),
+		nonce:   d.NewKeys(n.Nonce, secrets...),
+		encoded: d.NewKeys(wire.StateSalt, secrets...),
 	}
 }
 
@@ -88,6 +88,11 @@ func (s *settings) apply() {
 			s.ownHTTP = true
 		}
 	}
+	if !c.Wire.Valid() {
+		s.problem("Wire is neither WireV5 nor WireV4")
+		c.Wire = WireV5
+	}
+	s.dialect = dialectOf(c.Wire)
 	s.adapter = c.Adapter
 	if t, ok := c.Adapter.(TraitsDeclarer); ok {
 		s.traits = t.Traits()
@@ -107,6 +112,7 @@ const minSecret = 32
 
 func (s *settings) applySecrets() {
 	c := &s.cfg
+	numbered := false // the old secrets are those of the environment
 	if c.Secret == "" {
 		if c.Secret = c.Getenv("AUTH_SECRET"); c.Secret == "" {
 			c.Secret = c.Getenv("NEXTAUTH_SECRET")
@@ -114,6 +120,7 @@ func (s *settings) applySecrets() {
 			for _, name := range []string{"AUTH_SECRET_3", "AUTH_SECRET_2", "AUTH_SECRET_1"} {
 				if v := c.Getenv(name); v != "" {
 					c.OldSecrets = append(c.OldSecrets, v)
+					numbered = true
 				}
 			}
 		}
@@ -131,23 +138,24 @@ func (s *settings) applySecrets() {
 			s.problem("the secret has %d characters, at least %d are needed: make one with `openssl rand -base64 33`", len(secret), minSecret)
 		}
 	}
-	s.csrf = wire.NewCSRF(secrets...)
-	s.mailSecrets = secretForms(secrets)
-	s.sites[0] = newSite(false, secrets)
-	s.sites[1] = newSite(true, secrets)
+	s.hashSecrets = s.hashed(secrets, numbered)
+	s.csrf = wire.NewCSRF(s.hashSecrets...)
+	s.sites[0] = newSite(s.dialect, false, secrets)
+	s.sites[1] = newSite(s.dialect, true, secrets)
 }
 
-// secretForms lists what may have been hashed with: all secrets joined by
-// commas as Auth.js does (the form that is written), each secret, and what was
-// joined before a secret was added or removed.
-func secretForms(secrets []string) []string {
-	forms := []string{strings.Join(secrets, ",")}
-	for size := 1; size < len(secrets); size++ {
-		for from := 0; from+size <= len(secrets); from++ {
-			forms = append(forms, strings.Join(secrets[from:from+size], ","))
-		}
+// hashed lists what tokens may be hashed with: what is written, as Auth.js with
+// the same configuration writes it, and what is accepted. Of the numbered
+// secrets of the environment next-auth takes none, and @auth/core puts all of
+// them before AUTH_SECRET.
+func (s *settings) hashed(secrets []string, numbered bool) []string {
+	if numbered {
+		return wire.HashSecrets(secrets[0], secrets, append(slices.Clone(secrets[1:]), secrets[0]))
 	}
-	return forms
+	if s.dialect.joinsSecrets {
+		return wire.HashSecrets(strings.Join(secrets, ","), secrets)
+	}
+	return wire.HashSecrets(secrets[0], secrets)
 }
 
 func (s *settings) applyURL() {
@@ -328,6 +336,9 @@ func (s *settings) applyProviders() {
 					s.problem("providers %q and %q: two e-mail providers need a Secret each, or a link of one would work at the other", other.ID, p.ID)
 				}
 			}
+		}
+		if p.Type == "oidc" {
+			p.Type = s.dialect.oidcType
 		}
 		s.providers = append(s.providers, p)
 		s.byID[p.ID] = p

@@ -35,6 +35,9 @@ func (x *exchange) postSignIn(p *provider) (*answer, error) {
 	case p != nil && p.email != nil:
 		return x.requestMail(p)
 	}
+	if p == nil && x.e.dialect.looseRoutes {
+		return x.goTo(x.at("/signin?csrf=true")), nil
+	}
 	return x.goTo(x.at("/signin")), nil // credentials are posted to callback
 }
 
@@ -47,7 +50,11 @@ func (x *exchange) ask(p SignInParams) (redirect string, err error) {
 	d, err := f(x.ctx, &p)
 	switch {
 	case err != nil:
-		return "", refuse(CodeAccessDenied, "AccessDenied", fmt.Errorf("the signIn callback: %w", err), "")
+		refused := refuse(CodeAccessDenied, "AccessDenied", fmt.Errorf("the signIn callback: %w", err), "")
+		refused.message = err.Error()
+		return "", refused
+	case d.url != "" && x.e.cfg.DangerousSignInRedirects:
+		return d.url, nil
 	case d.url != "":
 		return x.redirect(d.url)
 	case !d.allow:
@@ -86,6 +93,9 @@ func (x *exchange) startFlow(p *provider) (*answer, error) {
 	if err != nil {
 		return nil, flowError("SignInError", err)
 	}
+	if rewrite := x.e.dialect.authorization; rewrite != nil {
+		u = rewrite(u)
+	}
 	return x.goTo(u), nil
 }
 
@@ -113,7 +123,7 @@ const (
 func (x *exchange) newChecks(p *provider) (c checks, err error) {
 	e, s := x.e, x.site
 	if p.flow.state {
-		if e.cfg.SingleCheckCookies {
+		if e.cfg.SingleCheckCookies && e.dialect.sealedState {
 			c.state, err = s.encoded.SealState("", x.now, e.cfg.Rand)
 		} else {
 			c.state, err = wire.RandomBase64(e.cfg.Rand) // half the size of the cookie
@@ -247,10 +257,7 @@ func (x *exchange) readChecks(p *provider, state string) checks {
 	c.state = read(p.flow.state, s.state, s.names.State)
 	c.verifier = read(p.flow.pkce, s.pkce, s.names.PKCECodeVerifier)
 	c.nonce = read(p.flow.nonce, s.nonce, s.names.Nonce)
-	if x.e.cfg.DangerousKeepChecks {
-		// As Auth.js: only when nothing fails, and in the order of use.
-		x.set = append(x.set, x.usedChecks(p)...)
-	} else {
+	if !x.e.cfg.DangerousKeepChecks {
 		x.always = append(x.always, x.clearedChecks(c.suffix)...)
 	}
 	return c
@@ -287,6 +294,19 @@ func (x *exchange) clearedChecks(suffix string) (out []wire.SetCookie) {
 	return out
 }
 
+// passChecks clears the cookies of the checks that have passed. As Auth.js, in
+// the order of use; with v5 only when nothing fails afterwards.
+func (x *exchange) passChecks(p *provider) {
+	if !x.e.cfg.DangerousKeepChecks {
+		return // readChecks has done so
+	}
+	if x.e.dialect.errorCookies {
+		x.always = append(x.always, x.usedChecks(p)...)
+	} else {
+		x.set = append(x.set, x.usedChecks(p)...)
+	}
+}
+
 // usedChecks clears the cookies of the checks that the provider uses.
 func (x *exchange) usedChecks(p *provider) (out []wire.SetCookie) {
 	n := x.site.names
@@ -305,14 +325,14 @@ func (x *exchange) usedChecks(p *provider) (out []wire.SetCookie) {
 func flowError(typ string, err error) *Error {
 	var f *oauth.Error
 	if !errors.As(err, &f) {
-		return fail(CodeConfiguration, typ, err, "")
+		return fail(CodeConfiguration, typ, err, "").at(stageFlow)
 	}
 	switch f.Kind {
 	case oauth.Provider:
 		return refuse(CodeOAuthCallbackError, "OAuthCallbackError", err, f.Hint)
 	case oauth.Check:
 		return refuse(CodeConfiguration, "InvalidCheck", err,
-			or(f.Hint, "the browser lost its cookies, the sign-in took longer than 15 minutes, or its link was opened twice; try again"))
+			or(f.Hint, "the browser lost its cookies, the sign-in took longer than 15 minutes, or its link was opened twice; try again")).at(stageFlow)
 	case oauth.Token:
 		f.Hint = or(f.Hint, "the provider is in trouble, or its token endpoint is another one")
 	case oauth.IDToken:
@@ -320,7 +340,7 @@ func flowError(typ string, err error) *Error {
 	case oauth.UserInfo:
 		f.Hint = or(f.Hint, "the provider is in trouble, or Scopes lacks what its userinfo endpoint asks for")
 	}
-	return fail(CodeConfiguration, typ, err, f.Hint)
+	return fail(CodeConfiguration, typ, err, f.Hint).at(stageFlow)
 }
 
 // ---- e-mail
@@ -355,6 +375,9 @@ func (x *exchange) requestMail(p *provider) (*answer, error) {
 	if err == nil && address == "" {
 		err = errors.New("it is empty")
 	}
+	if err == nil && x.e.dialect.dottedDomain && p.email.NormalizeIdentifier == nil && !strings.Contains(address[strings.LastIndexByte(address, '@'):], ".") {
+		err = errors.New("its domain has no dot")
+	}
 	if err != nil {
 		return nil, refuse(CodeConfiguration, "EmailSignInError", fmt.Errorf("the address is refused: %w", err), "")
 	}
@@ -380,7 +403,7 @@ func (x *exchange) requestMail(p *provider) (*answer, error) {
 	}
 	expires := x.now.Add(maxAge).UTC().Truncate(time.Millisecond)
 	_, err = x.e.adapter.CreateVerificationToken(x.ctx, VerificationToken{
-		Identifier: address, Token: wire.HashVerificationToken(token, or(p.secret, x.e.mailSecrets[0])), Expires: expires,
+		Identifier: address, Token: wire.HashVerificationToken(token, or(p.secret, x.e.hashSecrets[0])), Expires: expires,
 	})
 	if err != nil {
 		return nil, adapterError("storing the token of a mail link", err)

@@ -23,7 +23,7 @@ func (x *exchange) postSession() (*answer, error) {
 		if err != nil {
 			x.report(refuse(CodeConfiguration, "UpdateRefused", err,
 				"mark the field as client: write in the Schema if the browser may change it"))
-			return jsonMessage(http.StatusBadRequest, err.Error()), nil
+			return x.message(http.StatusBadRequest, err.Error()), nil
 		}
 		if len(changes) > 0 {
 			update = changes

@@ -25,6 +25,7 @@ type SignIn struct {
 	BasePath    string
 	CSRFToken   string
 	CallbackURL string // where the browser goes afterwards; part of every form
+	PlainForms  bool   // CallbackURL is part of the forms of OAuth providers only
 	Email       string // fills the e-mail field
 	Error       string // public error code; "" for none
 	Providers   []Provider

@@ -11,10 +11,16 @@ import (
 // The memory a token costs. A key derivation alone would be 23 allocations, so
 // this also holds that none happens after NewKeys.
 func TestAllocations(t *testing.T) {
-	keys := wire.NewKeys(salt, secret, oldSecret)
+	keys := wire.V5.NewKeys(salt, secret, oldSecret)
 	token := claims(t, defaultClaims)
 	random := bytes.NewReader(make([]byte, 32))
 	sealed, err := keys.EncodeToken(token, epoch, time.Hour, random)
+	if err != nil {
+		t.Fatal(err)
+	}
+	keys4 := wire.V4.SessionKeys("", secret, oldSecret)
+	random.Reset(make([]byte, 32))
+	sealed4, err := keys4.EncodeToken(token, epoch, time.Hour, random)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,6 +51,22 @@ func TestAllocations(t *testing.T) {
 				t.Fatal(err)
 			}
 		}},
+		{"DecodeToken, v4", maxDecode, func() {
+			if _, _, err := keys4.DecodeToken(sealed4, nil, epoch); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"EncodeToken, v4", maxEncode, func() {
+			random.Reset(zeros)
+			if _, err := keys4.EncodeToken(token, epoch, time.Hour, random); err != nil {
+				t.Fatal(err)
+			}
+		}},
+		{"a forged token, v4", maxRefuse, func() {
+			if _, _, err := keys4.DecodeToken(sealed4[:len(sealed4)-1], nil, epoch); err == nil {
+				t.Fatal("accepted")
+			}
+		}},
 		{"a forged token", maxRefuse, func() {
 			if _, _, err := keys.DecodeToken(sealed[:len(sealed)-1], nil, epoch); err == nil {
 				t.Fatal("accepted")
@@ -60,7 +82,7 @@ func TestAllocations(t *testing.T) {
 				t.Fatal("refused")
 			}
 		}},
-		{"AppendSession", 0, func() { buf = wire.AppendSession(buf[:0], body) }},
+		{"AppendSession", 0, func() { buf = wire.V5.AppendSession(buf[:0], body) }},
 		{"SetCookie.Append", 0, func() {
 			buf = wire.SetCookie{Name: "n", Value: sealed, Expires: epoch, Secure: true}.Append(buf[:0])
 		}},

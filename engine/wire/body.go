@@ -28,10 +28,11 @@ type Member struct {
 	Value any
 }
 
-// AppendSession appends the body of GET session; nil is signed out: null.
-func AppendSession(dst []byte, b *Body) []byte {
+// AppendSession appends the body of GET session; nil is signed out: null with
+// V5, {} with V4.
+func (d Dialect) AppendSession(dst []byte, b *Body) []byte {
 	if b == nil {
-		return append(dst, "null"...)
+		return append(dst, d.traits().signedOut...)
 	}
 	dst = append(dst, `{"user":{`...)
 	start := len(dst)
@@ -77,8 +78,8 @@ func appendName(dst []byte, start int, name string) []byte {
 // AppendCSRF appends the body of GET csrf.
 func AppendCSRF(dst []byte, token string) []byte { return appendOnly(dst, "csrfToken", token) }
 
-// AppendURL appends the body of an answer to a request with
-// X-Auth-Return-Redirect.
+// AppendURL appends the body of an answer to a request that asked for JSON in
+// the place of a redirect (WIRE.md section 2.3).
 func AppendURL(dst []byte, url string) []byte { return appendOnly(dst, "url", url) }
 
 func appendOnly(dst []byte, name, value string) []byte {

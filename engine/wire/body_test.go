@@ -13,14 +13,16 @@ func TestBodies(t *testing.T) {
 	name := "Zoë <b>&\"'</b>\u2028\x01\n"
 	empty := ""
 	for _, c := range []struct{ got, want string }{
-		{string(wire.AppendSession(nil, nil)), `null`},
-		{string(wire.AppendSession(nil, &wire.Body{Expires: at})), `{"user":{},"expires":"2026-12-21T02:57:43.330Z"}`},
+		{string(wire.V5.AppendSession(nil, nil)), `null`},
+		{string(wire.V4.AppendSession(nil, nil)), `{}`},
+		{string(wire.V4.AppendSession(nil, &wire.Body{Expires: at})), `{"user":{},"expires":"2026-12-21T02:57:43.330Z"}`},
+		{string(wire.V5.AppendSession(nil, &wire.Body{Expires: at})), `{"user":{},"expires":"2026-12-21T02:57:43.330Z"}`},
 		{
-			string(wire.AppendSession(nil, &wire.Body{Name: wire.Text{Value: &name}, Email: wire.Text{Null: true}, Image: wire.Text{Value: &empty}, Expires: at})),
+			string(wire.V5.AppendSession(nil, &wire.Body{Name: wire.Text{Value: &name}, Email: wire.Text{Null: true}, Image: wire.Text{Value: &empty}, Expires: at})),
 			`{"user":{"name":"Zoë <b>&\"'</b>` + "\u2028" + `\u0001\n","email":null,"image":""},"expires":"2026-12-21T02:57:43.330Z"}`,
 		},
 		{
-			string(wire.AppendSession([]byte("> "), &wire.Body{
+			string(wire.V5.AppendSession([]byte("> "), &wire.Body{
 				Image: wire.Text{Value: &empty, Null: true}, Expires: at.In(time.FixedZone("", -7200)),
 				User:    []wire.Member{{Name: "id", Value: "1"}, {Name: "role", Value: nil}, {Name: "tags", Value: []any{"a", int64(1), true}}},
 				Session: []wire.Member{{Name: "theme", Value: "dark"}, {Name: "at", Value: at}, {Name: "deep", Value: map[string]any{"b": 1.5, "a": []any{}}}},

@@ -17,27 +17,27 @@ type sealedVector struct {
 }
 
 func TestCheckCookieVectors(t *testing.T) {
-	var data struct {
-		V5 []struct {
-			Kind       string
-			Secure     bool
-			Secret     string
-			CookieName string        `json:"cookie_name"`
-			SetCookie  string        `json:"set_cookie"`
-			Param      string        `json:"param_value"`
-			Verifier   string        `json:"code_verifier"`
-			Cookie     string        `json:"cookie_value"`
-			CookieJWE  sealedVector  `json:"cookie_jwe"`
-			StateJWE   *sealedVector `json:"state_param_jwe"`
-		}
+	type vector struct {
+		Kind       string
+		Secure     bool
+		Secret     string
+		CookieName string            `json:"cookie_name"`
+		SetCookie  string            `json:"set_cookie"`
+		Param      string            `json:"param_value"`
+		Verifier   string            `json:"code_verifier"`
+		Params     map[string]string `json:"authorization_params"` // of v4
+		Cookie     string            `json:"cookie_value"`
+		CookieJWE  sealedVector      `json:"cookie_jwe"`
+		StateJWE   *sealedVector     `json:"state_param_jwe"`
 	}
+	var data struct{ V5, V4 []vector }
 	load(t, "check-cookies.json", &data)
-	if len(data.V5) == 0 {
+	if len(data.V5) == 0 || len(data.V4) == 0 {
 		t.Fatal("no vectors")
 	}
-	for _, v := range data.V5 {
+	test := func(dialect wire.Dialect, v vector) {
 		t.Run(v.CookieName+" "+v.Kind, func(t *testing.T) {
-			names := wire.CookieNames(v.Secure)
+			names := dialect.CookieNames(v.Secure)
 			set := wire.SetCookie{Value: v.Cookie, MaxAge: int(wire.CheckMaxAge / time.Second), Expires: epoch.Add(wire.CheckMaxAge), Secure: v.Secure}
 			switch v.Kind {
 			case "pkce":
@@ -59,7 +59,7 @@ func TestCheckCookieVectors(t *testing.T) {
 			if err := json.Unmarshal([]byte(v.CookieJWE.Plaintext), &in); err != nil {
 				t.Fatal(err)
 			}
-			keys := wire.NewKeys(v.CookieName, v.Secret)
+			keys := dialect.NewKeys(v.CookieName, v.Secret)
 			sealed, err := keys.SealCheck(in.Value, in.Provider, epoch, replay(t, unhex(t, in.JTI), unhex(t, v.CookieJWE.IV)))
 			if err != nil || sealed != v.Cookie {
 				t.Errorf("SealCheck gives another cookie: %v\n got %s\nwant %s", err, sealed, v.Cookie)
@@ -68,6 +68,14 @@ func TestCheckCookieVectors(t *testing.T) {
 				t.Errorf("OpenCheck = %q, %v; want %q", got, err, in.Value)
 			}
 			switch {
+			case dialect == wire.V4 && v.Kind == "pkce":
+				if got := wire.CodeChallenge(in.Value); got != v.Params["code_challenge"] || v.Params["code_challenge_method"] != "S256" {
+					t.Errorf("challenge %s, want %s", got, v.Params["code_challenge"])
+				}
+			case dialect == wire.V4:
+				if in.Value != v.Params[v.Kind] {
+					t.Error("the cookie does not hold the parameter")
+				}
 			case v.StateJWE != nil:
 				if in.Value != v.Param {
 					t.Error("the state cookie does not hold the parameter")
@@ -80,7 +88,7 @@ func TestCheckCookieVectors(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				got, err := wire.NewKeys(wire.StateSalt, v.Secret).SealState(state.Origin, epoch, replay(t, random, unhex(t, state.JTI), unhex(t, v.StateJWE.IV)))
+				got, err := wire.V5.NewKeys(wire.StateSalt, v.Secret).SealState(state.Origin, epoch, replay(t, random, unhex(t, state.JTI), unhex(t, v.StateJWE.IV)))
 				if err != nil || got != v.Param {
 					t.Errorf("SealState gives another parameter: %v\n got %s\nwant %s", err, got, v.Param)
 				}
@@ -93,6 +101,12 @@ func TestCheckCookieVectors(t *testing.T) {
 			}
 		})
 	}
+	for _, v := range data.V5 {
+		test(wire.V5, v)
+	}
+	for _, v := range data.V4 {
+		test(wire.V4, v)
+	}
 }
 
 func TestCheckUseVectors(t *testing.T) {
@@ -103,7 +117,7 @@ func TestCheckUseVectors(t *testing.T) {
 	if len(data.Use) == 0 {
 		t.Fatal("no vectors")
 	}
-	keys := wire.NewKeys(plainNames.State, secret)
+	keys := wire.V5.NewKeys(plainNames.State, secret)
 	for _, v := range data.Use {
 		t.Run(v.Label, func(t *testing.T) {
 			made, provider, at := plainNames.State, "lab-oidc", epoch
@@ -134,7 +148,7 @@ func TestCheckUseVectors(t *testing.T) {
 			if value == "" {
 				value = "x"
 			}
-			cookie, err := wire.NewKeys(made, secret).SealCheck(value, "lab-oidc", epoch, replay(t, make([]byte, 32)))
+			cookie, err := wire.V5.NewKeys(made, secret).SealCheck(value, "lab-oidc", epoch, replay(t, make([]byte, 32)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,7 +163,7 @@ func TestCheckUseVectors(t *testing.T) {
 
 // What is sealed under the cookie's salt but is not a check is refused.
 func TestCheckPayload(t *testing.T) {
-	keys := wire.NewKeys(plainNames.State, secret)
+	keys := wire.V5.NewKeys(plainNames.State, secret)
 	for _, c := range []struct {
 		payload, value string
 		want           error

@@ -8,13 +8,14 @@ import (
 )
 
 // ChunkSize is the most characters of a session token in one cookie.
-const ChunkSize = 3936
+func (d Dialect) ChunkSize() int { return d.traits().chunkSize }
 
 // MaxChunks is the most chunks of a session token that are read or written.
 const MaxChunks = 16
 
-// MaxTokenSize is the most characters of a token that is looked at.
-const MaxTokenSize = ChunkSize * MaxChunks
+// MaxTokenSize is the most characters of a token that is looked at: what fits
+// into MaxChunks cookies of V5, whose chunks are the larger ones.
+const MaxTokenSize = 3936 * MaxChunks
 
 // SessionCookie joins the session token from the cookies: the chunks name.0,
 // name.1, … when they are complete (no gap, not more than MaxChunks), else the
@@ -105,18 +106,19 @@ func chunkSuffix(suffix string) bool {
 // in its order, then the new names. A zero expires makes browser-session
 // cookies; an empty token only clears. It is an error when the token needs more
 // than MaxChunks chunks.
-func SetSessionCookie(dst []SetCookie, request []Cookie, name, token string, expires time.Time, secure bool) ([]SetCookie, error) {
-	if len(token) > MaxTokenSize {
-		return dst, fmt.Errorf("wire: a session token of %d characters does not fit into %d cookies of %d: keep less in the token", len(token), MaxChunks, ChunkSize)
+func (d Dialect) SetSessionCookie(dst []SetCookie, request []Cookie, name, token string, expires time.Time, secure bool) ([]SetCookie, error) {
+	chunkSize := d.ChunkSize()
+	if len(token) > MaxChunks*chunkSize {
+		return dst, fmt.Errorf("wire: a session token of %d characters does not fit into %d cookies of %d: keep less in the token", len(token), MaxChunks, chunkSize)
 	}
 	var chunks [MaxChunks]SetCookie
 	n := 0
-	if token != "" && len(token) <= ChunkSize {
+	if token != "" && len(token) <= chunkSize {
 		chunks[0] = SetCookie{Name: name, Value: token, Expires: expires, Secure: secure}
 		n = 1
 	} else {
 		for ; token != ""; n++ {
-			size := min(len(token), ChunkSize)
+			size := min(len(token), chunkSize)
 			chunks[n] = SetCookie{Name: name + "." + strconv.Itoa(n), Value: token[:size], Expires: expires, Secure: secure}
 			token = token[size:]
 		}

@@ -55,6 +55,12 @@ func outOf(cookies []wire.SetCookie) []chunkOut {
 	return out
 }
 
+type chunked struct {
+	Joined       *string
+	JoinedLength int `json:"joined_length"`
+	Out          []chunkOut
+}
+
 func TestChunkVectors(t *testing.T) {
 	// Where Auth.js joins and clears whatever begins with the name (WIRE.md
 	// section 12 row 3).
@@ -70,11 +76,7 @@ func TestChunkVectors(t *testing.T) {
 			Label  string
 			In     members
 			Length *int `json:"new_value_length"`
-			V5     struct {
-				Joined       *string
-				JoinedLength int `json:"joined_length"`
-				Out          []chunkOut
-			}
+			V5, V4 chunked
 		}
 	}
 	load(t, "cookie-chunking.json", &data)
@@ -83,7 +85,7 @@ func TestChunkVectors(t *testing.T) {
 	}
 	seen := 0
 	for _, v := range data.Cases {
-		t.Run(v.Label, func(t *testing.T) {
+		test := func(t *testing.T, dialect wire.Dialect, want chunked) {
 			var request []wire.Cookie
 			for _, m := range v.In {
 				var text string
@@ -98,37 +100,45 @@ func TestChunkVectors(t *testing.T) {
 			}
 			if o, ok := ours[v.Label]; ok {
 				seen++
-				v.V5.Joined, v.V5.JoinedLength = &o.joined, len(o.joined)
+				want.Joined, want.JoinedLength = &o.joined, len(o.joined)
 				if o.out != nil {
-					v.V5.Out = o.out
+					want.Out = o.out
 				}
 			}
 			joined := wire.SessionCookie(request, "N")
-			if len(joined) != v.V5.JoinedLength || v.V5.Joined != nil && joined != *v.V5.Joined {
-				t.Errorf("joined to %d characters, want %d", len(joined), v.V5.JoinedLength)
+			if len(joined) != want.JoinedLength || want.Joined != nil && joined != *want.Joined {
+				t.Errorf("joined to %d characters, want %d", len(joined), want.JoinedLength)
 			}
 			var out []wire.SetCookie
 			if v.Length == nil {
 				out = wire.ClearSessionCookie(nil, request, "N", false)
 			} else {
 				var err error
-				out, err = wire.SetSessionCookie(nil, request, "N", strings.Repeat("t", *v.Length), epoch, false)
+				out, err = dialect.SetSessionCookie(nil, request, "N", strings.Repeat("t", *v.Length), epoch, false)
 				if err != nil {
 					t.Fatal(err)
 				}
 			}
-			if diff := cmp.Diff(v.V5.Out, outOf(out)); diff != "" {
+			if diff := cmp.Diff(want.Out, outOf(out)); diff != "" {
 				t.Errorf("cookies (-want +got):\n%s", diff)
 			}
-		})
+		}
+		t.Run("v5/"+v.Label, func(t *testing.T) { test(t, wire.V5, v.V5) })
+		t.Run("v4/"+v.Label, func(t *testing.T) { test(t, wire.V4, v.V4) })
 	}
-	if seen != len(ours) {
-		t.Errorf("%d of our %d differences have a vector", seen, len(ours))
+	if seen != 2*len(ours) {
+		t.Errorf("%d of our %d differences have a vector", seen, 2*len(ours))
 	}
 }
 
 // A browser's session growing and shrinking, as Auth.js answered it.
 func TestChunkTranscript(t *testing.T) {
+	for dialect, file := range map[wire.Dialect]string{wire.V5: "session-chunking-transcript.json", wire.V4: "session-chunking-transcript-v4.json"} {
+		t.Run(dialect.String(), func(t *testing.T) { testChunkTranscript(t, dialect, file) })
+	}
+}
+
+func testChunkTranscript(t *testing.T, dialect wire.Dialect, file string) {
 	var data struct {
 		Steps []struct {
 			Note    string
@@ -146,7 +156,7 @@ func TestChunkTranscript(t *testing.T) {
 			}
 		}
 	}
-	load(t, "session-chunking-transcript.json", &data)
+	load(t, file, &data)
 	steps := 0
 	for _, s := range data.Steps {
 		if len(s.Response.SetCookie) == 0 {
@@ -173,7 +183,7 @@ func TestChunkTranscript(t *testing.T) {
 			line := c.Name + "=" + value + "; " + strings.Join(c.Attributes, "; ")
 			want = append(want, strings.ReplaceAll(line, "{{http-date now+2592000s}}", "Wed, 21 Oct 2026 14:13:20 GMT"))
 		}
-		cookies, err := wire.SetSessionCookie(nil, request, plainNames.SessionToken, strings.Repeat("t", length), epoch.Add(30*24*time.Hour), false)
+		cookies, err := dialect.SetSessionCookie(nil, request, dialect.CookieNames(false).SessionToken, strings.Repeat("t", length), epoch.Add(30*24*time.Hour), false)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -202,7 +212,7 @@ func TestChunkTranscript(t *testing.T) {
 
 func TestSecurity29_ChunksShrink(t *testing.T) {
 	request := []wire.Cookie{{Name: "N.0", Value: "a"}, {Name: "N.1", Value: "b"}, {Name: "N.2", Value: "c"}, {Name: "other", Value: "d"}}
-	got, err := wire.SetSessionCookie(nil, request, "N", "token", epoch, true)
+	got, err := wire.V5.SetSessionCookie(nil, request, "N", "token", epoch, true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,8 +226,15 @@ func TestSecurity29_ChunksShrink(t *testing.T) {
 }
 
 func TestSecurity30_ChunksAreCapped(t *testing.T) {
+	long := strings.Repeat("t", wire.V4.ChunkSize()*wire.MaxChunks+1)
+	if set, err := wire.V4.SetSessionCookie(nil, nil, "N", long, time.Time{}, false); err == nil || len(set) != 0 {
+		t.Errorf("v4: %d cookies, %v; want an error and no cookie", len(set), err)
+	}
+	if set, err := wire.V4.SetSessionCookie(nil, nil, "N", long[1:], time.Time{}, false); err != nil || len(set) != wire.MaxChunks {
+		t.Errorf("v4: %d cookies, %v; want %d", len(set), err, wire.MaxChunks)
+	}
 	most := strings.Repeat("t", wire.MaxTokenSize)
-	set, err := wire.SetSessionCookie(nil, nil, "N", most, time.Time{}, false)
+	set, err := wire.V5.SetSessionCookie(nil, nil, "N", most, time.Time{}, false)
 	if err != nil || len(set) != wire.MaxChunks {
 		t.Fatalf("%d cookies, %v; want %d", len(set), err, wire.MaxChunks)
 	}
@@ -230,7 +247,7 @@ func TestSecurity30_ChunksAreCapped(t *testing.T) {
 	}
 	// One more is refused, and nothing is half written.
 	before := []wire.SetCookie{{Name: "x"}}
-	if set, err = wire.SetSessionCookie(before, request, "N", most+"t", time.Time{}, false); err == nil || len(set) != 1 {
+	if set, err = wire.V5.SetSessionCookie(before, request, "N", most+"t", time.Time{}, false); err == nil || len(set) != 1 {
 		t.Errorf("%d cookies, %v; want an error and no cookie", len(set), err)
 	}
 	if got := wire.SessionCookie(append(request, wire.Cookie{Name: "N.16", Value: "t"}), "N"); got != "" {
@@ -297,14 +314,14 @@ func TestClearSessionCookie(t *testing.T) {
 // Whatever the request holds, a browser that obeys the answer sends the new
 // token and nothing else.
 func TestChunkTransitions(t *testing.T) {
-	sizes := []int{0, 1, wire.ChunkSize, wire.ChunkSize + 1, 2 * wire.ChunkSize, 3*wire.ChunkSize + 5, wire.MaxTokenSize}
+	sizes := []int{0, 1, wire.V5.ChunkSize(), wire.V5.ChunkSize() + 1, 2 * wire.V5.ChunkSize(), 3*wire.V5.ChunkSize() + 5, wire.MaxTokenSize}
 	for _, from := range sizes {
 		for _, to := range sizes {
 			t.Run(fmt.Sprintf("%d to %d", from, to), func(t *testing.T) {
 				jar := browser{}
 				for i, size := range []int{from, to} {
 					token := strings.Repeat(string(rune('a'+i)), size)
-					set, err := wire.SetSessionCookie(nil, jar.cookies(), "N", token, epoch, false)
+					set, err := wire.V5.SetSessionCookie(nil, jar.cookies(), "N", token, epoch, false)
 					if err != nil {
 						t.Fatal(err)
 					}

@@ -12,12 +12,13 @@ type Names struct {
 	SessionToken, CSRFToken, CallbackURL, PKCECodeVerifier, State, Nonce, Challenge string
 }
 
-// CookieNames returns the names of Auth.js v5, with the __Secure- and __Host-
-// prefixes when secure.
-func CookieNames(secure bool) Names {
-	prefix, host := "authjs.", "authjs."
+// CookieNames returns the names of Auth.js, with the __Secure- and __Host-
+// prefixes when secure. V4 itself has no Challenge.
+func (d Dialect) CookieNames(secure bool) Names {
+	prefix := d.traits().cookies
+	host := prefix
 	if secure {
-		prefix, host = "__Secure-authjs.", "__Host-authjs."
+		prefix, host = "__Secure-"+prefix, "__Host-"+prefix
 	}
 	return Names{
 		SessionToken:     prefix + "session-token",

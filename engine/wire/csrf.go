@@ -16,26 +16,35 @@ type CSRF struct {
 	secrets []string // the first is used for new tokens
 }
 
-// NewCSRF returns the CSRF of the secrets. Auth.js hashes with all of its
-// secrets joined by commas, so adding one to the list would make every token
-// invalid (WIRE.md section 12 row 19). New tokens are made with the whole list,
-// as Auth.js does. Accepted are those made with any run of neighbours in the
-// list: with "new", "old", "older" that is each one alone, "new,old",
-// "old,older" and all three, whatever part of the list another server has or
-// had. It panics when there is no secret or one is empty.
+// NewCSRF returns the CSRF that makes tokens with the first of secrets and
+// accepts those made with any of them; see HashSecrets. It panics when there is
+// no secret or one is empty.
 func NewCSRF(secrets ...string) *CSRF {
 	if len(secrets) == 0 || slices.Contains(secrets, "") {
 		panic("wire: NewCSRF needs secrets that are not empty")
 	}
-	c := &CSRF{}
-	for size := len(secrets); size > 0; size-- {
-		for at := 0; at+size <= len(secrets); at++ {
-			if s := strings.Join(secrets[at:at+size], ","); !slices.Contains(c.secrets, s) {
-				c.secrets = append(c.secrets, s)
+	return &CSRF{slices.Clone(secrets)}
+}
+
+// HashSecrets returns what may have been appended to a CSRF token or a mail
+// token before it was hashed. First comes what is written, then the rest of what
+// is accepted: Auth.js 5 hashes with all of its secrets joined by commas, so
+// adding one to the list would make every token invalid (WIRE.md section 12 row
+// 19). Accepted is any run of neighbours in a list: of "new", "old", "older"
+// that is each one alone, "new,old", "old,older" and all three, whatever part of
+// the list another server has or had.
+func HashSecrets(written string, lists ...[]string) []string {
+	out := []string{written}
+	for _, list := range lists {
+		for size := len(list); size > 0; size-- {
+			for at := 0; at+size <= len(list); at++ {
+				if s := strings.Join(list[at:at+size], ","); !slices.Contains(out, s) {
+					out = append(out, s)
+				}
 			}
 		}
 	}
-	return c
+	return out
 }
 
 const csrfSize = 64 // characters of a token, and of a hash

@@ -1,6 +1,7 @@
 package wire_test
 
 import (
+	"slices"
 	"strings"
 	"testing"
 
@@ -28,18 +29,23 @@ func TestCSRFVectors(t *testing.T) {
 				Reissued bool `json:"cookie_reissued"`
 			}
 		}
+		V4 []struct {
+			Name, Token, Secret string
+			Cookie              string `json:"cookie_value"`
+			SetCookie           string `json:"set_cookie"`
+		}
 		HeaderForms []struct {
 			Header string `json:"cookie_header"`
 			Parsed string `json:"parsed_v5"`
 		} `json:"header_forms"`
 	}
 	load(t, "csrf.json", &data)
-	if len(data.V5) == 0 || len(data.HeaderForms) == 0 {
+	if len(data.V5) == 0 || len(data.V4) == 0 || len(data.HeaderForms) == 0 {
 		t.Fatal("no vectors")
 	}
 	for _, v := range data.V5 {
 		t.Run(v.Name, func(t *testing.T) {
-			c := wire.NewCSRF(v.Secret...)
+			c := wire.NewCSRF(strings.Join(v.Secret, ","))
 			token, cookie, err := c.New(replay(t, unhex(t, v.Token)))
 			if err != nil || token != v.Token || cookie != v.Cookie {
 				t.Errorf("New = %s, %s, %v; want %s, %s", token, cookie, err, v.Token, v.Cookie)
@@ -62,6 +68,19 @@ func TestCSRFVectors(t *testing.T) {
 			}
 		})
 	}
+	for _, v := range data.V4 {
+		c := wire.NewCSRF(v.Secret)
+		token, cookie, err := c.New(replay(t, unhex(t, v.Token)))
+		if err != nil || token != v.Token || cookie != v.Cookie {
+			t.Errorf("v4 %s: New = %s, %s, %v; want %s, %s", v.Name, token, cookie, err, v.Token, v.Cookie)
+		}
+		if got := string(wire.SetCookie{Name: wire.V4.CookieNames(false).CSRFToken, Value: cookie}.Append(nil)); got != v.SetCookie {
+			t.Errorf("v4 %s: Set-Cookie %s, want %s", v.Name, got, v.SetCookie)
+		}
+		if got, ok := c.Token(v.Cookie); !ok || got != v.Token {
+			t.Errorf("v4 %s: the cookie is refused", v.Name)
+		}
+	}
 	for _, f := range data.HeaderForms {
 		got, _ := wire.CookieValue(wire.ParseCookies(nil, []string{f.Header}), plainNames.CSRFToken)
 		if got != f.Parsed {
@@ -74,10 +93,10 @@ func TestCSRFVectors(t *testing.T) {
 // that are accepted; one with a foreign secret, or another order, does not.
 func TestCSRFRotation(t *testing.T) {
 	all := []string{"newest", "new", "old", "oldest"}
-	c := wire.NewCSRF(all...)
+	c := wire.NewCSRF(wire.HashSecrets(strings.Join(all, ","), all)...)
 	for from := range all {
 		for to := from + 1; to <= len(all); to++ {
-			token, cookie, err := wire.NewCSRF(all[from:to]...).New(replay(t, make([]byte, 32)))
+			token, cookie, err := wire.NewCSRF(wire.HashSecrets(strings.Join(all[from:to], ","), all[from:to])...).New(replay(t, make([]byte, 32)))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -91,12 +110,30 @@ func TestCSRFRotation(t *testing.T) {
 		}
 	}
 	for _, foreign := range [][]string{{"other"}, {"new", "newest"}, {"newest", "old"}, {"newest", "new", "old", "oldest", "other"}, {"newestnew"}, {","}} {
-		_, cookie, err := wire.NewCSRF(foreign...).New(replay(t, make([]byte, 32)))
+		_, cookie, err := wire.NewCSRF(strings.Join(foreign, ",")).New(replay(t, make([]byte, 32)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		if _, ok := c.Token(cookie); ok {
 			t.Errorf("a cookie made with %q is accepted", foreign)
+		}
+	}
+}
+
+func TestHashSecrets(t *testing.T) {
+	for _, c := range []struct {
+		written string
+		lists   [][]string
+		want    []string
+	}{
+		{"a", [][]string{{"a"}}, []string{"a"}},
+		{"a,b", [][]string{{"a", "b"}}, []string{"a,b", "a", "b"}},
+		{"a", [][]string{{"a", "b"}, {"b", "a"}}, []string{"a", "a,b", "b", "b,a"}},
+		{"a,b,c", [][]string{{"a", "b", "c"}}, []string{"a,b,c", "a,b", "b,c", "a", "b", "c"}},
+		{"a", nil, []string{"a"}},
+	} {
+		if got := wire.HashSecrets(c.written, c.lists...); !slices.Equal(got, c.want) {
+			t.Errorf("HashSecrets(%q, %q) = %q, want %q", c.written, c.lists, got, c.want)
 		}
 	}
 }
@@ -117,18 +154,22 @@ func TestSameToken(t *testing.T) {
 }
 
 func TestVerificationTokenVectors(t *testing.T) {
-	var data struct {
-		V5 []struct {
-			Name, Token, Stored string
-			Secret              secretList
-		}
+	type vector struct {
+		Name, Token, Stored string
+		Secret              secretList
+		Own                 string `json:"provider_secret"`
 	}
+	var data struct{ V5, V4 []vector }
 	load(t, "email-token.json", &data)
-	if len(data.V5) == 0 {
+	if len(data.V5) == 0 || len(data.V4) == 0 {
 		t.Fatal("no vectors")
 	}
-	for _, v := range data.V5 {
-		if got := wire.HashVerificationToken(v.Token, strings.Join(v.Secret, ",")); got != v.Stored {
+	for _, v := range append(data.V5, data.V4...) {
+		secret := v.Own
+		if secret == "" {
+			secret = strings.Join(v.Secret, ",")
+		}
+		if got := wire.HashVerificationToken(v.Token, secret); got != v.Stored {
 			t.Errorf("%s: stored as %s, want %s", v.Name, got, v.Stored)
 		}
 	}

@@ -97,6 +97,6 @@ func panics(f func()) (v any) {
 
 // secureNames and plainNames are the cookie names of https and http.
 var (
-	secureNames = wire.CookieNames(true)
-	plainNames  = wire.CookieNames(false)
+	secureNames = wire.V5.CookieNames(true)
+	plainNames  = wire.V5.CookieNames(false)
 )

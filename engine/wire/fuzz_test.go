@@ -31,18 +31,49 @@ func FuzzOpen(f *testing.F) {
 		}
 		f.Add(v.Token, header, []byte(v.Claims))
 	}
+	var v4 jweVectors
+	load(f, "session-jwe-v4.json", &v4)
+	for _, v := range v4.Vectors {
+		f.Add(v.Token, []byte(v.Header), []byte(v.Plaintext))
+	}
+	for _, v := range v4.Foreign {
+		head, _, _ := strings.Cut(v.Token, ".")
+		header, _ := rawURL.DecodeString(head)
+		f.Add(v.Token, header, []byte(v.Claims))
+	}
 	f.Add("....", []byte(`{"enc":"A256CBC-HS512","alg":"dir","zip":"DEF"}`), []byte{})
 	f.Add("..\n.\r.", []byte(`{"\u0061lg":"dir","enc":"A256CBC-HS512","kid":null}`), []byte("x"))
 
-	keys := wire.NewKeys(salt, oldSecret, secret)
 	key := derive(f, secret, salt, 64)
 	reference := newRaw(f, key)
-	josekeys := map[jose.ContentEncryption][]any{
-		jose.A256CBC_HS512: {key, derive(f, oldSecret, salt, 64)},
-		jose.A256GCM:       {derive(f, secret, salt, 32), derive(f, oldSecret, salt, 32)},
+	sides := []struct {
+		keys *wire.Keys
+		jose map[jose.ContentEncryption][]any
+	}{
+		{wire.V5.NewKeys(salt, oldSecret, secret), map[jose.ContentEncryption][]any{
+			jose.A256CBC_HS512: {key, derive(f, oldSecret, salt, 64)},
+			jose.A256GCM:       {derive(f, secret, salt, 32), derive(f, oldSecret, salt, 32)},
+		}},
+		{wire.V4.SessionKeys(salt, oldSecret, secret), map[jose.ContentEncryption][]any{
+			jose.A256GCM: {deriveV4(f, secret), deriveV4(f, oldSecret)},
+		}},
 	}
+	v4key := deriveV4(f, secret)
 	f.Fuzz(func(t *testing.T, token string, header, plaintext []byte) {
-		for _, token := range []string{token, reference.seal(string(header), make([]byte, 16), plaintext, false)} {
+		var cases []struct {
+			side  int
+			token string
+		}
+		for side := range sides {
+			for _, token := range []string{token, reference.seal(string(header), make([]byte, 16), plaintext, false), sealGCMWith(t, v4key, string(header), plaintext)} {
+				cases = append(cases, struct {
+					side  int
+					token string
+				}{side, token})
+			}
+		}
+		for _, c := range cases {
+			token, keys, josekeys := c.token, sides[c.side].keys, sides[c.side].jose
 			text, _, err := keys.Open(token)
 			claims, _, decodeErr := keys.DecodeToken(token, nil, epoch)
 			if err != nil {
@@ -106,7 +137,7 @@ func FuzzSessionCookie(f *testing.F) {
 	}
 	load(f, "cookies.json", &cookies)
 	for _, c := range cookies.Parse {
-		f.Add(c.Header, strings.Repeat("t", wire.ChunkSize+1))
+		f.Add(c.Header, strings.Repeat("t", wire.V5.ChunkSize()+1))
 	}
 	var jwe jweVectors
 	load(f, "session-jwe-v5.json", &jwe)
@@ -116,6 +147,21 @@ func FuzzSessionCookie(f *testing.F) {
 	f.Add(name+".0=a%2; "+name+".1=%7c; "+name+".2=\"x\";;=;"+name+".03=y", "a%b c")
 
 	f.Fuzz(func(t *testing.T, header, token string) {
+		// The chunks of v4 are a little smaller.
+		v4, err := wire.V4.SetSessionCookie(nil, nil, name, token, epoch, true)
+		if (err != nil) != (len(token) > wire.MaxChunks*wire.V4.ChunkSize()) {
+			t.Fatalf("v4: a token of %d characters: %v", len(token), err)
+		}
+		joined := ""
+		for _, c := range v4 {
+			if len(c.Value) > wire.V4.ChunkSize() {
+				t.Fatalf("v4: a chunk of %d characters", len(c.Value))
+			}
+			joined += c.Value
+		}
+		if err == nil && joined != token {
+			t.Fatalf("v4: %q is cut into %q", token, joined)
+		}
 		request := wire.ParseCookies(nil, []string{header})
 		if len(request) > 256 {
 			t.Fatalf("%d cookies", len(request))
@@ -136,7 +182,7 @@ func FuzzSessionCookie(f *testing.F) {
 				t.Fatalf("clears %q", c.Name)
 			}
 		}
-		set, err := wire.SetSessionCookie(nil, request, name, token, epoch, true)
+		set, err := wire.V5.SetSessionCookie(nil, request, name, token, epoch, true)
 		if (err != nil) != (len(token) > wire.MaxTokenSize) {
 			t.Fatalf("a token of %d characters: %v", len(token), err)
 		}

@@ -33,38 +33,29 @@ var (
 // same bytes.
 var b64 = base64.RawURLEncoding.Strict()
 
-// Keys seals and opens tokens under one salt (a cookie name) with the keys
-// derived from one or more secrets (WIRE.md section 4.1). It is safe for
+// Keys seals and opens tokens of one dialect under one salt with the keys
+// derived, once, from one or more secrets (WIRE.md section 4.1). It is safe for
 // concurrent use. The zero Keys has no key.
 type Keys struct {
-	keys    []*key
+	keys    [][]*key  // of each secret, one key for each content encryption; the first of all seals
 	scratch sync.Pool // of *scratch
 }
 
-// key is what is derived from one secret.
+// key is a key of one content encryption: A256GCM (RFC 7518 section 5.3) when
+// it has an aead, else A256CBC-HS512 (section 5.2.5).
 type key struct {
-	cbc cbcKey
-	gcm gcmKey
-}
-
-// cbcKey is a key of A256CBC-HS512 (RFC 7518 section 5.2.5).
-type cbcKey struct {
+	enc    string
+	kid    string // "": tokens do not name their key
 	header string // the protected header as it is written, base64
-	kid    string
+	aead   cipher.AEAD
 	block  cipher.Block
 	macs   sync.Pool // of hash.Hash: HMAC-SHA-512 with the first half of the key
-}
-
-// gcmKey is a key of A256GCM (RFC 7518 section 5.3).
-type gcmKey struct {
-	header string
-	kid    string
-	aead   cipher.AEAD
 }
 
 // scratch is memory for one operation.
 type scratch struct {
 	token []byte // what is opened
+	parts parts  // of token
 	buf   []byte // what is authenticated, and what comes of it
 	rand  [32]byte
 	sum   [sha512.Size]byte
@@ -82,15 +73,30 @@ const (
 	maxInfo = 1024
 )
 
-// NewKeys derives the keys: A256CBC-HS512 of the first secret to seal, and that
-// and A256GCM of every secret to open. It panics when there is no secret, when
-// one is empty, and when the salt is longer than a cookie name can be (990
-// bytes): Auth.js refuses these as well.
-func NewKeys(salt string, secrets ...string) *Keys {
+// SessionKeys are the keys of session tokens in a cookie of this name (without
+// the suffix of a chunk). With V5 the name is the salt; with V4 the name does not
+// matter. It panics as NewKeys does.
+func (d Dialect) SessionKeys(cookie string, secrets ...string) *Keys {
+	if d.traits().saltless {
+		cookie = ""
+	}
+	return d.NewKeys(cookie, secrets...)
+}
+
+// NewKeys derives the keys for a salt, which is the name of a check cookie, or
+// StateSalt: that of the first secret to seal, and those of every secret to
+// open. It panics when there is no secret, when one is empty, and when the salt
+// is longer than a cookie name can be (some 980 bytes): Auth.js refuses these
+// as well.
+func (d Dialect) NewKeys(salt string, secrets ...string) *Keys {
 	if len(secrets) == 0 {
 		panic("wire: NewKeys needs a secret")
 	}
-	info := "Auth.js Generated Encryption Key (" + salt + ")"
+	traits := d.traits()
+	info := traits.info
+	if salt != "" || !traits.saltless {
+		info += " (" + salt + ")"
+	}
 	if len(info) > maxInfo {
 		panic("wire: NewKeys: the salt is too long")
 	}
@@ -99,12 +105,27 @@ func NewKeys(salt string, secrets ...string) *Keys {
 		if secret == "" {
 			panic("wire: NewKeys: a secret is empty")
 		}
-		k.keys = append(k.keys, newKey(secret, salt, info))
+		var keys []*key
+		for _, enc := range traits.encs {
+			keys = append(keys, newKey(enc, secret, salt, info, traits.kid))
+		}
+		k.keys = append(k.keys, keys)
 	}
 	return k
 }
 
-func newKey(secret, salt, info string) *key {
+// JoinKeys returns keys that open what any of the keys opens, of whatever
+// dialect, and that seal as the first does. Of its answers, first is about the
+// first secret of the first of them.
+func JoinKeys(keys ...*Keys) *Keys {
+	joined := &Keys{}
+	for _, k := range keys {
+		joined.keys = append(joined.keys, k.keys...)
+	}
+	return joined
+}
+
+func newKey(enc, secret, salt, info string, named bool) *key {
 	derive := func(size int) []byte {
 		b, err := hkdf.Key(sha256.New, []byte(secret), []byte(salt), info, size)
 		if err != nil {
@@ -112,24 +133,30 @@ func newKey(secret, salt, info string) *key {
 		}
 		return b
 	}
-	k := &key{}
-
-	raw := derive(64)
-	sum := sha512.Sum512(thumbprint(raw))
-	k.cbc.kid = b64.EncodeToString(sum[:])
-	k.cbc.header = header(encCBC, k.cbc.kid)
-	k.cbc.block = newAES(raw[32:])
-	k.cbc.macs.New = func() any { return hmac.New(sha512.New, raw[:32]) }
-
-	raw = derive(32)
-	sum256 := sha256.Sum256(thumbprint(raw))
-	k.gcm.kid = b64.EncodeToString(sum256[:])
-	k.gcm.header = header(encGCM, k.gcm.kid)
-	aead, err := cipher.NewGCM(newAES(raw))
-	if err != nil {
-		panic(err) // only for other block sizes
+	k := &key{enc: enc}
+	var name []byte
+	if enc == encCBC {
+		raw := derive(64)
+		sum := sha512.Sum512(thumbprint(raw))
+		name = sum[:]
+		k.block = newAES(raw[32:])
+		k.macs.New = func() any { return hmac.New(sha512.New, raw[:32]) }
+	} else {
+		raw := derive(32)
+		sum := sha256.Sum256(thumbprint(raw))
+		name = sum[:]
+		aead, err := cipher.NewGCM(newAES(raw))
+		if err != nil {
+			panic(err) // only for other block sizes
+		}
+		k.aead = aead
 	}
-	k.gcm.aead = aead
+	header := `{"alg":"dir","enc":"` + enc + `"`
+	if named {
+		k.kid = b64.EncodeToString(name)
+		header += `,"kid":"` + k.kid + `"`
+	}
+	k.header = b64.EncodeToString([]byte(header + "}"))
 	return k
 }
 
@@ -146,50 +173,63 @@ func thumbprint(raw []byte) []byte {
 	return []byte(`{"k":"` + b64.EncodeToString(raw) + `","kty":"oct"}`)
 }
 
-func header(enc, kid string) string {
-	return b64.EncodeToString([]byte(`{"alg":"dir","enc":"` + enc + `","kid":"` + kid + `"}`))
-}
-
 // Seal encrypts plaintext: JWE compact serialization (RFC 7516 section 7.1),
-// dir, A256CBC-HS512, with kid. It reads 16 bytes of rand; the error is rand's.
+// dir, with V5 A256CBC-HS512 and kid, with V4 A256GCM. It reads 16 or 12 bytes
+// of rand; the error is rand's.
 func (k *Keys) Seal(plaintext []byte, rand io.Reader) (string, error) {
 	if len(k.keys) == 0 {
 		return "", errNoKey
 	}
 	s := k.get()
 	defer k.put(s)
-	if err := s.random(rand, aes.BlockSize); err != nil {
+	c := k.keys[0][0]
+	if err := s.random(rand, c.ivSize()); err != nil {
 		return "", err
 	}
-	c := &k.keys[0].cbc
-	s.buf = append(c.begin(s.buf[:0], s.rand[:aes.BlockSize]), plaintext...)
+	s.buf = append(c.begin(s.buf[:0], s.rand[:c.ivSize()]), plaintext...)
 	return c.finish(s), nil
 }
 
 var errNoKey = errors.New("wire: there is no secret; use NewKeys and NewCSRF")
 
+func (k *key) ivSize() int {
+	if k.aead != nil {
+		return k.aead.NonceSize()
+	}
+	return aes.BlockSize
+}
+
 // begin appends the start of what is authenticated: the header and the IV. The
 // plaintext comes next.
-func (c *cbcKey) begin(dst, iv []byte) []byte {
-	dst = append(dst, c.header...)
+func (k *key) begin(dst, iv []byte) []byte {
+	dst = append(dst, k.header...)
 	return append(dst, iv...)
 }
 
 // finish encrypts what stands behind begin in s.buf and returns the token.
-func (c *cbcKey) finish(s *scratch) string {
-	ivAt := len(c.header)
-	textAt := ivAt + aes.BlockSize
-	// PKCS #7 padding (RFC 7518 section 5.2.2.1).
-	pad := aes.BlockSize - (len(s.buf)-textAt)%aes.BlockSize
-	for range pad {
-		s.buf = append(s.buf, byte(pad))
+func (k *key) finish(s *scratch) string {
+	ivAt := len(k.header)
+	textAt := ivAt + k.ivSize()
+	var end int
+	var tag []byte
+	if k.aead != nil {
+		end = len(s.buf)
+		s.buf = slices.Grow(s.buf, k.aead.Overhead())
+		sealed := k.aead.Seal(s.buf[textAt:textAt], s.buf[ivAt:textAt], s.buf[textAt:end], s.buf[:ivAt])
+		s.buf = s.buf[:textAt+len(sealed)]
+		tag = s.sum[:copy(s.sum[:], s.buf[end:])]
+	} else {
+		// PKCS #7 padding (RFC 7518 section 5.2.2.1).
+		pad := aes.BlockSize - (len(s.buf)-textAt)%aes.BlockSize
+		for range pad {
+			s.buf = append(s.buf, byte(pad))
+		}
+		end = len(s.buf)
+		cipher.NewCBCEncrypter(k.block, s.buf[ivAt:textAt]).CryptBlocks(s.buf[textAt:end], s.buf[textAt:end])
+		tag = k.tag(s, ivAt)
 	}
-	end := len(s.buf)
-	cipher.NewCBCEncrypter(c.block, s.buf[ivAt:textAt]).CryptBlocks(s.buf[textAt:end], s.buf[textAt:end])
-	tag := c.tag(s, ivAt)
-
 	out := len(s.buf)
-	s.buf = append(s.buf, c.header...)
+	s.buf = append(s.buf, k.header...)
 	s.buf = append(s.buf, '.', '.')
 	s.buf = b64.AppendEncode(s.buf, s.buf[ivAt:textAt])
 	s.buf = append(s.buf, '.')
@@ -201,22 +241,22 @@ func (c *cbcKey) finish(s *scratch) string {
 
 // tag appends the length of the header in bits to s.buf, which holds header, IV
 // and ciphertext, and returns the authentication tag (RFC 7518 section 5.2.2.1).
-func (c *cbcKey) tag(s *scratch, headerSize int) []byte {
+func (k *key) tag(s *scratch, headerSize int) []byte {
 	s.buf = binary.BigEndian.AppendUint64(s.buf, uint64(headerSize)*8)
-	mac := c.macs.Get().(hash.Hash)
+	mac := k.macs.Get().(hash.Hash)
 	mac.Reset()
 	mac.Write(s.buf)
 	sum := mac.Sum(s.sum[:0])
-	c.macs.Put(mac)
+	k.macs.Put(mac)
 	return sum[:cbcTagSize]
 }
 
 // Open decrypts a token to its plaintext. first reports whether it was sealed
 // with the first secret.
 //
-// Accepted are dir with A256CBC-HS512 or A256GCM, nothing else: no zip, no
-// crit, no padding, no white space, no second spelling of the base64. With a
-// kid the secret that has it is used; without one every secret is tried in
+// Accepted are dir with A256GCM or (V5) A256CBC-HS512, nothing else: no zip, no
+// crit, no padding, no white space, no second spelling of the base64. With V5 a
+// kid chooses the secret; without one, and with V4, every secret is tried in
 // turn, where Auth.js tries the first only. The error is always ErrToken.
 func (k *Keys) Open(token string) (plaintext []byte, first bool, err error) {
 	s := k.get()
@@ -233,36 +273,37 @@ func (k *Keys) open(token string, s *scratch) (text []byte, first, ok bool) {
 	if len(token) > MaxTokenSize {
 		return nil, false, false
 	}
-	var p parts
 	s.token = append(s.token[:0], token...)
-	if !p.split(s.token) {
+	if !s.parts.split(s.token) {
 		return nil, false, false
 	}
-	for i, key := range k.keys {
-		switch { // each conversion by itself, so that none takes memory
-		case string(p.header) == key.cbc.header:
-			text, ok = key.cbc.open(&p, s)
-			return text, i == 0, ok
-		case string(p.header) == key.gcm.header:
-			text, ok = key.gcm.open(&p, s)
-			return text, i == 0, ok
+	ours := false
+	for i, keys := range k.keys {
+		for _, key := range keys {
+			if string(s.parts.header) != key.header {
+				continue
+			}
+			if text, ok = key.open(s); ok || key.kid != "" {
+				return text, i == 0, ok
+			}
+			ours = true
 		}
 	}
-	enc, kid, ok := s.foreign(p.header)
+	if ours {
+		return nil, false, false
+	}
+	enc, kid, ok := s.foreign(s.parts.header)
 	if !ok {
 		return nil, false, false
 	}
-	for i, key := range k.keys {
-		switch {
-		case enc == encCBC && (kid == "" || kid == key.cbc.kid):
-			text, ok = key.cbc.open(&p, s)
-		case enc == encGCM && (kid == "" || kid == key.gcm.kid):
-			text, ok = key.gcm.open(&p, s)
-		default:
-			continue
-		}
-		if ok {
-			return text, i == 0, true
+	for i, keys := range k.keys {
+		for _, key := range keys {
+			if enc != key.enc || kid != "" && key.kid != "" && kid != key.kid {
+				continue
+			}
+			if text, ok = key.open(s); ok {
+				return text, i == 0, true
+			}
 		}
 	}
 	return nil, false, false
@@ -314,25 +355,34 @@ func (s *scratch) foreign(header []byte) (enc, kid string, ok bool) {
 	return enc, kid, enc == encCBC || enc == encGCM
 }
 
-func (c *cbcKey) open(p *parts, s *scratch) ([]byte, bool) {
+// open decrypts s.parts.
+func (k *key) open(s *scratch) ([]byte, bool) {
+	p := &s.parts
 	s.buf = append(s.buf[:0], p.header...)
 	ivAt := len(s.buf)
-	if !s.decode(p.iv, aes.BlockSize) {
+	if !s.decode(p.iv, k.ivSize()) {
 		return nil, false
 	}
 	textAt := len(s.buf)
 	size := b64.DecodedLen(len(p.ciphertext))
+	if k.aead != nil {
+		if !s.decode(p.ciphertext, size) || !s.decode(p.tag, k.aead.Overhead()) {
+			return nil, false
+		}
+		text, err := k.aead.Open(s.buf[textAt:textAt], s.buf[ivAt:textAt], s.buf[textAt:], s.buf[:ivAt])
+		return text, err == nil
+	}
 	if size == 0 || size%aes.BlockSize != 0 || !s.decode(p.ciphertext, size) {
 		return nil, false
 	}
 	end := len(s.buf)
-	want := c.tag(s, ivAt)
+	want := k.tag(s, ivAt)
 	tagAt := len(s.buf)
 	if !s.decode(p.tag, cbcTagSize) || subtle.ConstantTimeCompare(want, s.buf[tagAt:]) != 1 {
 		return nil, false
 	}
 	text := s.buf[textAt:end]
-	cipher.NewCBCDecrypter(c.block, s.buf[ivAt:textAt]).CryptBlocks(text, text)
+	cipher.NewCBCDecrypter(k.block, s.buf[ivAt:textAt]).CryptBlocks(text, text)
 	// The tag is right, so a wrong padding is no oracle for anybody.
 	pad := int(text[len(text)-1])
 	if pad == 0 || pad > aes.BlockSize {
@@ -344,20 +394,6 @@ func (c *cbcKey) open(p *parts, s *scratch) ([]byte, bool) {
 		}
 	}
 	return text[:len(text)-pad], true
-}
-
-func (g *gcmKey) open(p *parts, s *scratch) ([]byte, bool) {
-	s.buf = append(s.buf[:0], p.header...)
-	ivAt := len(s.buf)
-	if !s.decode(p.iv, g.aead.NonceSize()) {
-		return nil, false
-	}
-	textAt := len(s.buf)
-	if !s.decode(p.ciphertext, b64.DecodedLen(len(p.ciphertext))) || !s.decode(p.tag, g.aead.Overhead()) {
-		return nil, false
-	}
-	text, err := g.aead.Open(s.buf[textAt:textAt], s.buf[ivAt:textAt], s.buf[textAt:], s.buf[:ivAt])
-	return text, err == nil
 }
 
 // decode appends the bytes of a segment, which must be of this size. The

@@ -53,19 +53,28 @@ var wantError = map[string]error{
 	"ERR_JWT_CLAIM_VALIDATION_FAILED": wire.ErrToken, // but for nbf
 }
 
+// The recordings of each dialect.
+var vectorFiles = map[wire.Dialect]string{wire.V5: "session-jwe-v5.json", wire.V4: "session-jwe-v4.json"}
+
 func TestSessionTokenVectors(t *testing.T) {
+	for dialect, file := range vectorFiles {
+		t.Run(dialect.String(), func(t *testing.T) { testSessionTokenVectors(t, dialect, file) })
+	}
+}
+
+func testSessionTokenVectors(t *testing.T, dialect wire.Dialect, file string) {
 	// The members of these stand in the order the application gave them; we
 	// write them by name, which no reader minds.
-	reordered := map[string]bool{"nested custom claims": true}
+	reordered := map[string]bool{"nested custom claims": true, "check cookie: salt is the cookie name": true}
 
 	var data jweVectors
-	load(t, "session-jwe-v5.json", &data)
+	load(t, file, &data)
 	if len(data.Vectors) == 0 {
 		t.Fatal("no vectors")
 	}
 	for _, v := range data.Vectors {
 		t.Run(v.Name, func(t *testing.T) {
-			keys := wire.NewKeys(v.Encode.Salt, v.Encode.Secret...)
+			keys := dialect.NewKeys(v.Encode.Salt, v.Encode.Secret...)
 			iv := unhex(t, v.IV)
 
 			sealed, err := keys.Seal([]byte(v.Plaintext), replay(t, iv))
@@ -108,7 +117,7 @@ func TestSessionTokenVectors(t *testing.T) {
 					if c.Token == "" {
 						c.Token = v.Token
 					}
-					got, _, err := wire.NewKeys(c.Salt, c.Secret...).DecodeToken(c.Token, nil, time.Unix(c.Now, 0))
+					got, _, err := dialect.NewKeys(c.Salt, c.Secret...).DecodeToken(c.Token, nil, time.Unix(c.Now, 0))
 					want, known := wantError[c.Error]
 					if c.Error == "ERR_JWT_CLAIM_VALIDATION_FAILED" && strings.Contains(v.Plaintext, `"nbf"`) {
 						want = wire.ErrNotYet
@@ -128,18 +137,36 @@ func TestSessionTokenVectors(t *testing.T) {
 }
 
 func TestForeignTokenVectors(t *testing.T) {
+	for dialect, file := range vectorFiles {
+		t.Run(dialect.String(), func(t *testing.T) { testForeignTokenVectors(t, dialect, file) })
+	}
+}
+
+func testForeignTokenVectors(t *testing.T, dialect wire.Dialect, file string) {
 	// Where we differ on purpose.
-	ours := map[string]struct {
+	type differs struct {
 		err    error
 		reason string
-	}{
-		"A256CBC-HS512 without kid, right secret second in array: only the first is tried": {nil, "every secret is tried (security case 43)"},
-		"payload without exp": {wire.ErrToken, "exp is required (WIRE.md section 12 row 8)"},
-		"empty string":        {wire.ErrToken, "no token is not looked at by the caller; there is no null beside an error"},
 	}
+	const strict = "only dir with A256GCM is accepted (WIRE.md section 12 row 8)"
+	ours := map[wire.Dialect]map[string]differs{
+		wire.V5: {
+			"A256CBC-HS512 without kid, right secret second in array: only the first is tried": {nil, "every secret is tried (security case 43)"},
+			"payload without exp": {wire.ErrToken, "exp is required (WIRE.md section 12 row 8)"},
+			"empty string":        {wire.ErrToken, "no token is not looked at by the caller; there is no null beside an error"},
+		},
+		wire.V4: {
+			"A128CBC-HS256 with the same 32-byte key":  {wire.ErrToken, strict},
+			"A256KW key wrapping with the same key":    {wire.ErrToken, strict},
+			"A256GCMKW key wrapping with the same key": {wire.ErrToken, strict},
+			"PBES2 with the derived key as password":   {wire.ErrToken, strict},
+			"zip=DEF compressed payload":               {wire.ErrToken, strict},
+			"payload without exp":                      {wire.ErrToken, "exp is required (WIRE.md section 12 row 8)"},
+		},
+	}[dialect]
 
 	var data jweVectors
-	load(t, "session-jwe-v5.json", &data)
+	load(t, file, &data)
 	if len(data.Foreign) == 0 {
 		t.Fatal("no vectors")
 	}
@@ -148,13 +175,23 @@ func TestForeignTokenVectors(t *testing.T) {
 		t.Run(v.Name, func(t *testing.T) {
 			switch v.Name {
 			case "encode with empty secret":
-				if panics(func() { wire.NewKeys(salt, "") }) == nil {
+				if panics(func() { dialect.NewKeys(salt, "") }) == nil {
 					t.Error("NewKeys takes an empty secret")
 				}
 				return
 			case "encode with a 1100 byte salt":
-				if panics(func() { wire.NewKeys(strings.Repeat("s", 1100), secret) }) == nil {
+				if panics(func() { dialect.NewKeys(strings.Repeat("s", 1100), secret) }) == nil {
 					t.Error("NewKeys takes a salt of 1100 bytes")
+				}
+				return
+			case "encode with an array of secrets":
+				// next-auth 4 has one secret; here the others are tried as well.
+				token, err := dialect.NewKeys("", oldSecret).Seal([]byte(defaultClaims), replay(t, make([]byte, 16)))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if _, first, err := dialect.NewKeys("", secret, oldSecret).DecodeToken(token, nil, epoch); err != nil || first {
+					t.Errorf("second secret: first %t, %v", first, err)
 				}
 				return
 			}
@@ -163,7 +200,10 @@ func TestForeignTokenVectors(t *testing.T) {
 				want, known = o.err, true
 				seen[v.Name] = true
 			}
-			got, _, err := wire.NewKeys(v.Salt, v.Secret...).DecodeToken(v.Token, nil, time.Unix(v.Now, 0))
+			if len(v.Secret) == 0 {
+				t.Fatal("no secret: a vector of another kind")
+			}
+			got, _, err := dialect.NewKeys(v.Salt, v.Secret...).DecodeToken(v.Token, nil, time.Unix(v.Now, 0))
 			if !known || err != want {
 				t.Fatalf("got %v, want %v (%s)", err, want, v.Error)
 			}
@@ -178,5 +218,36 @@ func TestForeignTokenVectors(t *testing.T) {
 		if !seen[name] {
 			t.Errorf("no vector %q", name)
 		}
+	}
+}
+
+// With V5 the name of the cookie is part of the key, with V4 it is not.
+func TestSessionKeys(t *testing.T) {
+	for dialect, same := range map[wire.Dialect]bool{wire.V5: false, wire.V4: true} {
+		names := [2]string{dialect.CookieNames(false).SessionToken, dialect.CookieNames(true).SessionToken}
+		token, err := dialect.SessionKeys(names[0], secret).Seal([]byte(defaultClaims), replay(t, make([]byte, 16)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, _, err := dialect.SessionKeys(names[0], secret).Open(token); err != nil {
+			t.Errorf("%s: %v", dialect, err)
+		}
+		if _, _, err := dialect.SessionKeys(names[1], secret).Open(token); (err == nil) != same {
+			t.Errorf("%s, the name of https: %v", dialect, err)
+		}
+		other := wire.V5 + wire.V4 - dialect
+		if _, _, err := other.SessionKeys(names[0], secret).Open(token); err != wire.ErrToken {
+			t.Errorf("%s reads a token of %s: %v", other, dialect, err)
+		}
+	}
+}
+
+func TestDialect(t *testing.T) {
+	if wire.V5.String() != "v5" || wire.V4.String() != "v4" || !wire.V5.Valid() || !wire.V4.Valid() {
+		t.Error("the dialects have other names")
+	}
+	none := wire.V4 + 1
+	if none.Valid() || none.String() != "unknown" || panics(func() { none.CookieNames(true) }) == nil {
+		t.Error("there is a third dialect")
 	}
 }

@@ -33,7 +33,7 @@ func refused(t *testing.T, keys *wire.Keys, what, token string) {
 // good is a token that is accepted, and its parts.
 func good(t testing.TB) (*wire.Keys, string, []string) {
 	t.Helper()
-	keys := wire.NewKeys(salt, secret)
+	keys := wire.V5.NewKeys(salt, secret)
 	token, err := keys.Seal([]byte(defaultClaims), replay(t, []byte("0123456789abcdef")))
 	if err != nil {
 		t.Fatal(err)
@@ -80,7 +80,7 @@ func TestSecurity14_CSRFHash(t *testing.T) {
 }
 
 func TestSecurity24_Expiry(t *testing.T) {
-	keys := wire.NewKeys(salt, secret)
+	keys := wire.V5.NewKeys(salt, secret)
 	token, err := keys.EncodeToken(claims(t, `{"sub":"1"}`), epoch, time.Hour, replay(t, make([]byte, 32)))
 	if err != nil {
 		t.Fatal(err)
@@ -127,11 +127,11 @@ func TestSecurity30_TokenSizeIsCapped(t *testing.T) {
 }
 
 func TestSecurity31_Rotation(t *testing.T) {
-	made, err := wire.NewKeys(salt, oldSecret).EncodeToken(claims(t, defaultClaims), epoch, time.Hour, replay(t, make([]byte, 32)))
+	made, err := wire.V5.NewKeys(salt, oldSecret).EncodeToken(claims(t, defaultClaims), epoch, time.Hour, replay(t, make([]byte, 32)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	both := wire.NewKeys(salt, secret, oldSecret)
+	both := wire.V5.NewKeys(salt, secret, oldSecret)
 	token, first, err := both.DecodeToken(made, nil, epoch)
 	if err != nil || first {
 		t.Fatalf("old secret second: first %t, %v; want false (issue it again), nil", first, err)
@@ -140,7 +140,7 @@ func TestSecurity31_Rotation(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	only := wire.NewKeys(salt, secret)
+	only := wire.V5.NewKeys(salt, secret)
 	if _, first, err := only.DecodeToken(again, nil, epoch); err != nil || !first {
 		t.Errorf("issued again: first %t, %v; want true, nil", first, err)
 	}
@@ -309,11 +309,11 @@ func TestSecurity43_KeyID(t *testing.T) {
 		}
 		return h.KID
 	}
-	other, err := wire.NewKeys(salt, oldSecret).Seal([]byte(defaultClaims), replay(t, make([]byte, 16)))
+	other, err := wire.V5.NewKeys(salt, oldSecret).Seal([]byte(defaultClaims), replay(t, make([]byte, 16)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	both := wire.NewKeys(salt, oldSecret, secret)
+	both := wire.V5.NewKeys(salt, oldSecret, secret)
 
 	noKID := withHeader(t, `{"alg":"dir","enc":"A256CBC-HS512"}`)
 	for _, c := range []struct {
@@ -326,7 +326,7 @@ func TestSecurity43_KeyID(t *testing.T) {
 		{"ours, members in another order", withHeader(t, `{"kid":"`+kid(token)+`","enc":"A256CBC-HS512","alg":"dir"}`), both, false},
 		{"ours, with typ", withHeader(t, `{"alg":"dir","enc":"A256CBC-HS512","kid":"`+kid(token)+`","typ":"JWT"}`), both, false},
 		{"no kid, second secret", noKID, both, false},
-		{"no kid, first secret", noKID, wire.NewKeys(salt, secret, oldSecret), true},
+		{"no kid, first secret", noKID, wire.V5.NewKeys(salt, secret, oldSecret), true},
 	} {
 		text, first, err := c.keys.Open(c.token)
 		if err != nil || string(text) != defaultClaims || first != c.first {
@@ -336,12 +336,12 @@ func TestSecurity43_KeyID(t *testing.T) {
 	for what, kid := range map[string]string{"another secret's": `"` + kid(other) + `"`, "unknown": `"nope"`, "empty": `""`, "null": `null`, "a number": `1`} {
 		refused(t, both, "kid "+what, withHeader(t, `{"alg":"dir","enc":"A256CBC-HS512","kid":`+kid+`}`))
 	}
-	refused(t, wire.NewKeys(salt, oldSecret), "no kid, no secret", noKID)
+	refused(t, wire.V5.NewKeys(salt, oldSecret), "no kid, no secret", noKID)
 	refused(t, &wire.Keys{}, "zero Keys", token)
 }
 
 func TestSecurity44_Claims(t *testing.T) {
-	keys := wire.NewKeys(salt, secret)
+	keys := wire.V5.NewKeys(salt, secret)
 	for _, c := range []struct {
 		claims string
 		want   error
@@ -394,16 +394,16 @@ func TestSecurity45_Slots(t *testing.T) {
 		secureNames.SessionToken, secureNames.PKCECodeVerifier, secureNames.State, secureNames.Nonce, secureNames.Challenge,
 	}
 	for _, made := range slots {
-		check, err := wire.NewKeys(made, secret).SealCheck("value", "github", epoch, replay(t, make([]byte, 32)))
+		check, err := wire.V5.NewKeys(made, secret).SealCheck("value", "github", epoch, replay(t, make([]byte, 32)))
 		if err != nil {
 			t.Fatal(err)
 		}
-		session, err := wire.NewKeys(made, secret).EncodeToken(claims(t, defaultClaims), epoch, time.Hour, replay(t, make([]byte, 32)))
+		session, err := wire.V5.NewKeys(made, secret).EncodeToken(claims(t, defaultClaims), epoch, time.Hour, replay(t, make([]byte, 32)))
 		if err != nil {
 			t.Fatal(err)
 		}
 		for _, used := range slots {
-			keys := wire.NewKeys(used, secret)
+			keys := wire.V5.NewKeys(used, secret)
 			if used != made {
 				refused(t, keys, made+" as "+used, check)
 				refused(t, keys, made+" as "+used, session)
@@ -421,7 +421,7 @@ func TestSecurity45_Slots(t *testing.T) {
 
 // One Keys serves all requests at once.
 func TestConcurrentUse(t *testing.T) {
-	keys := wire.NewKeys(salt, secret, oldSecret)
+	keys := wire.V5.NewKeys(salt, secret, oldSecret)
 	csrf := wire.NewCSRF(secret, oldSecret)
 	var wg sync.WaitGroup
 	for worker := range 8 {
@@ -451,7 +451,7 @@ func TestConcurrentUse(t *testing.T) {
 // A source of randomness that fails is an error, never a token with fewer
 // random bits.
 func TestRandomnessFails(t *testing.T) {
-	keys, c := wire.NewKeys(salt, secret), wire.NewCSRF(secret)
+	keys, c := wire.V5.NewKeys(salt, secret), wire.NewCSRF(secret)
 	broken := errors.New("broken")
 	for name, f := range map[string]func() (string, error){
 		"Seal":        func() (string, error) { return keys.Seal([]byte("x"), iotest.ErrReader(broken)) },
@@ -492,7 +492,7 @@ func TestRandomnessFails(t *testing.T) {
 	} else if got, _, err := keys.DecodeToken(token, nil, epoch); err != nil || got.Subject != "" || got.Extra != nil {
 		t.Errorf("no claims are read as %+v, %v", got, err)
 	}
-	if panics(func() { wire.NewKeys(salt) }) == nil || panics(func() { wire.NewCSRF() }) == nil || panics(func() { wire.NewCSRF(secret, "") }) == nil {
+	if panics(func() { wire.V5.NewKeys(salt) }) == nil || panics(func() { wire.NewCSRF() }) == nil || panics(func() { wire.NewCSRF(secret, "") }) == nil {
 		t.Error("no secret, no panic")
 	}
 }

@@ -14,14 +14,16 @@ const toleranceSeconds = int64(ClockTolerance / time.Second)
 
 // EncodeToken seals the claims of t with iat, exp and jti set: now, now +
 // maxAge (whole seconds) and a random UUID. t itself is not changed; nil has no
-// claims. It reads 32 bytes of rand, the UUID's first; the error is rand's.
+// claims. It reads 32 bytes of rand (28
+// with V4), the UUID's first; the error is rand's.
 func (k *Keys) EncodeToken(t *schema.Token, now time.Time, maxAge time.Duration, rand io.Reader) (string, error) {
 	if len(k.keys) == 0 {
 		return "", errNoKey
 	}
 	s := k.get()
 	defer k.put(s)
-	if err := s.random(rand, 32); err != nil {
+	c := k.keys[0][0]
+	if err := s.random(rand, 16+c.ivSize()); err != nil {
 		return "", err
 	}
 	var claims schema.Token
@@ -31,8 +33,7 @@ func (k *Keys) EncodeToken(t *schema.Token, now time.Time, maxAge time.Duration,
 	claims.IssuedAt = now.Unix()
 	claims.Expires = claims.IssuedAt + int64(maxAge/time.Second)
 	claims.ID = formatUUID(s.rand[:16])
-	c := &k.keys[0].cbc
-	s.buf = claims.AppendClaims(c.begin(s.buf[:0], s.rand[16:]))
+	s.buf = claims.AppendClaims(c.begin(s.buf[:0], s.rand[16:16+c.ivSize()]))
 	return c.finish(s), nil
 }
 

@@ -26,7 +26,11 @@ type lab struct {
 
 func newLab(t *testing.T, profile string, configure func(*engine.Config)) *lab {
 	t.Helper()
-	profiles := labserver.Profiles()
+	return newLabOf(t, labserver.Profiles(), profile, configure)
+}
+
+func newLabOf(t *testing.T, profiles []labserver.Profile, profile string, configure func(*engine.Config)) *lab {
+	t.Helper()
 	i := slices.IndexFunc(profiles, func(p labserver.Profile) bool { return p.Name == profile })
 	idp := httptest.NewServer(http.HandlerFunc(oauthServer))
 	t.Cleanup(idp.Close)

@@ -12,10 +12,11 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-// config is the configuration of v5.mjs, with every parity switch on.
+// config is the configuration of v5.mjs or v4.mjs, with every parity switch on.
 func (s *Server) config(f flags) engine.Config {
 	trust := !f.Untrusted
 	c := engine.Config{
+		Wire:             s.profile.Wire,
 		Secret:           Secret,
 		BasePath:         "/api/auth",
 		TrustHost:        &trust,
@@ -34,12 +35,17 @@ func (s *Server) config(f flags) engine.Config {
 		ReissueOnEveryRead:           true,
 		SingleCheckCookies:           true,
 		KeepCSRFToken:                true,
+		CompatiblePages:              true,
 		DangerousUpdateData:          true,
 		DangerousMailLinkOnGET:       true,
 		DangerousAuthorizationParams: true,
 		DangerousForeignOrigin:       true,
 		DangerousKeepChecks:          true,
 		DangerousUnverifiedEmail:     true,
+		DangerousErrorMessages:       true,
+		// v5 does neither.
+		DangerousProfileIDs:      s.profile.Wire == engine.WireV4,
+		DangerousSignInRedirects: s.profile.Wire == engine.WireV4,
 	}
 	switch {
 	case s.profile.Adapter && s.options.Adapter != nil:
@@ -81,7 +87,12 @@ func (s *Server) providers(f flags) []engine.Provider {
 			UserInfoURL:      s.options.OAuth + "/userinfo",
 			OAuthOptions:     client,
 		}
-		p.Checks = []engine.Check{engine.CheckPKCE} // the default of Auth.js
+		// The defaults of Auth.js.
+		p.Checks = []engine.Check{engine.CheckPKCE}
+		if s.profile.Wire == engine.WireV4 {
+			p.Checks = []engine.Check{engine.CheckState}
+			p.Scopes = []string{"openid"}
+		}
 		p.AllowDangerousEmailAccountLinking = link
 		return p
 	}
@@ -122,7 +133,7 @@ func people(name string) engine.User {
 		return engine.User{Name: text("No Id"), Email: text("noid@example.com")}
 	case "bare":
 		return engine.User{ID: "bare-id"}
-	case "nulls": // null members in Auth.js; a User has one kind of "none"
+	case "nulls": // null members in Auth.js; a User has one kind of "none", see the jwt callback
 		return engine.User{ID: "nulls-id"}
 	case "numeric":
 		return engine.User{ID: "42", Name: text("Num")}
@@ -181,6 +192,11 @@ func (s *Server) callbacks(f flags) engine.Callbacks {
 		},
 		JWT: func(_ context.Context, p *engine.JWTParams) error {
 			s.record(entry{Callback: "jwt", Args: jwtArgs(p)})
+			if p.User != nil && p.User.ID == "nulls-id" { // its members are null, not absent
+				for _, claim := range []string{"name", "email", "picture"} {
+					p.Token.SetNull(claim, true)
+				}
+			}
 			if f.JWTNull {
 				p.Token = nil
 				return nil

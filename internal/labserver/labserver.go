@@ -1,6 +1,6 @@
 // Package labserver is the server that recorded Auth.js answers are compared
 // against: the profiles, providers, flags and control endpoint of the wire
-// lab's v5.mjs (internal/wirereplay/testdata/lab), on an [engine.Engine] with
+// lab's v5.mjs and v4.mjs (internal/wirereplay/testdata/lab), on an [engine.Engine] with
 // every parity switch on. The lab's driver and client run against it
 // unchanged.
 //
@@ -28,13 +28,25 @@ const Secret = "lab-secret-lab-secret-lab-secret-32"
 // Profile is one of the lab's servers.
 type Profile struct {
 	Name     string
+	Wire     engine.Wire
 	Port     int // of the lab, before any offset
 	Strategy engine.Strategy
 	Adapter  bool // false: nothing is stored, and there is no e-mail provider
 	Pages    engine.Pages
 }
 
-// Profiles returns the four servers of the lab.
+// ProfilesV4 returns the four servers of the lab's v4.mjs: those of [Profiles]
+// with the wire of next-auth 4, ten ports further.
+func ProfilesV4() []Profile {
+	profiles := Profiles()
+	for i := range profiles {
+		profiles[i].Wire = engine.WireV4
+		profiles[i].Port += 10
+	}
+	return profiles
+}
+
+// Profiles returns the four servers of the lab's v5.mjs.
 func Profiles() []Profile {
 	return []Profile{
 		{Name: "jwt", Port: 4501, Strategy: engine.StrategyJWT, Adapter: true},

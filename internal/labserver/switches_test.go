@@ -3,10 +3,13 @@ package labserver_test
 import (
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/labserver"
 )
 
 // The tests below hold one parity switch each: what Auth.js does while it is
@@ -93,6 +96,127 @@ func TestKeepCSRFToken(t *testing.T) {
 		}
 		if signedIn == signedOut {
 			t.Error("the token of before the sign-out is still used")
+		}
+	})
+}
+
+func TestCompatiblePages(t *testing.T) {
+	off := func(c *engine.Config) { c.CompatiblePages = false }
+	for name, profiles := range map[string][]labserver.Profile{"v5": labserver.Profiles(), "v4": labserver.ProfilesV4()} {
+		page := func(t *testing.T, configure func(*engine.Config)) (origin, body string) {
+			b := newLabOf(t, profiles, "jwt", configure).browser()
+			return b.lab.url, b.get("/api/auth/signin?callbackUrl=%2Fdeep").body
+		}
+		noCode := func(t *testing.T, configure func(*engine.Config)) string {
+			return newLabOf(t, profiles, "pages", configure).browser().get("/api/auth/error").location
+		}
+		t.Run(name+"/on", func(t *testing.T) {
+			origin, body := page(t, nil)
+			action, fields := form(t, body)
+			if !strings.HasPrefix(action, origin) || fields.Has("callbackUrl") || !strings.Contains(body, `value="/deep"`) {
+				t.Errorf("the credentials form goes to %s with %v", action, fields)
+			}
+			if got := noCode(t, nil); got != "/my/error?error=undefined" {
+				t.Errorf("without a code: %s", got)
+			}
+		})
+		t.Run(name+"/default", func(t *testing.T) {
+			origin, body := page(t, off)
+			action, fields := form(t, body)
+			if action != "/api/auth/callback/credentials" || fields.Get("callbackUrl") != origin+"/deep" || strings.Contains(body, `value="/deep"`) {
+				t.Errorf("the credentials form goes to %s with %v", action, fields)
+			}
+			if got := noCode(t, off); got != "/my/error" {
+				t.Errorf("without a code: %s", got)
+			}
+		})
+	}
+}
+
+func TestDangerousErrorMessages(t *testing.T) {
+	// authorize throws "boom", then the signIn callback throws "signin boom"
+	codes := func(t *testing.T, profiles []labserver.Profile, configure func(*engine.Config)) (authorize, signIn response) {
+		l := newLabOf(t, profiles, "jwt", configure)
+		b := l.browser()
+		post := func(user string) response {
+			return b.post("/api/auth/callback/credentials", url.Values{"csrfToken": {b.csrf()}, "username": {user}, "password": {"pw"}})
+		}
+		authorize = post("throw")
+		l.order(`{"flags":{"signIn":"throw"}}`)
+		return authorize, post("alice")
+	}
+	off := func(c *engine.Config) { c.DangerousErrorMessages = false }
+	t.Run("on", func(t *testing.T) {
+		authorize, signIn := codes(t, labserver.ProfilesV4(), nil)
+		if !authorize.failed("boom") || !signIn.failed("signin boom") {
+			t.Errorf("went to %s and %s", authorize.location, signIn.location)
+		}
+	})
+	for name, c := range map[string]struct {
+		profiles  []labserver.Profile
+		configure func(*engine.Config)
+	}{"default": {labserver.ProfilesV4(), off}, "on, v5": {labserver.Profiles(), nil}} {
+		t.Run(name, func(t *testing.T) {
+			authorize, signIn := codes(t, c.profiles, c.configure)
+			if !authorize.failed("Configuration") || !signIn.failed("AccessDenied") {
+				t.Errorf("went to %s and %s", authorize.location, signIn.location)
+			}
+		})
+	}
+}
+
+func TestDangerousProfileIDs(t *testing.T) {
+	// two providers give the same id to two people, and two users have none
+	subjects := func(t *testing.T, configure func(*engine.Config)) (oauth, credentials [2]string) {
+		l := newLabOf(t, labserver.ProfilesV4(), "bare", configure)
+		read := func(r response) string {
+			i := slices.IndexFunc(r.cookies, func(c *http.Cookie) bool { return c.Name == "next-auth.session-token" })
+			if i < 0 {
+				t.Fatalf("no session: %d %s", r.status, r.location)
+			}
+			token, _, err := engine.WireV4.SessionKeys("", labserver.Secret).DecodeToken(r.cookies[i].Value, nil, time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			return token.Subject
+		}
+		for i, provider := range []string{"lab-oauth", "lab-oauth-link"} {
+			b := l.browser()
+			oauth[i] = read(b.get(b.startOAuth(provider, "ada")))
+			credentials[i] = read(b.post("/api/auth/callback/credentials", url.Values{"csrfToken": {b.csrf()}, "username": {"noid"}, "password": {"pw"}}))
+		}
+		return oauth, credentials
+	}
+	t.Run("on", func(t *testing.T) {
+		if oauth, credentials := subjects(t, nil); oauth != [2]string{"ada", "ada"} || credentials != [2]string{} {
+			t.Errorf("the ids are %q and %q", oauth, credentials)
+		}
+	})
+	t.Run("default", func(t *testing.T) {
+		oauth, credentials := subjects(t, func(c *engine.Config) { c.DangerousProfileIDs = false })
+		for _, ids := range [][2]string{oauth, credentials} {
+			if ids[0] == "" || ids[0] == ids[1] || ids[0] == "ada" {
+				t.Errorf("the ids are %q", ids)
+			}
+		}
+	})
+}
+
+func TestDangerousSignInRedirects(t *testing.T) {
+	foreign := func(t *testing.T, configure func(*engine.Config)) (origin, location string) {
+		l := newLabOf(t, labserver.ProfilesV4(), "jwt", configure)
+		l.order(`{"flags":{"signIn":"foreign"}}`)
+		b := l.browser()
+		return l.url, b.post("/api/auth/callback/credentials", url.Values{"csrfToken": {b.csrf()}, "username": {"alice"}, "password": {"pw"}}).location
+	}
+	t.Run("on", func(t *testing.T) {
+		if _, location := foreign(t, nil); location != "https://evil.example/x" {
+			t.Errorf("went to %s", location)
+		}
+	})
+	t.Run("default", func(t *testing.T) {
+		if origin, location := foreign(t, func(c *engine.Config) { c.DangerousSignInRedirects = false }); location != origin {
+			t.Errorf("went to %s, want %s", location, origin)
 		}
 	})
 }

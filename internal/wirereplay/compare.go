@@ -1,9 +1,10 @@
 // Package wirereplay compares what Sesame puts on the wire with recordings of
 // Auth.js. Its test runs the wire lab's own driver and React client
 // (testdata/lab) against internal/labserver and holds every difference from
-// testdata/v5 against the table in docs/deviations.md.
+// testdata/v5 and testdata/v4 against the table in docs/deviations.md.
 //
-// The test owns the lab's ports on loopback: 4501 to 4504, 4520 and 4521.
+// The test owns the lab's ports on loopback: 4501 to 4504, 4511 to 4514, 4520
+// and 4521.
 package wirereplay
 
 import (
@@ -29,7 +30,7 @@ const (
 
 // Difference is one place where an answer differs from the recorded one.
 type Difference struct {
-	Transcript string // "session-jwt"
+	Transcript string // "session-jwt", or "v4/session-jwt"
 	Step       int    // from 1; 0 for the transcript itself
 	Name       string // the step's note or request
 	Kind       Kind

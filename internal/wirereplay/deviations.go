@@ -205,19 +205,19 @@ func (p *Pattern) everywhere() bool {
 	return p.transcript == "*" && p.steps == nil && strings.HasPrefix(p.path, "response.headers.")
 }
 
-// Cover counts the difference for every pattern that covers it, and reports
-// whether any does, and whether one does that is of a header of all answers.
-func (d *Deviations) Cover(diff Difference) (listed, everywhere bool) {
+// Cover counts the difference for every pattern that covers it, and returns the
+// rows of those, and whether one is of a header of all answers.
+func (d *Deviations) Cover(diff Difference) (rows []string, everywhere bool) {
 	for _, row := range d.Rows {
 		for _, p := range row.Patterns {
 			if p.Covers(diff) {
 				p.Matches++
-				listed = true
+				rows = append(rows, row.ID)
 				everywhere = everywhere || p.everywhere()
 			}
 		}
 	}
-	return listed, everywhere
+	return rows, everywhere
 }
 
 // Stale returns the patterns that have covered nothing, as "id: pattern".

@@ -6,6 +6,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"maps"
 	"net"
 	"net/http"
 	"os"
@@ -22,71 +23,93 @@ import (
 	"github.com/sesame-auth/sesame/internal/wirereplay"
 )
 
+// recordings of each version: the folder, how a transcript is called in
+// docs/deviations.md, and the servers.
+var recordings = []struct {
+	version  string
+	count    int
+	prefix   string
+	profiles func() []labserver.Profile
+}{
+	{"v5", 43, "", labserver.Profiles},
+	{"v4", 41, "v4/", labserver.ProfilesV4},
+}
+
 // TestReplay runs the wire lab's driver and React client against labserver and
 // compares what they write with what they wrote against Auth.js.
 func TestReplay(t *testing.T) {
 	lab := newLab(t)
 	lab.startIdentityProviders(t)
-	startLabserver(t)
-
-	out := t.TempDir()
-	said := lab.node(t, "drive.mjs", "v5", out)
-	said += lab.node(t, "client.mjs", "v5", out, "http://127.0.0.1:4501")
-	for line := range strings.Lines(said) {
-		if strings.HasPrefix(line, "FAILED") { // a flow that threw writes no transcript
-			t.Log(line)
-		}
-	}
-
 	deviations := readDeviations(t)
-	files, err := filepath.Glob("testdata/v5/*.json")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("no recordings in testdata/v5 (%v)", err)
-	}
-	var identical, deviating, unlisted int
-	for _, file := range files {
-		name := strings.TrimSuffix(filepath.Base(file), ".json")
-		t.Run(name, func(t *testing.T) {
-			recorded, err := os.ReadFile(file)
-			if err != nil {
-				t.Fatal(err)
+	var all, identical, deviating, unlisted int
+	for _, r := range recordings {
+		startLabserver(t, r.profiles())
+		out := t.TempDir()
+		said := lab.node(t, "drive.mjs", r.version, out)
+		said += lab.node(t, "client.mjs", r.version, out, fmt.Sprintf("http://127.0.0.1:%d", r.profiles()[0].Port))
+		for line := range strings.Lines(said) {
+			if strings.HasPrefix(line, "FAILED") { // a flow that threw writes no transcript
+				t.Log(line)
 			}
-			var differences []wirereplay.Difference
-			if got, err := os.ReadFile(filepath.Join(out, name+".json")); err != nil {
-				differences = []wirereplay.Difference{{Transcript: name, Name: "the driver wrote no transcript", Kind: wirereplay.Missing}}
-			} else if differences, err = wirereplay.Compare(name, recorded, got); err != nil {
-				t.Fatal(err)
-			}
-			var report strings.Builder
-			own := false // differs in more than the headers of all answers
-			for _, d := range differences {
-				listed, everywhere := deviations.Cover(d)
-				own = own || !everywhere
-				if !listed {
-					fmt.Fprintf(&report, "\n%s", d)
-					unlisted++
+		}
+		folder := filepath.Join("testdata", r.version)
+		files, err := filepath.Glob(filepath.Join(folder, "*.json"))
+		if err != nil || len(files) != r.count {
+			t.Fatalf("%d recordings in %s, want %d (%v)", len(files), folder, r.count, err)
+		}
+		all += len(files)
+		for _, file := range files {
+			base := filepath.Base(file)
+			name := r.prefix + strings.TrimSuffix(base, ".json")
+			t.Run(r.version+"/"+strings.TrimSuffix(base, ".json"), func(t *testing.T) {
+				recorded, err := os.ReadFile(file)
+				if err != nil {
+					t.Fatal(err)
 				}
+				var differences []wirereplay.Difference
+				if got, err := os.ReadFile(filepath.Join(out, base)); err != nil {
+					differences = []wirereplay.Difference{{Transcript: name, Name: "the driver wrote no transcript", Kind: wirereplay.Missing}}
+				} else if differences, err = wirereplay.Compare(name, recorded, got); err != nil {
+					t.Fatal(err)
+				}
+				var report strings.Builder
+				own := map[string]bool{} // rows of other differences than the headers of all answers
+				missing := 0
+				for _, d := range differences {
+					rows, everywhere := deviations.Cover(d)
+					if !everywhere {
+						for _, row := range rows {
+							own[row] = true
+						}
+					}
+					if len(rows) == 0 {
+						fmt.Fprintf(&report, "\n%s", d)
+						missing++
+					}
+				}
+				unlisted += missing
+				switch {
+				case missing > 0:
+					t.Errorf("differences that docs/deviations.md does not list:%s", &report)
+				case len(own) > 0:
+					deviating++
+					t.Logf("%s: %s", name, strings.Join(slices.Sorted(maps.Keys(own)), ", "))
+				default:
+					identical++
+				}
+			})
+		}
+		extra, _ := filepath.Glob(filepath.Join(out, "*.json"))
+		for _, file := range extra {
+			if _, err := os.Stat(filepath.Join(folder, filepath.Base(file))); err != nil {
+				t.Errorf("the driver wrote %s/%s, which was never recorded", r.version, filepath.Base(file))
 			}
-			switch {
-			case report.Len() > 0:
-				t.Errorf("differences that docs/deviations.md does not list:%s", &report)
-			case own:
-				deviating++
-			default:
-				identical++
-			}
-		})
+		}
 	}
 	for _, s := range deviations.Stale() {
 		t.Errorf("docs/deviations.md: nothing differs that way any more: %s", s)
 	}
-	extra, _ := filepath.Glob(filepath.Join(out, "*.json"))
-	for _, file := range extra {
-		if _, err := os.Stat(filepath.Join("testdata/v5", filepath.Base(file))); err != nil {
-			t.Errorf("the driver wrote %s, which was never recorded", filepath.Base(file))
-		}
-	}
-	t.Logf("%d transcripts: %d identical, %d with listed deviations, %d unlisted", len(files), identical, deviating, unlisted)
+	t.Logf("%d transcripts: %d identical, %d with listed deviations, %d unlisted", all, identical, deviating, unlisted)
 }
 
 func readDeviations(t *testing.T) *wirereplay.Deviations {
@@ -104,16 +127,16 @@ func readDeviations(t *testing.T) *wirereplay.Deviations {
 
 // startLabserver listens on the lab's own ports: the OpenID provider knows no
 // other redirect URIs.
-func startLabserver(t *testing.T) {
+func startLabserver(t *testing.T, profiles []labserver.Profile) {
 	t.Helper()
-	for _, p := range labserver.Profiles() {
+	for _, p := range profiles {
 		handler, err := labserver.New(p, labserver.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
 		l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(p.Port)))
 		if err != nil {
-			t.Fatalf("the lab needs its ports on loopback (4501 to 4504, 4520, 4521): %v", err)
+			t.Fatalf("the lab needs its ports on loopback (4501 to 4504, 4511 to 4514, 4520, 4521): %v", err)
 		}
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 		served := make(chan struct{})

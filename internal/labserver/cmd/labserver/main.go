@@ -1,5 +1,5 @@
-// Command labserver runs the four servers of the wire lab on loopback, for the
-// lab's driver and client:
+// Command labserver runs the servers of the wire lab on loopback, four for each
+// version of Auth.js, for the lab's driver and client:
 //
 //	go run ./internal/labserver/cmd/labserver -offset 100
 //	node drive.mjs v5 out --origin-map jwt=http://127.0.0.1:4601,...
@@ -34,7 +34,7 @@ func main() {
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("labserver", flag.ExitOnError)
 	host := flags.String("host", "127.0.0.1", "address to listen on")
-	offset := flags.Int("offset", 0, "added to the ports 4501 to 4504")
+	offset := flags.Int("offset", 0, "added to the ports 4501 to 4504 (v5) and 4511 to 4514 (v4)")
 	oidc := flags.String("oidc", "http://127.0.0.1:4520", "issuer of the OpenID provider")
 	oauth := flags.String("oauth", "http://127.0.0.1:4521", "the plain OAuth 2.0 server")
 	verbose := flags.Bool("v", false, "log what the engine logs")
@@ -45,8 +45,9 @@ func run(ctx context.Context, args []string) error {
 	if *verbose {
 		options.Logger = slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	}
-	failed := make(chan error, 4)
-	for _, p := range labserver.Profiles() {
+	profiles := append(labserver.Profiles(), labserver.ProfilesV4()...)
+	failed := make(chan error, len(profiles))
+	for _, p := range profiles {
 		handler, err := labserver.New(p, options)
 		if err != nil {
 			return err
@@ -58,7 +59,7 @@ func run(ctx context.Context, args []string) error {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 		defer server.Close()
 		go func() { failed <- server.Serve(l) }()
-		fmt.Printf("%s http://%s\n", p.Name, l.Addr())
+		fmt.Printf("%s %s http://%s\n", p.Wire, p.Name, l.Addr())
 	}
 	select {
 	case err := <-failed:
