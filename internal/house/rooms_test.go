@@ -54,7 +54,9 @@ var rooms = []room{
 	{path: "engine/adaptertest", ours: aboveEngine, libs: []string{anything}},
 	{path: "engine/authtest", ours: aboveEngine, libs: []string{"github.com/go-jose/go-jose/v4"}},
 
-	{path: "adapters/entclient/...", ours: []string{"engine", "adapters/entclient/...", "ent/..."}, libs: []string{anything}},
+	{path: "adapters/entclient/...", ours: []string{"engine", "adapters/entclient/...", "adapters/internal/sqlstore", "ent/..."}, libs: []string{anything}},
+	{path: "adapters/internal/sqlstore", ours: []string{"engine"}, libs: []string{anything}},
+	{path: "adapters/sqltables", ours: []string{"engine", "engine/schema", "adapters/internal/sqlstore"}, libs: []string{anything}},
 	{path: "adapters/...", ours: []string{"engine", "engine/limit"}, libs: []string{anything}},
 	{path: "ent/...", ours: []string{"ent/..."}, libs: []string{anything}},
 

@@ -1,0 +1,195 @@
+package sqlstore
+
+import (
+	"context"
+	"crypto/sha1"
+	"database/sql"
+	"database/sql/driver"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"entgo.io/ent/dialect"
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// mysqlDialect is MySQL and MariaDB. Nothing here is known to one of them only.
+func mysqlDialect() *Dialect {
+	return &Dialect{
+		Name:       dialect.MySQL,
+		Server:     true,
+		LockRow:    " FOR UPDATE",
+		LockOwner:  " LOCK IN SHARE MODE", // MySQL's newer FOR SHARE is unknown to MariaDB
+		LockDelete: " FOR UPDATE",
+		again:      func(err error) bool { return slices.Contains(mysqlAgain(), mysqlNumber(err)) },
+		turnedAway: "other transactions have been in the way",
+		duplicate:  duplicateMySQL,
+		orphan: func(err error) bool {
+			return slices.Contains([]uint16{1452, 1216, 1451, 1217}, mysqlNumber(err))
+		},
+		explain:   explainMySQL,
+		check:     checkMySQL,
+		exclusive: exclusiveMySQL,
+	}
+}
+
+// MySQLConnector returns the connector of a DSN of
+// github.com/go-sql-driver/mysql. What adapters depend on is set whatever dsn
+// says: utf8mb4, UTC, a strict sql_mode, foreign keys, and that an UPDATE counts
+// the rows it finds. A wait for a row's lock ends after patience unless dsn sets
+// innodb_lock_wait_timeout.
+func MySQLConnector(dsn string, patience time.Duration) (driver.Connector, error) {
+	cfg, err := mysql.ParseDSN(dsn)
+	if err != nil {
+		return nil, err
+	}
+	cfg.ClientFoundRows = true
+	cfg.MultiStatements = false
+	cfg.ParseTime, cfg.Loc = true, time.UTC
+	cfg.InterpolateParams = true // saves a round trip; safe with utf8mb4
+	if err := cfg.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
+		return nil, err
+	}
+	if cfg.Params == nil {
+		cfg.Params = map[string]string{}
+	}
+	cfg.Params["time_zone"] = "'+00:00'"
+	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'"
+	cfg.Params["foreign_key_checks"] = "1"
+	cfg.Params["unique_checks"] = "1"
+	if _, ok := cfg.Params["innodb_lock_wait_timeout"]; !ok {
+		cfg.Params["innodb_lock_wait_timeout"] = fmt.Sprint(seconds(patience))
+	}
+	// A COMMIT does not look at the context.
+	for _, timeout := range []*time.Duration{&cfg.ReadTimeout, &cfg.WriteTimeout} {
+		if *timeout == 0 {
+			*timeout = time.Minute
+		}
+	}
+	return mysql.NewConnector(cfg)
+}
+
+// seconds is d in whole seconds, at least one.
+func seconds(d time.Duration) int64 {
+	return int64(max(1, (d+time.Second-1)/time.Second))
+}
+
+// checkMySQL wants a session in which nothing is cut, replaced or orphaned.
+func checkMySQL(ctx context.Context, db *sql.DB) error {
+	var database sql.NullString
+	var mode, client, connection string
+	var foreignKeys, uniqueKeys bool
+	err := db.QueryRowContext(ctx, "SELECT DATABASE(), @@SESSION.sql_mode, @@SESSION.character_set_client, @@SESSION.character_set_connection, "+
+		"@@SESSION.foreign_key_checks, @@SESSION.unique_checks").Scan(&database, &mode, &client, &connection, &foreignKeys, &uniqueKeys)
+	modes := strings.Split(mode, ",")
+	switch {
+	case err != nil:
+		return err
+	case database.String == "":
+		return errors.New("the DSN names no database")
+	case !slices.Contains(modes, "STRICT_TRANS_TABLES") && !slices.Contains(modes, "STRICT_ALL_TABLES"):
+		return fmt.Errorf("sql_mode is %q, which cuts values that do not fit; add sql_mode=%%27STRICT_ALL_TABLES%%27 to the DSN", mode)
+	case client != "utf8mb4" || connection != "utf8mb4":
+		return fmt.Errorf("the connection is in %s and %s; add charset=utf8mb4 to the DSN", client, connection)
+	case !foreignKeys:
+		return errors.New("foreign keys are off; remove foreign_key_checks from the DSN, or set it to 1")
+	case !uniqueKeys:
+		return errors.New("unique_checks is off; remove it from the DSN, or set it to 1")
+	}
+	return nil
+}
+
+// CheckMySQLTime wants a session whose instants are UTC on both ends.
+func CheckMySQLTime(ctx context.Context, db *sql.DB) error {
+	var zone int64
+	var at any
+	err := db.QueryRowContext(ctx, "SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW()), CAST('2026-07-01 12:00:00.123' AS DATETIME(3))").Scan(&zone, &at)
+	if err != nil {
+		return err
+	}
+	t, parsed := at.(time.Time)
+	switch {
+	case zone > 1 || zone < -1: // the two may fall into different seconds
+		return errors.New("the time zone of the session is not UTC; add time_zone=%27%2B00:00%27 to the DSN")
+	case parsed && !t.Equal(time.Date(2026, 7, 1, 12, 0, 0, 123e6, time.UTC)):
+		return errors.New("instants are read in a zone of their own; add loc=UTC to the DSN")
+	}
+	return nil
+}
+
+// mysqlLockName makes the name of a lock, which may have 64 characters and is
+// one of the whole server.
+const mysqlLockName = "CONCAT('sesame_', SHA1(CONCAT(DATABASE(), ?)))"
+
+func exclusiveMySQL(ctx context.Context, c *Conn, what string) error {
+	if c.held == nil {
+		return ErrForeignTx
+	}
+	sum := sha1.Sum([]byte(what)) // a name, no secret
+	name := hex.EncodeToString(sum[:])
+	if slices.Contains(*c.held, name) {
+		return nil
+	}
+	var patience int64
+	if err := c.tx.QueryRowContext(ctx, "SELECT @@SESSION.innodb_lock_wait_timeout").Scan(&patience); err != nil {
+		return err
+	}
+	var locked sql.NullBool
+	if err := c.tx.QueryRowContext(ctx, "SELECT GET_LOCK("+mysqlLockName+", ?)", name, patience).Scan(&locked); err != nil {
+		return err
+	}
+	if !locked.Bool {
+		return fmt.Errorf("another transaction has held the lock for %d seconds (a Tx function must be short and use the adapter it is given)", patience)
+	}
+	*c.held = append(*c.held, name)
+	return nil
+}
+
+func mysqlNumber(err error) uint16 {
+	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
+		return e.Number
+	}
+	return 0
+}
+
+// mysqlAgain: a deadlock; a row that changed under a snapshot (MariaDB); a
+// deadlock of locks by name (MySQL).
+func mysqlAgain() []uint16 { return []uint16{1213, 1020, 3058} }
+
+const mysqlDuplicate = 1062
+
+func duplicateMySQL(err error) (Duplicate, bool) {
+	e, ok := errors.AsType[*mysql.MySQLError](err)
+	if !ok || e.Number != mysqlDuplicate {
+		return Duplicate{}, false
+	}
+	// "Duplicate entry '…' for key 'user.email'"; MariaDB: "… for key 'email'".
+	key := strings.TrimSuffix(e.Message, "'")
+	key = key[strings.LastIndexByte(key, '\'')+1:]
+	key = key[strings.LastIndexByte(key, '.')+1:]
+	return Duplicate{Key: key, Err: &mysql.MySQLError{Number: e.Number, SQLState: e.SQLState, Message: "Duplicate entry for key " + key}}, true
+}
+
+func explainMySQL(err error) error {
+	if errors.Is(err, mysql.ErrPktTooLarge) {
+		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+	}
+	switch mysqlNumber(err) {
+	case 1406, 1153, 1301, 1366, 1264, 1292: // too long, too long for a packet, not in the character set, out of range
+		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+	case 1205:
+		return fmt.Errorf("%w (a transaction has held the row for too long; a Tx function must be short and use the adapter it is given)", err)
+	case 1290, 1792, 1836:
+		return fmt.Errorf("%w (the adapter needs a server that takes writes)", err)
+	case 1044, 1045, 1142:
+		return fmt.Errorf("%w (the user of the DSN needs SELECT, INSERT, UPDATE and DELETE on the tables)", err)
+	case 1114, 1021:
+		return fmt.Errorf("%w (there is no room left on the server; nothing was written)", err)
+	}
+	return err
+}

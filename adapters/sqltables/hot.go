@@ -1,0 +1,182 @@
+package sqltables
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"entgo.io/ent/dialect"
+	entsql "entgo.io/ent/dialect/sql"
+
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// What runs at every request, and what must decide and act in one step, is
+// prepared on the database.
+type statements struct {
+	sessionAndUser *prepared // gives the session without token and user, and the user
+	// useToken gives a token's columns and removes it, in one statement where
+	// the database can do both; else removeToken does the second.
+	useToken, removeToken *prepared
+}
+
+// prepared is a statement whose arguments are those of a call in some order.
+type prepared struct {
+	*sql.Stmt
+	order   []int
+	columns []*column
+}
+
+// argument stands for the n-th argument of a call while a statement is built.
+type argument int
+
+// prepare makes the statements. Those that are made before one fails are
+// closed.
+func (t *tables) prepare(ctx context.Context, db *sql.DB, d string) (s *statements, err error) {
+	s = &statements{}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, s.close())
+		}
+	}()
+	b := entsql.Dialect(d)
+	session, user, token := &t.session, &t.user, &t.token
+
+	columns := slices.Concat(session.columns[2:], user.columns)
+	sv, uv := b.Table(session.name).As("s"), b.Table(user.name).As("u")
+	query, args := selectRaw(b, slices.Concat(selectedAll(session.columns[2:], "s"), selectedAll(user.columns, "u"))...).From(sv).
+		Join(uv).On(uv.C(user.column("id").Name), sv.C(session.column("userId").Name)).
+		Where(session.columns[0].is(sv.C(session.columns[0].Name), argument(0))).Query()
+	if s.sessionAndUser, err = prepare(ctx, db, query, args, columns); err != nil {
+		return s, err
+	}
+
+	pair := entsql.And(token.columns[0].is(token.columns[0].Name, argument(0)), token.columns[1].is(token.columns[1].Name, argument(1)))
+	remove, removeArgs := b.Delete(token.name).Where(pair).Query()
+	if d != dialect.MySQL {
+		remove += " RETURNING " + strings.Join(selectedAll(token.columns, ""), ", ")
+		s.useToken, err = prepare(ctx, db, remove, removeArgs, token.columns)
+		return s, err
+	}
+	pair = entsql.And(token.columns[0].is(token.columns[0].Name, argument(0)), token.columns[1].is(token.columns[1].Name, argument(1)))
+	query, args = selectRaw(b, selectedAll(token.columns, "")...).From(b.Table(token.name)).Where(pair).Query()
+	if s.useToken, err = prepare(ctx, db, query+" FOR UPDATE", args, token.columns); err != nil {
+		return s, err
+	}
+	s.removeToken, err = prepare(ctx, db, remove, removeArgs, nil)
+	return s, err
+}
+
+func prepare(ctx context.Context, db *sql.DB, query string, args []any, columns []*column) (*prepared, error) {
+	stmt, err := db.PrepareContext(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	p := &prepared{Stmt: stmt, columns: columns}
+	for _, arg := range args {
+		p.order = append(p.order, int(arg.(argument)))
+	}
+	return p, nil
+}
+
+func (s *statements) close() error {
+	var errs []error
+	for _, p := range []*prepared{s.sessionAndUser, s.useToken, s.removeToken} {
+		if p != nil {
+			errs = append(errs, p.Close())
+		}
+	}
+	return errors.Join(errs...)
+}
+
+func (p *prepared) args(given ...any) []any {
+	args := make([]any, len(p.order))
+	for i, n := range p.order {
+		args[i] = given[n]
+	}
+	return args
+}
+
+// first runs a prepared statement to its end, for only then is what it wrote
+// done, and returns its first row, or nil. It reports whether there were more.
+func (s *store) first(ctx context.Context, p *prepared, args ...any) (row []cell, more bool, err error) {
+	rows, err := s.conn.Stmt(ctx, p.Stmt).QueryContext(ctx, p.args(args...)...)
+	if err != nil {
+		return nil, false, err
+	}
+	defer rows.Close()
+	if rows.Next() {
+		var dest []any
+		row, dest = cells(p.columns)
+		if err := rows.Scan(dest...); err != nil {
+			return nil, false, err
+		}
+	}
+	for rows.Next() {
+		more = true
+	}
+	return row, more, rows.Err()
+}
+
+// GetSessionAndUser implements engine.SessionAdapter.
+func (s *store) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
+	t := &s.tables.session
+	row, err := read(ctx, s, "get a session and its user", func() ([]cell, error) {
+		token, err := t.columns[0].encode(sessionToken)
+		if err != nil {
+			return nil, engine.ErrNotFound
+		}
+		row, more, err := s.first(ctx, s.hot.sessionAndUser, token)
+		switch {
+		case err != nil:
+			return nil, err
+		case row == nil:
+			return nil, engine.ErrNotFound
+		case more:
+			return theOne([][]cell{row, row}, nil, t, []match{{t.columns[0], nil}})
+		}
+		return row, nil
+	})
+	if err != nil {
+		return engine.AdapterSession{}, engine.User{}, err
+	}
+	n := len(t.columns) - 2
+	user := userOf(row[n:])
+	return engine.AdapterSession{SessionToken: sessionToken, UserID: user.ID, Expires: row[0].at, Extra: extrasOf(row[1:n])}, user, nil
+}
+
+// UseVerificationToken implements engine.VerificationTokenAdapter.
+func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+	return write(ctx, s, "use a verification token", func(s *store) (engine.VerificationToken, error) {
+		var used engine.VerificationToken
+		t := &s.tables.token
+		a, err := t.columns[0].encode(identifier)
+		if err != nil {
+			return used, engine.ErrNotFound
+		}
+		b, err := t.columns[1].encode(token)
+		if err != nil {
+			return used, engine.ErrNotFound
+		}
+		row, _, err := s.first(ctx, s.hot.useToken, a, b)
+		switch {
+		case err != nil:
+			return used, err
+		case row == nil:
+			return used, engine.ErrNotFound
+		}
+		if p := s.hot.removeToken; p != nil {
+			result, err := s.conn.Stmt(ctx, p.Stmt).ExecContext(ctx, p.args(a, b)...)
+			if err != nil {
+				return used, err
+			}
+			if n, err := result.RowsAffected(); err != nil || n < 1 {
+				return used, fmt.Errorf("a locked token was removed %d times: %w", n, errors.Join(err, sql.ErrNoRows))
+			}
+		}
+		return engine.VerificationToken{Identifier: row[0].text, Token: row[1].text, Expires: row[2].at}, nil
+	})
+}

@@ -1,0 +1,107 @@
+package sqltables_test
+
+import (
+	"errors"
+	"strings"
+	"sync"
+	"testing"
+
+	"github.com/sesame-auth/sesame/adapters/sqltables"
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// Without a unique key, writes through two handles, as of two processes, wait
+// for each other: one of them wins.
+func TestWithoutUniqueKeys(t *testing.T) {
+	for _, l := range []sqltables.Layout{sqltables.PG(), sqltables.TypeORMMySQL(), sqltables.TypeORMSQLite()} {
+		t.Run(l.Name, func(t *testing.T) {
+			p := newPlace(t, l)
+			var handles []engine.Adapter
+			for range 2 {
+				a, err := p.open(t, quiet(nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				handles = append(handles, a)
+			}
+			owner, err := handles[0].CreateUser(t.Context(), engine.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b"})
+			if err != nil {
+				t.Fatal(err)
+			}
+			start, errs := make(chan struct{}), make([]error, 32)
+			var wg sync.WaitGroup
+			for i := range errs {
+				wg.Go(func() {
+					<-start
+					_, errs[i] = handles[i%2].LinkAccount(t.Context(), engine.Account{UserID: owner.ID, Type: "oauth", Provider: "github", ProviderAccountID: "1"})
+				})
+			}
+			close(start)
+			wg.Wait()
+			won := 0
+			for _, err := range errs {
+				if err == nil {
+					won++
+				} else if !errors.Is(err, engine.ErrConflict{Field: "providerAccountId"}) {
+					t.Error(err)
+				}
+			}
+			if won != 1 {
+				t.Errorf("%d of 32 linked the account", won)
+			}
+		})
+	}
+}
+
+// A lock that cannot be given back ends with its connection.
+func TestLockIsNotLeftBehind(t *testing.T) {
+	p := newPlace(t, sqltables.TypeORMMySQL())
+	a, err := p.open(t, quiet(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	b, err := p.open(t, quiet(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	token := engine.VerificationToken{Identifier: "a", Token: "t"}
+	asked := 0
+	p.faults.Fail(func(s string) error {
+		if strings.HasPrefix(s, "DO RELEASE_LOCK") {
+			asked++
+			return errInjected
+		}
+		return nil
+	})
+	if _, err := a.CreateVerificationToken(t.Context(), token); err != nil || asked != 1 {
+		t.Fatalf("got %v; asked %d times", err, asked)
+	}
+	p.faults.Heal()
+	if _, err := b.CreateVerificationToken(t.Context(), token); !errors.Is(err, engine.ErrConflict{Field: "token"}) {
+		t.Errorf("got %v", err)
+	}
+	if _, err := b.UseVerificationToken(t.Context(), "a", "t"); err != nil {
+		t.Error(err)
+	}
+}
+
+// Rows that were there twice before are no reason to take either.
+func TestDuplicatesFromBefore(t *testing.T) {
+	p := newPlace(t, sqltables.PG(), "",
+		`INSERT INTO users (name, email) VALUES ('one', 'a@example.com'), ('two', 'a@example.com')`,
+		`INSERT INTO accounts ("userId", type, provider, "providerAccountId") VALUES (1, 'oauth', 'github', '1'), (2, 'oauth', 'github', '1')`)
+	a, err := p.open(t, quiet(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for call, err := range map[string]error{
+		"GetUserByEmail":   second(a.GetUserByEmail(t.Context(), "a@example.com")),
+		"GetUserByAccount": second(a.GetUserByAccount(t.Context(), "github", "1")),
+	} {
+		if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "2 rows with the same") || strings.Contains(err.Error(), "a@example.com") {
+			t.Errorf("%s: %v", call, err)
+		}
+	}
+}
+
+func second[T any](_ T, err error) error { return err }

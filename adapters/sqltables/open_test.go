@@ -1,0 +1,232 @@
+package sqltables_test
+
+import (
+	"database/sql"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/go-sql-driver/mysql"
+
+	"github.com/sesame-auth/sesame/adapters/sqltables"
+	"github.com/sesame-auth/sesame/engine"
+)
+
+// roundTrip writes a user with a session and reads it back.
+func roundTrip(t *testing.T, a *sqltables.Adapter) {
+	t.Helper()
+	at := time.Date(2030, 7, 1, 12, 0, 0, 0, time.UTC)
+	u := engine.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b", Name: new("😀"), EmailVerified: &at}
+	if _, err := a.CreateUser(t.Context(), u); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.CreateSession(t.Context(), engine.AdapterSession{SessionToken: "s", UserID: u.ID, Expires: at}); err != nil {
+		t.Fatal(err)
+	}
+	s, got, err := a.GetSessionAndUser(t.Context(), "s")
+	if err != nil || !s.Expires.Equal(at) || *got.Name != "😀" || !got.EmailVerified.Equal(at) {
+		t.Fatalf("got %v of %v, %v", s, got, err)
+	}
+	if err := a.DeleteUser(t.Context(), u.ID); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// Open takes the DSN as it stands in the .env of the Auth.js app.
+func TestOpen(t *testing.T) {
+	lite := newPlace(t, sqltables.DrizzleSQLite())
+	path, _, _ := strings.Cut(strings.TrimPrefix(lite.dsn, "file:"), "?")
+	my := newPlace(t, sqltables.DrizzleMySQL())
+	cfg, err := mysql.ParseDSN(my.dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	url := "mysql://" + cfg.User + "@" + cfg.Addr + "/" + cfg.DBName
+	if cfg.Net != "tcp" || cfg.Passwd != "" {
+		url = my.dsn
+	}
+	pg := newPlace(t, sqltables.PrismaPostgres())
+	for name, c := range map[string]struct {
+		layout sqltables.Layout
+		dsn    string
+	}{
+		"a path":          {sqltables.DrizzleSQLite(), path},
+		"a file URL":      {sqltables.DrizzleSQLite(), "file:" + path},
+		"a lax DSN":       {sqltables.DrizzleMySQL(), cfg.User + "@" + cfg.Net + "(" + cfg.Addr + ")/" + cfg.DBName + "?sql_mode=%27%27&time_zone=%27-05:00%27&loc=America%2FNew_York&charset=latin1"},
+		"a URL of Node":   {sqltables.DrizzleMySQL(), url},
+		"PostgreSQL":      {sqltables.PrismaPostgres(), pg.dsn},
+		"Prisma's schema": {sqltables.PrismaPostgres(), strings.Replace(pg.dsn, "search_path=", "schema=", 1)},
+	} {
+		t.Run(name, func(t *testing.T) {
+			if name == "a lax DSN" && cfg.Passwd != "" {
+				t.Skip("the server of SESAME_MYSQL_DSN has a password, which would stand in the name of this test")
+			}
+			o := quiet(nil)
+			a, err := sqltables.Open(t.Context(), c.dsn, c.layout, o)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer a.Close()
+			if c.layout.Name == "PrismaPostgres" {
+				return // it wants an address
+			}
+			roundTrip(t, a)
+		})
+	}
+}
+
+func TestOpenRefuses(t *testing.T) {
+	missing := filepath.Join(t.TempDir(), "missing.db")
+	for name, c := range map[string]struct {
+		dsn    string
+		layout sqltables.Layout
+		want   string
+	}{
+		"no file":      {missing, sqltables.DrizzleSQLite(), "this adapter makes no database"},
+		"a folder":     {t.TempDir(), sqltables.DrizzleSQLite(), "is a folder"},
+		"memory":       {":memory:", sqltables.DrizzleSQLite(), "want the path"},
+		"Node's ssl":   {"mysql://u:hunter2@127.0.0.1/db?ssl=true", sqltables.DrizzleMySQL(), "parameters of Node.js"},
+		"a broken URL": {"postgres://u:hunter2@:x/", sqltables.DrizzlePostgres(), "cannot be read"},
+		"no server":    {"postgres://u:hunter2@127.0.0.1:1/db", sqltables.DrizzlePostgres(), "refused"},
+		"no dialect":   {"x", sqltables.Layout{Name: "Mine", Dialect: "oracle"}, "no support for dialect"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a, err := sqltables.Open(t.Context(), c.dsn, c.layout, quiet(nil))
+			if err == nil {
+				a.Close()
+				t.Fatal("it opened")
+			}
+			if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("got %v, want %q and no password", err, c.want)
+			}
+		})
+	}
+	if _, err := os.Stat(missing); err == nil {
+		t.Error("the refusal left a file")
+	}
+}
+
+// A layout that was renamed, as the documentation says.
+func TestRenamed(t *testing.T) {
+	for _, l := range []sqltables.Layout{sqltables.DrizzlePostgres(), sqltables.DrizzleMySQL(), sqltables.DrizzleSQLite()} {
+		t.Run(l.Name, func(t *testing.T) {
+			text := ddl(t, l)
+			l.RenameColumns(snakeCase)
+			for field, was := range map[string]string{"emailVerified": "emailVerified", "userId": "userId", "sessionToken": "sessionToken", "providerAccountId": "providerAccountId",
+				"credentialID": "credentialID", "credentialPublicKey": "credentialPublicKey", "credentialDeviceType": "credentialDeviceType", "credentialBackedUp": "credentialBackedUp"} {
+				for _, q := range []string{"`", `"`} {
+					text = strings.ReplaceAll(text, q+was+q, q+snakeCase(field)+q)
+				}
+			}
+			p := (&places{}).get(t, l, text)
+			a, err := p.open(t, quiet(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			roundTrip(t, asAdapter(a))
+		})
+	}
+}
+
+func asAdapter(a engine.Adapter) *sqltables.Adapter {
+	if full, ok := a.(*sqltables.WebAuthnAdapter); ok {
+		return full.Adapter
+	}
+	return a.(*sqltables.Adapter)
+}
+
+func snakeCase(name string) string {
+	var out strings.Builder
+	for i, r := range name {
+		if r >= 'A' && r <= 'Z' {
+			if i > 0 && name[i-1] >= 'a' && name[i-1] <= 'z' {
+				out.WriteByte('_')
+			}
+			r += 'a' - 'A'
+		}
+		out.WriteRune(r)
+	}
+	return out.String()
+}
+
+// The type says what the layout can do.
+func TestAuthenticatorsAreNotClaimed(t *testing.T) {
+	for _, l := range []sqltables.Layout{sqltables.DrizzleSQLite(), sqltables.TypeORMSQLite()} {
+		a, err := newPlace(t, l).open(t, quiet(nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		bare := asAdapter(a)
+		if _, ok := engine.Adapter(bare).(engine.AuthenticatorAdapter); ok {
+			t.Errorf("%s: *Adapter claims authenticators", l.Name)
+		}
+		full, err := bare.WebAuthn()
+		if (err == nil) != (l.Authenticator.Name != "") {
+			t.Errorf("%s: WebAuthn: %v", l.Name, err)
+		}
+		if err != nil {
+			continue
+		}
+		if err := full.Tx(t.Context(), func(tx engine.Adapter) error {
+			if _, ok := tx.(engine.AuthenticatorAdapter); !ok {
+				t.Error("no authenticators within Tx")
+			}
+			return nil
+		}); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// Within a transaction of the application's own.
+func TestWithTx(t *testing.T) {
+	for _, l := range sqltables.Layouts() {
+		t.Run(l.Name, func(t *testing.T) {
+			opened, err := newPlace(t, l).open(t, quiet(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := asAdapter(opened)
+			email := "a@example.com"
+			for _, commit := range []bool{false, true} {
+				tx, err := a.DB().BeginTx(t.Context(), &sql.TxOptions{})
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer tx.Rollback()
+				in := a.WithTx(tx)
+				u, err := in.CreateUser(t.Context(), engine.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b", Email: &email})
+				if err != nil {
+					t.Fatal(err)
+				}
+				// An answer leaves the transaction usable.
+				if _, err := in.CreateUser(t.Context(), engine.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923c", Email: &email}); !errors.Is(err, engine.ErrConflict{Field: "email"}) {
+					t.Errorf("got %v", err)
+				}
+				_, err = in.LinkAccount(t.Context(), engine.Account{UserID: u.ID, Type: "oauth", Provider: "github", ProviderAccountID: "1"})
+				if l.Name == "KyselyMySQL" || l.Name == "TypeORMMySQL" {
+					if err == nil || !strings.Contains(err.Error(), "use the Tx method of the adapter") {
+						t.Errorf("got %v", err)
+					}
+					return
+				}
+				if err != nil {
+					t.Fatal(err)
+				}
+				end := tx.Rollback
+				if commit {
+					end = tx.Commit
+				}
+				if err := end(); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := a.GetUserByAccount(t.Context(), "github", "1"); (err == nil) != commit {
+					t.Errorf("committed: %v; got %v", commit, err)
+				}
+			}
+		})
+	}
+}

@@ -1,0 +1,74 @@
+package sqltables
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"entgo.io/ent/dialect"
+)
+
+// PurgeExpired implements engine.Purger. It works in small steps, so that
+// others can write in between; what a failed call has removed stays removed
+// and is counted.
+func (s *store) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
+	removed := 0
+	for _, t := range []*table{&s.tables.session, &s.tables.token} {
+		for removed < limit {
+			n := min(limit-removed, 500)
+			deleted, err := write(ctx, s, "purge what is expired", func(s *store) (int64, error) { return s.purge(ctx, t, before, n) })
+			if err != nil {
+				return removed, err
+			}
+			if removed += int(deleted); deleted < int64(n) {
+				break
+			}
+		}
+	}
+	return removed, nil
+}
+
+// purge deletes at most n rows of a table that expired before the instant. The
+// one that decides is the DELETE: a session may have been extended by now.
+func (s *store) purge(ctx context.Context, t *table, before time.Time, n int) (int64, error) {
+	expires := t.column("expires")
+	// What a column keeps of an instant is not after it: round the limit up.
+	kept := expires.keep(before)
+	if kept.Before(before) {
+		kept = kept.Add(max(expires.Precision, time.Millisecond))
+	}
+	if !expires.last.IsZero() && kept.After(expires.last) {
+		kept = expires.last
+	}
+	if !expires.first.IsZero() && kept.Before(expires.first) {
+		return 0, nil
+	}
+	arg, err := expires.encode(kept)
+	if err != nil {
+		return 0, err
+	}
+	name, table := quote(s.conn.Name, expires.Name), quote(s.conn.Name, t.name)
+	var query string
+	switch s.conn.Name {
+	case dialect.MySQL:
+		if expires.Kind == MillisText {
+			name, arg = "CAST("+name+" AS SIGNED)", kept.UnixMilli()
+		}
+		query = fmt.Sprintf("DELETE FROM %s WHERE %s < ? LIMIT %d", table, name, n)
+	case dialect.Postgres:
+		if expires.Kind == MillisText {
+			name, arg = "CASE WHEN "+name+" ~ '^-?[0-9]{1,18}$' THEN "+name+"::bigint END", kept.UnixMilli()
+		}
+		query = fmt.Sprintf("DELETE FROM %s WHERE ctid = ANY (ARRAY(SELECT ctid FROM %s WHERE %s < $1 LIMIT %d FOR UPDATE SKIP LOCKED))", table, table, name, n)
+	default:
+		if expires.Kind == MillisText {
+			name, arg = "CAST("+name+" AS INTEGER)", kept.UnixMilli()
+		}
+		query = fmt.Sprintf("DELETE FROM %s WHERE rowid IN (SELECT rowid FROM %s WHERE %s < ? LIMIT %d)", table, table, name, n)
+	}
+	result, err := s.conn.Querier().ExecContext(ctx, query, arg)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
