@@ -129,7 +129,7 @@ func jwtStories(t *testing.T, s *site, at side) {
 	t.Run("a route moves", func(t *testing.T) {
 		// GET session is answered by one side, every other endpoint by the other.
 		b := s.newBrowser(t)
-		defer s.serve("/api/auth/session", next)
+		defer s.forget("/api/auth/session")
 		s.serve("/api/auth/session", at)
 		b.signIn(at.other(), "ada")
 		s.serve("/api/auth/", at.other())
@@ -156,7 +156,7 @@ func jwtStories(t *testing.T, s *site, at side) {
 			t.Errorf("after the sign-out: %v", got)
 		}
 		// A sign-in that begins at one side, with its CSRF token, ends at the other.
-		s.serve("/api/auth/session", next)
+		s.forget("/api/auth/session")
 		s.serve("/api/auth/", at)
 		token := b.csrf()
 		s.serve("/api/auth/", at.other())
@@ -166,7 +166,6 @@ func jwtStories(t *testing.T, s *site, at side) {
 		if a.status != http.StatusOK {
 			t.Errorf("the sign-in is answered with %d %s", a.status, a.body)
 		}
-		delete(s.sides, "/api/auth/session")
 		b.mustSee(people["bob"])
 	})
 }
@@ -318,7 +317,7 @@ func TestRotation(t *testing.T) {
 			var kept []map[string]string // the cookies of people who have signed in at an earlier step
 			for _, c := range steps[app] {
 				t.Run(c.name, func(t *testing.T) {
-					s := newSite(t, app, plan{nextSecret: c.next, engine: func(e *engine.Config) {
+					s := newSite(t, app, plan{nextSecret: c.next, engine: func(_ *site, e *engine.Config) {
 						e.Secret, e.OldSecrets = c.sesame[0], c.sesame[1:]
 					}})
 					for _, cookies := range kept {

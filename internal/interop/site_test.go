@@ -71,11 +71,12 @@ const (
 
 // site is an application of which a part is a Next.js app and a part an engine.
 type site struct {
-	app  string // v5 or v4
-	wire wire.Dialect
-	url  string
-	mail authtest.Mailbox
-	http http.RoundTripper
+	app      string // v5 or v4
+	wire     wire.Dialect
+	url      string
+	mail     authtest.Mailbox
+	http     http.RoundTripper
+	database bool // sessions are in a database
 
 	mu    sync.Mutex
 	sides map[string]side // by the beginning of a path; the longest counts
@@ -85,15 +86,16 @@ type site struct {
 // sessions behind plain http.
 type plan struct {
 	tls        bool
+	database   string   // URL for the app; the engine's adapter is up to engine
 	nextSecret []string // default: secrets
-	engine     func(*engine.Config)
-	next       func(*setup)
+	engine     func(*site, *engine.Config)
+	issuer     string // of an identity provider for the app
 }
 
 // newSite starts the app and an engine behind one address.
 func newSite(t *testing.T, app string, p plan) *site {
 	t.Helper()
-	s := &site{app: app, wire: engine.WireV5, sides: make(map[string]side)}
+	s := &site{app: app, wire: engine.WireV5, database: p.database != "", sides: make(map[string]side)}
 	if app == "v4" {
 		s.wire = engine.WireV4
 	}
@@ -147,7 +149,7 @@ func newSite(t *testing.T, app string, p plan) *site {
 		Getenv: func(string) string { return "" },
 	}
 	if p.engine != nil {
-		p.engine(&cfg)
+		p.engine(s, &cfg)
 	}
 	eng, err := engine.New(cfg)
 	if err != nil {
@@ -156,6 +158,7 @@ func newSite(t *testing.T, app string, p plan) *site {
 	t.Cleanup(func() { eng.Close() })
 	verifier, err := verify.New(verify.Config{
 		Secrets: append([]string{cfg.Secret}, cfg.OldSecrets...), Dialects: []wire.Dialect{s.wire}, Schema: fields, UseSecureCookies: &p.tls,
+		Logger: cfg.Logger,
 		Getenv: func(string) string { return "" },
 	})
 	if err != nil {
@@ -189,10 +192,7 @@ func newSite(t *testing.T, app string, p plan) *site {
 		nextSecrets = p.nextSecret
 	}
 	settings := setup{
-		Secrets: nextSecrets, Secure: p.tls, MaxAge: 30 * 24 * 3600, UpdateAge: 24 * 3600, People: people, Mailbox: mailbox.URL,
-	}
-	if p.next != nil {
-		p.next(&settings)
+		Secrets: nextSecrets, Secure: p.tls, MaxAge: 30 * 24 * 3600, UpdateAge: 24 * 3600, People: people, Mailbox: mailbox.URL, Database: p.database, Issuer: p.issuer,
 	}
 	host := startNext(t, app, settings, "AUTH_URL="+s.url, "NEXTAUTH_URL="+s.url, "NEXTAUTH_URL_INTERNAL="+inner.URL,
 		"AUTH_SECRET="+nextSecrets[0], "NEXTAUTH_SECRET="+nextSecrets[0])
@@ -235,8 +235,11 @@ func writeSession(w http.ResponseWriter, s *engine.Session) {
 	}
 	user := map[string]any{"id": s.User.ID, "role": s.User.Extra["role"], "theme": s.User.Extra["theme"], "note": s.User.Extra["note"]}
 	for name, value := range map[string]*string{"name": s.User.Name, "email": s.User.Email, "image": s.User.Image} {
-		if value != nil {
+		switch {
+		case value != nil:
 			user[name] = *value
+		case s.Strategy == engine.StrategyDatabase: // a row has null where a token has no member
+			user[name] = nil
 		}
 	}
 	json.NewEncoder(w).Encode(map[string]any{"user": user, "expires": s.Expires.Format(schema.TimeLayout)})
@@ -247,6 +250,13 @@ func (s *site) serve(prefix string, by side) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.sides[prefix] = by
+}
+
+// forget takes a decision back.
+func (s *site) forget(prefix string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.sides, prefix)
 }
 
 func (s *site) side(path string) side {
@@ -417,7 +427,7 @@ func (b *browser) cookies() map[string]string {
 // calls are the ways in which code on the server asks who is signed in, by path.
 func (s *site) calls() map[string]string {
 	if s.app == "v4" {
-		return map[string]string{
+		calls := map[string]string{
 			"getServerSession(options), server component":   "/component",
 			"getServerSession(options), route handler":      "/api/handler",
 			"getServerSession(req, res, options), API":      "/api/pages/session",
@@ -427,6 +437,10 @@ func (s *site) calls() map[string]string {
 			"engine.Session":                                "/go/session",
 			"engine.Require":                                "/go/protected",
 		}
+		if s.database {
+			delete(calls, "withAuth") // it knows jwt sessions only
+		}
+		return calls
 	}
 	return map[string]string{
 		"auth(), server component": "/component",
@@ -490,12 +504,17 @@ func without(v any, names ...string) any {
 // side.
 func (b *browser) mustSee(p person) {
 	b.t.Helper()
+	b.mustSeeSession(sessionOf(p))
+}
+
+func (b *browser) mustSeeSession(want any) {
+	b.t.Helper()
 	for _, by := range []side{sesame, next} {
-		if diff := cmp.Diff(any(sessionOf(p)), without(b.session(by), "expires")); diff != "" {
+		if diff := cmp.Diff(want, without(b.session(by), "expires")); diff != "" {
 			b.t.Errorf("GET session at %s (-want +got):\n%s", by, diff)
 		}
 		for call, path := range b.site.calls() {
-			if diff := cmp.Diff(any(sessionOf(p)), without(b.value(path, nil), "expires")); diff != "" {
+			if diff := cmp.Diff(want, without(b.value(path, nil), "expires")); diff != "" {
 				b.t.Errorf("%s, endpoints at %s (-want +got):\n%s", call, by, diff)
 			}
 		}
@@ -508,6 +527,16 @@ func (b *browser) mustSeeToken(p person) {
 	for call, path := range b.site.tokenCalls() {
 		if diff := cmp.Diff(any(claimsOf(p)), without(b.value(path, nil), "iat", "exp", "jti")); diff != "" {
 			b.t.Errorf("%s (-want +got):\n%s", call, diff)
+		}
+	}
+}
+
+// mustSeeNoToken checks that there is no token to see.
+func (b *browser) mustSeeNoToken() {
+	b.t.Helper()
+	for call, path := range b.site.tokenCalls() {
+		if got := b.value(path, nil); got != nil {
+			b.t.Errorf("%s: got %v, want no token", call, got)
 		}
 	}
 }
@@ -533,9 +562,5 @@ func (b *browser) mustSeeNobody() {
 			}
 		}
 	}
-	for call, path := range b.site.tokenCalls() {
-		if got := b.value(path, nil); got != nil {
-			b.t.Errorf("%s: got %v, want nobody", call, got)
-		}
-	}
+	b.mustSeeNoToken()
 }

@@ -63,15 +63,19 @@ async function open(url) {
   return [drizzle(new pg.Pool({ connectionString: url })), { usersTable }]
 }
 
-const builtin = text => ({
-  id: text("id").primaryKey().$defaultFn(() => crypto.randomUUID()),
-  name: text("name"),
-  email: text("email").unique(),
-  image: text("image"),
-})
+function builtin(text) {
+  return {
+    id: text("id").primaryKey().$defaultFn(() => crypto.randomUUID()),
+    name: text("name"),
+    email: text("email").unique(),
+    image: text("image"),
+  }
+}
 
-const extra = text => ({
-  role: text("role").notNull().default("guest"),
-  theme: text("theme").notNull().default("light"),
-  note: text("note").notNull().default(""),
-})
+function extra(text) {
+  return {
+    role: text("role").notNull().default("guest"),
+    theme: text("theme").notNull().default("light"),
+    note: text("note").notNull().default(""),
+  }
+}
