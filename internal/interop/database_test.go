@@ -154,11 +154,11 @@ func databaseStories(t *testing.T, app string, d database) {
 		subject := []string{"grace", "heidi"}[i]
 		t.Run("account made at "+string(at), func(t *testing.T) {
 			b := s.newBrowser(t)
-			first := b.signInByIdP(at, idp, subject)
+			first := b.signInByIdP(at, at, idp, subject)
 			b.mustSeeSession(first)
 			users, accounts := d.count(t, "user"), d.count(t, "account")
 			again := s.newBrowser(t)
-			if diff := cmp.Diff(first, again.signInByIdP(at.other(), idp, subject)); diff != "" {
+			if diff := cmp.Diff(first, again.signInByIdP(at.other(), at.other(), idp, subject)); diff != "" {
 				t.Errorf("the sign-in at %s (-first +second):\n%s", at.other(), diff)
 			}
 			again.mustSeeSession(first)
@@ -169,6 +169,10 @@ func databaseStories(t *testing.T, app string, d database) {
 	}
 	for _, at := range sides {
 		t.Run("at "+string(at), func(t *testing.T) {
+			t.Run("provider answers at the other side", func(t *testing.T) {
+				b := s.newBrowser(t)
+				b.mustSeeSession(b.signInByIdP(at, at.other(), idp, "grace"))
+			})
 			t.Run("update", func(t *testing.T) {
 				b := s.newBrowser(t)
 				session := b.signInByMail(at.other(), at.other(), "update@example.com")
@@ -284,11 +288,12 @@ func (b *browser) signInByMail(asked, followed side, address string) any {
 	return b.signedIn(followed, address)
 }
 
-// signInByIdP signs in at an identity provider, and returns the session without
-// its end.
-func (b *browser) signInByIdP(at side, idp *authtest.IdP, subject string) any {
+// signInByIdP signs in at an identity provider, to which one side sends and which
+// answers at one, and returns the session without its end.
+func (b *browser) signInByIdP(asked, at side, idp *authtest.IdP, subject string) any {
 	b.t.Helper()
-	to := b.post(at, "signin/idp", url.Values{})
+	to := b.post(asked, "signin/idp", url.Values{})
+	b.site.serve("/api/auth/", at)
 	back, err := idp.SignIn(to, subject)
 	if err != nil {
 		b.t.Fatalf("%v (%s)", err, to)
