@@ -1,0 +1,3 @@
+// The pages router takes packages from node_modules as they are, and there
+// next-auth cannot import "next/server".
+export default { transpilePackages: ["next-auth"] }
