@@ -75,7 +75,7 @@ func OpenMySQL(ctx context.Context, dsn string, o Options) (*Adapter, error) {
 }
 
 func openMySQL(ctx context.Context, dsn string, o Options) (*Adapter, error) {
-	connector, err := sqlstore.MySQLConnector(dsn, o.busyTimeout())
+	connector, err := sqlstore.MySQLConnector(dsn, o.busyTimeout(), sqlstore.UTC)
 	if err != nil {
 		return nil, err
 	}

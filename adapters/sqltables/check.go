@@ -3,6 +3,7 @@ package sqltables
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"slices"
 	"strings"
@@ -96,6 +97,7 @@ type checker struct {
 	missingKeys []string // statements that would make the keys
 	strictKeys  []string // what keys forbid that the contract allows
 	folding     []string // columns that do not compare byte for byte
+	instants    []string // columns with instants of another kind, and the layout's
 }
 
 func (c *checker) differ(table, column, fix, format string, args ...any) {
@@ -154,11 +156,35 @@ func (c *checker) check(ctx context.Context, db *sql.DB, s *engine.Schema) (*tab
 			c.differ(f.name, "", "ALTER TABLE "+c.quote(f.name)+" ENGINE InnoDB", "its engine %s has no transactions", f.engine)
 		}
 		*part.to = c.table(part.layout, part.contract, part.extra, f)
+		if err := c.sample(ctx, db, part.to); err != nil {
+			return nil, err
+		}
 	}
 	if len(c.differences) > 0 {
 		return nil, &MismatchError{l.Name, c.differences}
 	}
 	return &out, nil
+}
+
+// sample looks at the newest expiry: columns of SQLite hold whatever was put into
+// them. Both kinds are read, so another one is no error.
+func (c *checker) sample(ctx context.Context, db *sql.DB, t *table) error {
+	col := t.column("expires")
+	if c.layout.Dialect != dialect.SQLite || col == nil || col.Kind != Millis && col.Kind != ISOText {
+		return nil
+	}
+	var held string
+	err := db.QueryRowContext(ctx, "SELECT typeof("+c.quote(col.Name)+") FROM "+c.quote(t.name)+" ORDER BY rowid DESC LIMIT 1").Scan(&held)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return nil
+	case err != nil:
+		return err
+	}
+	if (held == "text") != (col.Kind == ISOText) {
+		c.instants = append(c.instants, fmt.Sprintf("%s.%s holds %s and the layout writes %s", t.name, col.Name, held, col.Kind))
+	}
+	return nil
 }
 
 // checkLayout wants the layout itself to be complete.
@@ -272,6 +298,10 @@ func (c *checker) column(f *foundTable, fc foundColumn, lc Column) *column {
 		}
 		if fc.typ == "timestamp" && c.layout.Dialect == dialect.MySQL {
 			col.first, col.last = time.Unix(1, 0).UTC(), time.Unix(1<<31-1, 0).UTC()
+			if c.layout.SessionZone != "" {
+				// The text ends earlier or later, by the offset of the zone.
+				col.first, col.last = col.first.AddDate(0, 0, 1), col.last.AddDate(0, 0, -1)
+			}
 		}
 		if fc.typ == "datetime" {
 			// Others are out of its range.

@@ -3,6 +3,8 @@ package sqltables
 import (
 	"slices"
 	"time"
+
+	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
 )
 
 // A Layout says what the tables of an Auth.js app are like. It is plain data:
@@ -29,6 +31,28 @@ type Layout struct {
 	// by the token itself. Without it tokens are stored as their SHA-256. See
 	// engine.Traits.
 	SharedWithAuthJS bool
+
+	// SessionZone is, on MySQL and MariaDB, the time_zone in which the app's
+	// sessions write: "" is UTC, [ServerZone] the server's default, others are
+	// as MySQL has them, "-05:00". It matters to columns of the type TIMESTAMP,
+	// whose text is of the session's zone. Text in them is UTC by the clock
+	// (Drizzle), so that both ends must have the same zone, whichever it is.
+	//
+	// In a zone with daylight saving time one hour of a year has no such text:
+	// an instant that is called like it in UTC is refused (engine.ErrInvalid),
+	// as MySQL refuses it to Auth.js. A server in UTC has no such hour.
+	SessionZone string
+}
+
+// ServerZone is the time zone that the server gives to a session by default; see
+// Layout.SessionZone.
+const ServerZone = sqlstore.ServerZone
+
+func (l *Layout) sessionZone() string {
+	if l.SessionZone == "" {
+		return sqlstore.UTC
+	}
+	return l.SessionZone
 }
 
 // A Table is a table of a layout.

@@ -10,7 +10,7 @@ import (
 func Layouts() []Layout {
 	return []Layout{
 		DrizzlePostgres(), DrizzleMySQL(), DrizzleSQLite(),
-		PrismaPostgres(), PrismaMySQL(), PrismaSQLite(),
+		PrismaPostgres(), PrismaMySQL(), PrismaSQLite(), PrismaSQLiteText(),
 		KyselyPostgres(), KyselyMySQL(), KyselySQLite(),
 		PG(),
 		TypeORMPostgres(), TypeORMMySQL(), TypeORMSQLite(),
@@ -25,10 +25,13 @@ func DrizzlePostgres() Layout {
 
 // DrizzleMySQL is the layout of @auth/drizzle-adapter on MySQL and MariaDB.
 // Sessions and tokens expire at whole seconds, before 2038; a token of a
-// provider has at most 255 characters, an id_token 2048.
+// provider has at most 255 characters, an id_token 2048. Drizzle writes UTC in
+// sessions of the server's time zone; for an app that sets time_zone, set
+// SessionZone.
 func DrizzleMySQL() Layout {
 	l := drizzle("DrizzleMySQL", dialect.MySQL, Column{Kind: Time}, Column{Kind: Time, Precision: time.Second}, Column{Kind: Text, Max: 255})
 	l.Account.Column("id_token").Max = 2048
+	l.SessionZone = ServerZone
 	return l
 }
 
@@ -90,9 +93,16 @@ func PrismaMySQL() Layout {
 
 // PrismaSQLite is the layout of @auth/prisma-adapter on SQLite: see
 // [PrismaPostgres]. Instants are whole numbers, as Prisma's own engine writes
-// them; for a driver adapter that writes text, set their Kind to [ISOText].
+// them (Prisma 6), and driver adapters with timestampFormat "unixepoch-ms". For
+// Prisma 7 without it see [PrismaSQLiteText].
 func PrismaSQLite() Layout {
 	return prisma("PrismaSQLite", dialect.SQLite, Column{Kind: Millis}, Column{Kind: Text})
+}
+
+// PrismaSQLiteText is [PrismaSQLite] as the driver adapters of Prisma 7 write it,
+// unless they are told otherwise: instants are text.
+func PrismaSQLiteText() Layout {
+	return prisma("PrismaSQLiteText", dialect.SQLite, Column{Kind: ISOText}, Column{Kind: Text})
 }
 
 func prisma(name, d string, instant, text Column) Layout {

@@ -31,7 +31,8 @@ import (
 //     is taken for it.
 //
 // What the adapter depends on is set whatever dsn says: foreign keys, a strict
-// sql_mode, utf8mb4, UTC on both ends, and that a transaction on SQLite takes
+// sql_mode, utf8mb4, the SessionZone of the layout (but for [ServerZone], which
+// leaves the zone alone), and that a transaction on SQLite takes
 // the write lock when it begins. A wait for a row's lock on a server ends after
 // Options.BusyTimeout unless dsn sets lock_timeout or
 // innodb_lock_wait_timeout.
@@ -47,7 +48,7 @@ func open(ctx context.Context, dsn string, layout Layout, o Options) (*Adapter, 
 	if _, err := sqlstore.DialectOf(layout.Dialect); err != nil {
 		return nil, fmt.Errorf("layout %s: %w", layout.Name, err)
 	}
-	db, err := openDB(dsn, layout.Dialect, o)
+	db, err := openDB(dsn, &layout, o)
 	if err != nil {
 		return nil, err
 	}
@@ -58,8 +59,8 @@ func open(ctx context.Context, dsn string, layout Layout, o Options) (*Adapter, 
 	return a, err
 }
 
-func openDB(dsn, d string, o Options) (*sql.DB, error) {
-	switch d {
+func openDB(dsn string, l *Layout, o Options) (*sql.DB, error) {
+	switch l.Dialect {
 	case dialect.SQLite:
 		return openSQLite(dsn)
 	case dialect.MySQL:
@@ -67,7 +68,7 @@ func openDB(dsn, d string, o Options) (*sql.DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		connector, err := sqlstore.MySQLConnector(dsn, o.busyTimeout())
+		connector, err := sqlstore.MySQLConnector(dsn, o.busyTimeout(), l.sessionZone())
 		if err != nil {
 			return nil, err
 		}

@@ -57,7 +57,7 @@ func TestOpen(t *testing.T) {
 	}{
 		"a path":          {sqltables.DrizzleSQLite(), path},
 		"a file URL":      {sqltables.DrizzleSQLite(), "file:" + path},
-		"a lax DSN":       {sqltables.DrizzleMySQL(), cfg.User + "@" + cfg.Net + "(" + cfg.Addr + ")/" + cfg.DBName + "?sql_mode=%27%27&time_zone=%27-05:00%27&loc=America%2FNew_York&charset=latin1"},
+		"a lax DSN":       {sqltables.DrizzleMySQL(), cfg.User + "@" + cfg.Net + "(" + cfg.Addr + ")/" + cfg.DBName + "?sql_mode=%27%27&loc=America%2FNew_York&charset=latin1"},
 		"a URL of Node":   {sqltables.DrizzleMySQL(), url},
 		"PostgreSQL":      {sqltables.PrismaPostgres(), pg.DSN},
 		"Prisma's schema": {sqltables.PrismaPostgres(), strings.Replace(pg.DSN, "search_path=", "schema=", 1)},

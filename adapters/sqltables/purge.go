@@ -3,9 +3,12 @@ package sqltables
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"entgo.io/ent/dialect"
+
+	"github.com/sesame-auth/sesame/engine/schema"
 )
 
 // PurgeExpired implements engine.Purger. It works in small steps, so that
@@ -49,6 +52,7 @@ func (s *store) purge(ctx context.Context, t *table, before time.Time, n int) (i
 	}
 	name, table := quote(s.conn.Name, expires.Name), quote(s.conn.Name, t.name)
 	var query string
+	var args []any
 	switch s.conn.Name {
 	case dialect.MySQL:
 		if expires.Kind == MillisText {
@@ -64,9 +68,20 @@ func (s *store) purge(ctx context.Context, t *table, before time.Time, n int) (i
 		if expires.Kind == MillisText {
 			name, arg = "CAST("+name+" AS INTEGER)", kept.UnixMilli()
 		}
-		query = fmt.Sprintf("DELETE FROM %s WHERE rowid IN (SELECT rowid FROM %s WHERE %s < ? LIMIT %d)", table, table, name, n)
+		args = []any{arg}
+		expired := name + " < ?"
+		if expires.Kind == Millis || expires.Kind == ISOText {
+			// The column may hold both (Prisma 6, then 7). What ends the text of an
+			// instant, Z or +00:00, is not compared.
+			expired = fmt.Sprintf("CASE typeof(%s) WHEN 'text' THEN %s < ? ELSE %s < ? END", name, name, name)
+			args = []any{strings.TrimSuffix(kept.Format(schema.TimeLayout), "Z"), kept.UnixMilli()}
+		}
+		query = fmt.Sprintf("DELETE FROM %s WHERE rowid IN (SELECT rowid FROM %s WHERE %s LIMIT %d)", table, table, expired, n)
 	}
-	result, err := s.conn.Querier().ExecContext(ctx, query, arg)
+	if args == nil {
+		args = []any{arg}
+	}
+	result, err := s.conn.Querier().ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, err
 	}

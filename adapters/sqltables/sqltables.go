@@ -100,7 +100,8 @@ var (
 //     should have _txlock=immediate and a short _busy_timeout, for SQLite waits
 //     for locks without looking at the context.
 //   - for MySQL and MariaDB github.com/go-sql-driver/mysql. The DSN must have
-//     charset=utf8mb4, loc=UTC, time_zone=%27%2B00:00%27 and a strict sql_mode.
+//     charset=utf8mb4, loc=UTC, a strict sql_mode and time_zone=%27%2B00:00%27
+//     (no time_zone where SessionZone of the layout is [ServerZone]).
 //   - for PostgreSQL github.com/jackc/pgx/v5/stdlib.
 //
 // What the DSN must have is checked on one connection, then the tables are
@@ -131,7 +132,7 @@ func newAdapter(ctx context.Context, db *sql.DB, layout Layout, o Options) (*Ada
 			return err
 		}
 		if layout.Dialect == dialect.MySQL {
-			if err := sqlstore.CheckMySQLTime(ctx, db); err != nil {
+			if err := sqlstore.CheckMySQLTime(ctx, db, layout.sessionZone()); err != nil {
 				return err
 			}
 		}
@@ -177,6 +178,11 @@ func (c *checker) log(ctx context.Context, logger *slog.Logger) {
 	if len(c.folding) > 0 {
 		attrs = append(attrs, slog.String("collations", "two keys that differ in nothing but letter case, accents or blanks at the end cannot both be stored (they are never mixed up); for every key give the columns "+
 			strings.Join(c.folding, ", ")+" a binary collation without padding, such as utf8mb4_0900_bin on MySQL or utf8mb4_nopad_bin on MariaDB"))
+	}
+	if len(c.instants) > 0 {
+		level = slog.LevelWarn
+		attrs = append(attrs, slog.String("instants", strings.Join(c.instants, "; ")+
+			": the app cannot compare the two; open the tables with the layout that writes what the app does (of Prisma: PrismaSQLite for integers, PrismaSQLiteText for text), or set Kind of the columns"))
 	}
 	if len(attrs) > 1 {
 		logger.LogAttrs(ctx, level, "sqltables: the tables keep less than Sesame's own would", attrs...)

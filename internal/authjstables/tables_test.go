@@ -44,6 +44,8 @@ func suites() []suite {
 	return []suite{
 		{name: "drizzle-postgres", layout: sqltables.DrizzlePostgres(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, golden: "drizzle-postgres"},
 		{name: "drizzle-mysql", layout: sqltables.DrizzleMySQL(), zone: newYork, expires: time.Second, token: 255, idToken: 2048, counter: maxInt4, authenticators: true, golden: "drizzle-mysql"},
+		// As on a server that is not in UTC.
+		{name: "drizzle-mysql", layout: westOfUTC(), zone: newYork, node: object{"sessionZone": "-05:00"}, expires: time.Second, token: 255, idToken: 2048, counter: maxInt4, authenticators: true},
 		{name: "drizzle-sqlite", layout: sqltables.DrizzleSQLite(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxUint, authenticators: true, golden: "drizzle-sqlite"},
 		{name: "kysely-postgres", layout: sqltables.KyselyPostgres(), zone: newYork, expires: ms, token: long, idToken: long, needsEmail: true, golden: "kysely-postgres"},
 		// mysql2 writes a Date as the wall clock of its own process, unless it
@@ -59,22 +61,14 @@ func suites() []suite {
 		{name: "typeorm-sqlite", layout: sqltables.TypeORMSQLite(), zone: newYork, expires: ms, token: long, idToken: long, golden: "typeorm-sqlite"},
 		{name: "prisma-postgres", layout: sqltables.PrismaPostgres(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, needsEmail: true, golden: "prisma-postgres"},
 		{name: "prisma-mysql", layout: sqltables.PrismaMySQL(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, keepsUsers: true, golden: "prisma-mysql"},
-		{name: "prisma-sqlite", layout: prismaText(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, golden: "prisma-sqlite-text"},
+		{name: "prisma-sqlite", layout: sqltables.PrismaSQLiteText(), zone: newYork, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, golden: "prisma-sqlite-text"},
 		{name: "prisma-sqlite", layout: sqltables.PrismaSQLite(), zone: newYork, node: object{"timestampFormat": "unixepoch-ms"}, expires: ms, token: long, idToken: long, counter: maxInt4, authenticators: true, golden: "prisma-sqlite"},
 	}
 }
 
-// prismaText is the layout of Prisma on SQLite as its driver adapters write it,
-// unless they are told otherwise: instants are text.
-func prismaText() sqltables.Layout {
-	l := sqltables.PrismaSQLite()
-	for _, table := range []*sqltables.Table{&l.User, &l.Account, &l.Session, &l.VerificationToken} {
-		for i := range table.Columns {
-			if table.Columns[i].Kind == sqltables.Millis {
-				table.Columns[i].Kind = sqltables.ISOText
-			}
-		}
-	}
+func westOfUTC() sqltables.Layout {
+	l := sqltables.DrizzleMySQL()
+	l.SessionZone = "-05:00"
 	return l
 }
 

@@ -13,11 +13,15 @@ import (
 // fileOf is how the files of a layout are called: those of "DrizzleMySQL" are
 // drizzle-mysql.
 func fileOf(l sqltables.Layout) string {
-	name := strings.ToLower(l.Name)
+	name, text := strings.CutSuffix(strings.ToLower(l.Name), "text")
 	for _, database := range []string{"postgres", "mysql", "sqlite"} {
 		if rest, ok := strings.CutSuffix(name, database); ok {
-			return rest + "-" + database
+			name = rest + "-" + database
+			break
 		}
+	}
+	if text { // the same tables with instants of another kind
+		name += "-text"
 	}
 	return name
 }

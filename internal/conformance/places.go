@@ -32,7 +32,7 @@ func DDL(t testing.TB, l sqltables.Layout) string {
 	if !l.SharedWithAuthJS {
 		return ""
 	}
-	text, err := ddl.Files.ReadFile(fileOf(l) + ".sql")
+	text, err := ddl.Files.ReadFile(strings.TrimSuffix(fileOf(l), "-text") + ".sql")
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -8,6 +8,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -38,12 +39,19 @@ func MySQL() *Dialect {
 	}
 }
 
+// Time zones of MySQL's sessions.
+const (
+	UTC        = "+00:00"
+	ServerZone = "server" // the one that the server gives a session
+)
+
 // MySQLConnector returns the connector of a DSN of
 // github.com/go-sql-driver/mysql. What adapters depend on is set whatever dsn
-// says: utf8mb4, UTC, a strict sql_mode, foreign keys, and that an UPDATE counts
+// says: utf8mb4, a strict sql_mode, foreign keys, and that an UPDATE counts
 // the rows it finds. A wait for a row's lock ends after patience unless dsn sets
-// innodb_lock_wait_timeout.
-func MySQLConnector(dsn string, patience time.Duration) (driver.Connector, error) {
+// innodb_lock_wait_timeout. zone is the time_zone of the sessions, or ServerZone,
+// which leaves it to dsn and the server; what instants are read as is UTC.
+func MySQLConnector(dsn string, patience time.Duration, zone string) (driver.Connector, error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	if err != nil {
 		return nil, err
@@ -59,7 +67,12 @@ func MySQLConnector(dsn string, patience time.Duration) (driver.Connector, error
 	if cfg.Params == nil {
 		cfg.Params = map[string]string{}
 	}
-	cfg.Params["time_zone"] = "'+00:00'"
+	if zone != ServerZone {
+		if strings.ContainsAny(zone, `'\`) {
+			return nil, fmt.Errorf("%q is no time zone", zone)
+		}
+		cfg.Params["time_zone"] = "'" + zone + "'"
+	}
 	cfg.Params["sql_mode"] = "'STRICT_ALL_TABLES,ERROR_FOR_DIVISION_BY_ZERO,NO_ZERO_DATE,NO_ZERO_IN_DATE,NO_ENGINE_SUBSTITUTION'"
 	cfg.Params["foreign_key_checks"] = "1"
 	cfg.Params["unique_checks"] = "1"
@@ -105,18 +118,37 @@ func checkMySQL(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// CheckMySQLTime wants a session whose instants are UTC on both ends.
-func CheckMySQLTime(ctx context.Context, db *sql.DB) error {
-	var zone int64
+// CheckMySQLTime wants sessions in the zone, and a driver that reads instants as
+// UTC. Zones are told apart by what they mean, now and in both halves of a year.
+func CheckMySQLTime(ctx context.Context, db *sql.DB, zone string) error {
+	want, args := "@@GLOBAL.time_zone", []any(nil)
+	if zone != ServerZone {
+		want, args = "?", []any{zone, zone, zone}
+	}
+	var same []string
+	for _, at := range []string{"UTC_TIMESTAMP()", "TIMESTAMP'2026-01-01 12:00:00'", "TIMESTAMP'2026-07-01 12:00:00'"} {
+		same = append(same, "CONVERT_TZ("+at+", '+00:00', @@SESSION.time_zone) = CONVERT_TZ("+at+", '+00:00', "+want+")")
+	}
+	var is, server string
+	var equal sql.NullBool
 	var at any
-	err := db.QueryRowContext(ctx, "SELECT TIMESTAMPDIFF(SECOND, UTC_TIMESTAMP(), NOW()), CAST('2026-07-01 12:00:00.123' AS DATETIME(3))").Scan(&zone, &at)
+	err := db.QueryRowContext(ctx, "SELECT @@SESSION.time_zone, @@GLOBAL.time_zone, "+strings.Join(same, " AND ")+", CAST('2026-07-01 12:00:00.123' AS DATETIME(3))", args...).
+		Scan(&is, &server, &equal, &at)
 	if err != nil {
 		return err
 	}
 	t, parsed := at.(time.Time)
 	switch {
-	case zone > 1 || zone < -1: // the two may fall into different seconds
-		return errors.New("the time zone of the session is not UTC; add time_zone=%27%2B00:00%27 to the DSN")
+	case !equal.Valid:
+		return fmt.Errorf("the server does not know the time zone %q (load its time zone tables, or give an offset such as -05:00)", zone)
+	case !equal.Bool && zone == ServerZone:
+		return fmt.Errorf("the time zone of the session is %s, and the server's, in which the app writes, is %s; remove time_zone from the DSN", is, server)
+	case !equal.Bool:
+		name := "UTC"
+		if zone != UTC {
+			name = zone
+		}
+		return fmt.Errorf("the time zone of the session is not %s; add time_zone=%s to the DSN", name, url.QueryEscape("'"+zone+"'"))
 	case parsed && !t.Equal(time.Date(2026, 7, 1, 12, 0, 0, 123e6, time.UTC)):
 		return errors.New("instants are read in a zone of their own; add loc=UTC to the DSN")
 	}

@@ -17,10 +17,13 @@ const open = {
       const { drizzle } = await import("drizzle-orm/node-postgres")
       return drizzleAdapter(drizzle(await pool(database)))
     },
-    async mysql(database) {
+    async mysql({ sessionZone, ...database }) {
       const { drizzle } = await import("drizzle-orm/mysql2")
       const { createPool } = await import("mysql2/promise")
-      return drizzleAdapter(drizzle(createPool(database)))
+      const connections = createPool(database)
+      // Queued on the connection before whatever it is taken for.
+      if (sessionZone) connections.pool.on("connection", (c) => c.query("SET time_zone = ?", [sessionZone]))
+      return drizzleAdapter(drizzle(connections))
     },
     async sqlite3({ file }) {
       const { drizzle } = await import("drizzle-orm/libsql")
