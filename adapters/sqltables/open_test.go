@@ -1,8 +1,10 @@
 package sqltables_test
 
 import (
+	"bytes"
 	"database/sql"
 	"errors"
+	"fmt"
 	"log/slog"
 	"os"
 	"path/filepath"
@@ -237,4 +239,30 @@ var errInjected = errors.New("the wire is cut")
 
 func quiet(s *engine.Schema) sqltables.Options {
 	return sqltables.Options{Schema: s, Logger: slog.New(slog.DiscardHandler)}
+}
+
+// Prisma 7 writes text where Prisma 6 wrote integers: opening says so, a purge
+// removes both and nothing that has not expired.
+func TestInstantsOfBothKinds(t *testing.T) {
+	before := time.Date(2026, 3, 8, 2, 30, 0, 123e6, time.UTC)
+	for _, l := range []sqltables.Layout{sqltables.PrismaSQLite(), sqltables.PrismaSQLiteText()} {
+		t.Run(l.Name, func(t *testing.T) {
+			p := conformance.NewPlace(t, l)
+			row := `INSERT INTO "VerificationToken" ("identifier", "token", "expires") VALUES `
+			p.Exec(t, row+fmt.Sprintf("('a', 'a', %d), ('b', 'b', %d)", before.UnixMilli()-1, before.UnixMilli()))
+			p.Exec(t, row+"('c', 'c', '2026-03-08T02:30:00.122+00:00'), ('d', 'd', '2026-03-08T02:30:00.123+00:00')")
+			var log bytes.Buffer
+			a, err := p.Open(t, sqltables.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
+			if err != nil {
+				t.Fatal(err)
+			}
+			want := l.Name == "PrismaSQLite" // the newest row is text
+			if got := strings.Contains(log.String(), "VerificationToken.expires holds text and the layout writes milliseconds"); got != want {
+				t.Errorf("got %q", log.String())
+			}
+			if n, err := a.(engine.Purger).PurgeExpired(t.Context(), before, 10); n != 2 || err != nil {
+				t.Errorf("%d purged, %v", n, err)
+			}
+		})
+	}
 }
