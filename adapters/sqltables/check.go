@@ -170,7 +170,7 @@ func (c *checker) check(ctx context.Context, db *sql.DB, s *engine.Schema) (*tab
 // them. Both kinds are read, so another one is no error.
 func (c *checker) sample(ctx context.Context, db *sql.DB, t *table) error {
 	col := t.column("expires")
-	if c.layout.Dialect != dialect.SQLite || col == nil || col.Kind != Millis && col.Kind != ISOText {
+	if c.layout.Dialect != dialect.SQLite || col == nil || col.Kind != Millis && !col.Kind.isoText() {
 		return nil
 	}
 	var held string
@@ -181,7 +181,7 @@ func (c *checker) sample(ctx context.Context, db *sql.DB, t *table) error {
 	case err != nil:
 		return err
 	}
-	if (held == "text") != (col.Kind == ISOText) {
+	if (held == "text") != col.Kind.isoText() {
 		c.instants = append(c.instants, fmt.Sprintf("%s.%s holds %s and the layout writes %s", t.name, col.Name, held, col.Kind))
 	}
 	return nil
@@ -281,7 +281,7 @@ func (c *checker) column(f *foundTable, fc foundColumn, lc Column) *column {
 	col.native = lc.Kind == UUID && slices.Contains([]string{"uuid", "numeric"}, class(c.layout.Dialect, fc))
 	col.exact = col.exact || lc.Kind != Text && lc.Kind != UUID || col.native
 	switch lc.Kind {
-	case Text, UUID, MillisText, ISOText, jsonKind:
+	case Text, UUID, MillisText, ISOText, ISOTextOffset, jsonKind:
 		col.maxChars, col.maxBytes = fc.maxChars, fc.maxBytes
 		if lc.Max > 0 && (col.maxChars == 0 || lc.Max < col.maxChars) {
 			col.maxChars = lc.Max

@@ -78,7 +78,7 @@ func (c *column) encode(v any) (any, error) {
 		if b, ok := v.(bool); ok {
 			return b, nil
 		}
-	case Time, Millis, MillisText, ISOText:
+	case Time, Millis, MillisText, ISOText, ISOTextOffset:
 		if t, ok := v.(time.Time); ok {
 			return c.encodeTime(c.keep(t))
 		}
@@ -144,6 +144,9 @@ func (c *column) encodeTime(t time.Time) (any, error) {
 		return s, c.checkText(s)
 	case ISOText:
 		s := t.Format(schema.TimeLayout)
+		return s, c.checkText(s)
+	case ISOTextOffset:
+		s := strings.TrimSuffix(t.Format(schema.TimeLayout), "Z") + "+00:00"
 		return s, c.checkText(s)
 	}
 	if c.dialect == dialect.MySQL {
@@ -233,7 +236,7 @@ func (v *cell) unfit(src any) error {
 // out as it is: the engine gives such a field its default.
 func (v *cell) scanExtra(src any) error {
 	switch v.c.Kind {
-	case Time, Millis, MillisText, ISOText:
+	case Time, Millis, MillisText, ISOText, ISOTextOffset:
 		at, ok := v.c.instant(src)
 		if !ok {
 			return v.unfit(src)
@@ -290,7 +293,7 @@ func (c *column) instant(src any) (time.Time, bool) {
 	case time.Time:
 		return src.UTC().Truncate(time.Millisecond), true
 	case int64:
-		return time.UnixMilli(src).UTC(), c.Kind != ISOText
+		return time.UnixMilli(src).UTC(), !c.Kind.isoText()
 	case float64:
 		return time.UnixMilli(int64(src)).UTC(), c.Kind == Millis
 	case []byte:

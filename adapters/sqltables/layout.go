@@ -115,7 +115,12 @@ const (
 	MillisText Kind = "milliseconds as text"
 	// ISOText is text as of JavaScript's toISOString (Kysely on SQLite).
 	ISOText Kind = "ISO 8601 text"
+	// ISOTextOffset is the same with +00:00 for Z (Prisma 7 on SQLite).
+	ISOTextOffset Kind = "ISO 8601 text with an offset"
 )
+
+// isoText reports whether instants are written as text of ISO 8601.
+func (k Kind) isoText() bool { return k == ISOText || k == ISOTextOffset }
 
 // Fill is who gives the value of a column.
 type Fill string

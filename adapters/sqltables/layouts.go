@@ -102,7 +102,7 @@ func PrismaSQLite() Layout {
 // PrismaSQLiteText is [PrismaSQLite] as the driver adapters of Prisma 7 write it,
 // unless they are told otherwise: instants are text.
 func PrismaSQLiteText() Layout {
-	return prisma("PrismaSQLiteText", dialect.SQLite, Column{Kind: ISOText}, Column{Kind: Text})
+	return prisma("PrismaSQLiteText", dialect.SQLite, Column{Kind: ISOTextOffset}, Column{Kind: Text})
 }
 
 func prisma(name, d string, instant, text Column) Layout {

@@ -70,7 +70,7 @@ func (s *store) purge(ctx context.Context, t *table, before time.Time, n int) (i
 		}
 		args = []any{arg}
 		expired := name + " < ?"
-		if expires.Kind == Millis || expires.Kind == ISOText {
+		if expires.Kind == Millis || expires.Kind.isoText() {
 			// The column may hold both (Prisma 6, then 7). What ends the text of an
 			// instant, Z or +00:00, is not compared.
 			expired = fmt.Sprintf("CASE typeof(%s) WHEN 'text' THEN %s < ? ELSE %s < ? END", name, name, name)

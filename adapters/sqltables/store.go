@@ -93,7 +93,7 @@ func (c *column) selected(table string) string {
 		name = quote(c.dialect, table) + "." + name
 	}
 	switch c.Kind {
-	case Time, Millis, MillisText, ISOText:
+	case Time, Millis, MillisText, ISOText, ISOTextOffset:
 		if c.dialect == dialect.SQLite {
 			return "+" + name
 		}

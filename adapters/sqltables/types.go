@@ -39,7 +39,7 @@ func fitting(d string, k Kind) []string {
 	switch d {
 	case dialect.Postgres:
 		switch k {
-		case Text, MillisText, ISOText:
+		case Text, MillisText, ISOText, ISOTextOffset:
 			return []string{"text", "varchar"}
 		case UUID:
 			return []string{"uuid", "text", "varchar"}
@@ -62,7 +62,7 @@ func fitting(d string, k Kind) []string {
 			return []string{"varchar", "text", "mediumtext", "longtext", "tinytext", "varbinary"}
 		case UUID:
 			return []string{"uuid", "char", "varchar", "varbinary"}
-		case MillisText, ISOText:
+		case MillisText, ISOText, ISOTextOffset:
 			return []string{"varchar", "text"}
 		case Int:
 			return []string{"int", "bigint"}
@@ -83,7 +83,7 @@ func fitting(d string, k Kind) []string {
 			return []string{"text", "blob", "numeric"} // what has letters or dashes is no number
 		case Text, MillisText, jsonKind:
 			return []string{"text", "blob"}
-		case ISOText:
+		case ISOText, ISOTextOffset:
 			return []string{"text", "blob", "datetime"}
 		case Int:
 			return []string{"integer", "numeric"}
