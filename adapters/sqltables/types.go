@@ -81,8 +81,10 @@ func fitting(d string, k Kind) []string {
 		switch k {
 		case UUID:
 			return []string{"text", "blob", "numeric"} // what has letters or dashes is no number
-		case Text, MillisText, jsonKind:
+		case Text, MillisText:
 			return []string{"text", "blob"}
+		case jsonKind: // a list or an object looks like no number, whatever the affinity
+			return []string{"text", "blob", "numeric"}
 		case ISOText, ISOTextOffset:
 			return []string{"text", "blob", "datetime"}
 		case Int:

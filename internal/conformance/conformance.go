@@ -11,6 +11,7 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
 )
@@ -26,6 +27,31 @@ type Target struct {
 // Targets returns all of them.
 func Targets() []Target {
 	return slices.Concat([]Target{memoryTarget(), redisTarget()}, entTargets(), sqltablesTargets())
+}
+
+// Reference returns the adapters that take extra fields as they come, with the
+// fields of a schema in every store: in memory, in Redis, and in the stock tables
+// with the columns that the printed SQL of a dialect adds. Generated clients are
+// those of [Generated].
+func Reference(fields *engine.Schema, columns func(t testing.TB, dialect string) string) []Target {
+	targets := []Target{memoryTarget(), redisTarget()}
+	for _, l := range sqltables.Layouts() {
+		if l.SharedWithAuthJS {
+			continue
+		}
+		targets = append(targets, Target{"sqltables/" + l.Name, func(t *testing.T) (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
+			h := newTablesLab(t, l)
+			h.fields, h.columns = fields, columns(t, l.Dialect)
+			return h.run()
+		}})
+	}
+	for i, target := range targets {
+		targets[i].SetUp = func(t *testing.T) (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
+			open, options := target.SetUp(t)
+			return open, append(options, adaptertest.Fields(fields))
+		}
+	}
+	return targets
 }
 
 // errInjected is what a broken database answers.

@@ -93,7 +93,11 @@ func sqltablesTargets() (targets []Target) {
 type tablesLab struct {
 	t      *testing.T
 	layout sqltables.Layout
-	places places
+	// fields, if any, are those that every store has, in the columns that these
+	// statements add.
+	fields  *engine.Schema
+	columns string
+	places  places
 
 	mu     sync.Mutex
 	stores map[engine.Adapter]*Place
@@ -121,7 +125,7 @@ func (h *tablesLab) run() (func(testing.TB, *engine.Schema) engine.Adapter, []ad
 		adaptertest.SQL(func(a engine.Adapter) *sql.DB { return a.(interface{ DB() *sql.DB }).DB() }),
 		adaptertest.Reopen(func(ctx context.Context, a engine.Adapter) (engine.Adapter, error) {
 			p := h.of(a)
-			b, err := p.Open(h.t, quiet(nil))
+			b, err := p.Open(h.t, quiet(h.fields))
 			if err == nil {
 				h.keep(b, p)
 			}
@@ -161,7 +165,10 @@ func (h *tablesLab) open(t testing.TB, s *engine.Schema) engine.Adapter {
 		// make two: see sqltables' own tests.
 		text += ";\nDROP INDEX `Account_userId_key` ON `Account`"
 	}
-	if s != nil {
+	switch {
+	case h.fields != nil:
+		text += ";\n" + h.columns
+	case s != nil:
 		text += extraColumns(h.layout)
 	}
 	h.mu.Lock()
