@@ -12,12 +12,13 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/benchpair"
 	"github.com/sesame-auth/sesame/internal/conformance"
 )
 
 // BenchmarkSessionAndUser is GetSessionAndUser beside the same JOIN prepared
 // and scanned by hand, on the same handle, with a context that can be
-// cancelled, as a request has one.
+// cancelled, as a request has one; then both in turn.
 func BenchmarkSessionAndUser(b *testing.B) {
 	const join = `
 		SELECT "session"."userId", "session"."expires", "user"."name", "user"."email", "user"."emailVerified", "user"."image"
@@ -68,32 +69,37 @@ func benchSessionAndUser(b *testing.B, l sqltables.Layout, join string) {
 		b.Fatal(err)
 	}
 
-	b.Run("adapter", func(b *testing.B) {
-		b.ReportAllocs()
-		for i := 0; b.Loop(); i++ {
-			if _, _, err := a.GetSessionAndUser(ctx, token(i%rows)); err != nil {
-				b.Fatal(err)
+	stmt, err := a.DB().PrepareContext(ctx, join)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer stmt.Close()
+	n := 0
+	adapter := func() error {
+		n++
+		_, _, err := a.GetSessionAndUser(ctx, token(n%rows))
+		return err
+	}
+	byHand := func() error {
+		n++
+		var (
+			id                 string
+			name, email, image sql.NullString
+			expires, verified  any // milliseconds on SQLite, times elsewhere
+		)
+		return stmt.QueryRowContext(ctx, token(n%rows)).Scan(&id, &expires, &name, &email, &verified, &image)
+	}
+	for name, do := range map[string]func() error{"adapter": adapter, "by_hand": byHand} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := do(); err != nil {
+					b.Fatal(err)
+				}
 			}
-		}
-	})
-	b.Run("by_hand", func(b *testing.B) {
-		stmt, err := a.DB().PrepareContext(ctx, join)
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer stmt.Close()
-		b.ReportAllocs()
-		for i := 0; b.Loop(); i++ {
-			var (
-				id                 string
-				name, email, image sql.NullString
-				expires, verified  any // milliseconds on SQLite, times elsewhere
-			)
-			if err := stmt.QueryRowContext(ctx, token(i%rows)).Scan(&id, &expires, &name, &email, &verified, &image); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
+		})
+	}
+	b.Run("ratio", func(b *testing.B) { benchpair.Ratio(b, "adapter/by_hand", adapter, byHand) })
 }
 
 func token(i int) string { return fmt.Sprintf("%064x", i) }
