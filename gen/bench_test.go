@@ -8,6 +8,7 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/gen/authtypes"
+	"github.com/sesame-auth/sesame/internal/benchpair"
 )
 
 // claimsText is the payload of a session token with the fields of the reference
@@ -86,36 +87,41 @@ func sessionOf(t *engine.Token) *engine.Session {
 // BenchmarkClaimsToBody: the payload of a token becomes the body of GET session.
 func BenchmarkClaimsToBody(b *testing.B) {
 	text := []byte(claimsText)
-	b.Run("typed", func(b *testing.B) {
-		c := authtypes.Schema()
-		buf := make([]byte, 0, 4096)
-		b.ReportAllocs()
-		for b.Loop() {
-			t, err := c.DecodeClaims(text)
-			if err != nil {
-				b.Fatal(err)
-			}
-			s := authtypes.ReadSession(sessionOf(t))
-			s.Plan = authtypes.PlanPro
-			buf = s.AppendJSON(buf[:0])
+	c := authtypes.Schema()
+	buf := make([]byte, 0, 4096)
+	typed := func() error {
+		t, err := c.DecodeClaims(text)
+		if err != nil {
+			return err
 		}
-	})
-	b.Run("encoding-json", func(b *testing.B) {
-		b.ReportAllocs()
-		for b.Loop() {
-			var t handClaims
-			if err := json.Unmarshal(text, &t); err != nil {
-				b.Fatal(err)
-			}
-			s := handSession{
-				User:    handUser{Name: t.Name, Email: t.Email, Image: t.Picture, ID: t.Sub, handFields: t.handFields},
-				Expires: time.Unix(t.Exp, 0).UTC(), Theme: t.Theme, Plan: "pro",
-			}
-			if _, err := json.Marshal(&s); err != nil {
-				b.Fatal(err)
-			}
+		s := authtypes.ReadSession(sessionOf(t))
+		s.Plan = authtypes.PlanPro
+		buf = s.AppendJSON(buf[:0])
+		return nil
+	}
+	byHand := func() error {
+		var t handClaims
+		if err := json.Unmarshal(text, &t); err != nil {
+			return err
 		}
-	})
+		s := handSession{
+			User:    handUser{Name: t.Name, Email: t.Email, Image: t.Picture, ID: t.Sub, handFields: t.handFields},
+			Expires: time.Unix(t.Exp, 0).UTC(), Theme: t.Theme, Plan: "pro",
+		}
+		_, err := json.Marshal(&s)
+		return err
+	}
+	for name, do := range map[string]func() error{"typed": typed, "encoding-json": byHand} {
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if err := do(); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+	b.Run("ratio", func(b *testing.B) { benchpair.Ratio(b, "typed/encoding-json", typed, byHand) })
 }
 
 func BenchmarkAppendJSON(b *testing.B) {
