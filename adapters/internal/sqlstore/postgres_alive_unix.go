@@ -14,7 +14,9 @@ import (
 // aliveIdle refuses an idle connection that the server has ended, or on which
 // it has said something nobody asked for, which is how it ends. pgx itself looks
 // only at connections that were idle for a second; a statement on another one
-// would fail although the server is there again. Nothing is sent.
+// would fail although the server is there again. Nothing is sent, and nothing
+// waited for: pgx may have left a read under way after a slow write, which a read
+// of our own would queue up behind.
 func aliveIdle(_ context.Context, conn *pgx.Conn) error {
 	c := conn.PgConn().Conn()
 	if secure, ok := c.(*tls.Conn); ok {
@@ -29,10 +31,9 @@ func aliveIdle(_ context.Context, conn *pgx.Conn) error {
 		return driver.ErrBadConn
 	}
 	var peeked error
-	err = raw.Read(func(fd uintptr) bool {
+	err = raw.Control(func(fd uintptr) {
 		var b [1]byte
 		_, _, peeked = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK) // sockets of Go do not block
-		return true
 	})
 	if err == nil && (peeked == syscall.EAGAIN || peeked == syscall.EWOULDBLOCK) {
 		return nil // open, and silent
