@@ -376,6 +376,22 @@ func (b *tab) cookie(name string) *network.Cookie {
 	return nil
 }
 
+// heard waits until the other tabs will hear what this one tells next: it shows
+// a page of the site, and has told all that it had to. Clients that stamp what
+// they tell write the same text again within a second, of which the browser
+// makes no storage event. (People do not do two things in a second. A sign-out
+// is another text, and always heard.)
+func (b *tab) heard(c *client) {
+	b.t.Helper()
+	if !c.stamps {
+		return
+	}
+	const seconds = `Math.floor(Date.now() / 1000) - (JSON.parse(localStorage.getItem("nextauth.message"))?.timestamp ?? 0)`
+	b.eventually("the clock is past the second in which a tab told the others",
+		func() bool { return b.eval(`String(`+seconds+` > 0)`) == "true" },
+		func() string { return "it is past it by " + b.eval(`String(`+seconds+`)`) })
+}
+
 // ---- doing
 
 func (b *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {
