@@ -376,11 +376,12 @@ func (b *tab) cookie(name string) *network.Cookie {
 	return nil
 }
 
-// heard waits until the other tabs will hear what this one tells next: it shows
-// a page of the site, and has told all that it had to. Clients that stamp what
-// they tell write the same text again within a second, of which the browser
-// makes no storage event. (People do not do two things in a second. A sign-out
-// is another text, and always heard.)
+// heard waits until the other tabs will hear what this one tells next. It shows
+// a page of the site, and was the last to tell, or has heard who was: another
+// process may not yet know what a tab has written. Clients that stamp what they
+// tell with the second write the same text again within it, of which the
+// browser makes no storage event: that is how next-auth 4 is, and the other tab
+// does not follow. (A sign-out is another text, and always heard.)
 func (b *tab) heard(c *client) {
 	b.t.Helper()
 	if !c.stamps {
