@@ -376,6 +376,23 @@ func (b *tab) cookie(name string) *network.Cookie {
 	return nil
 }
 
+// heard waits until the other tabs will hear what this one tells next. It shows
+// a page of the site, and was the last to tell, or has heard who was: another
+// process may not yet know what a tab has written. Clients that stamp what they
+// tell with the second write the same text again within it, of which the
+// browser makes no storage event: that is how next-auth 4 is, and the other tab
+// does not follow. (A sign-out is another text, and always heard.)
+func (b *tab) heard(c *client) {
+	b.t.Helper()
+	if !c.stamps {
+		return
+	}
+	const seconds = `Math.floor(Date.now() / 1000) - (JSON.parse(localStorage.getItem("nextauth.message"))?.timestamp ?? 0)`
+	b.eventually("the clock is past the second in which a tab told the others",
+		func() bool { return b.eval(`String(`+seconds+` > 0)`) == "true" },
+		func() string { return "it is past it by " + b.eval(`String(`+seconds+`)`) })
+}
+
 // ---- doing
 
 func (b *tab) do(what string, steps ...chromedp.Action[chromedp.Void]) {

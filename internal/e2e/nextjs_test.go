@@ -18,6 +18,7 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/chromedp"
 
+	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/internal/npm"
 )
 
@@ -91,7 +92,7 @@ func TestNextjs(t *testing.T) {
 	b.shows("#org", "Acme Corporation")
 	b.shows("#server-org", "Acme Corporation")
 	b.settled(2)
-	checkSessionCookie(b)
+	checkSessionCookie(b, clients[engine.WireV5])
 	s.hidden(b)
 	s.refused(b, "/api/billing", http.StatusForbidden)
 	b.click("#projects")
@@ -194,7 +195,7 @@ func (s *nextjs) signOut(b *tab) {
 	b.shows("#status", "unauthenticated")
 	b.shows("#server-nobody", "Nobody is signed in.")
 	b.settled(2)
-	if b.cookie(sessionCookie) != nil {
+	if b.cookie(clients[engine.WireV5].cookie) != nil {
 		b.t.Error("the browser still has a session cookie")
 	}
 }

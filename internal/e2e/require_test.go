@@ -35,13 +35,14 @@ func findChromium(t *testing.T) string {
 // web is the folder of the page, the identity provider and the lock file.
 const web = "testdata/web"
 
-// bundle packs the page with React's development build, which reports mistakes
-// on the console.
-func bundle(t *testing.T, packages string) []byte {
+// bundle packs the page with a version of next-auth and React's development
+// build, which reports mistakes on the console.
+func bundle(t *testing.T, packages, nextAuth string) []byte {
 	t.Helper()
 	result := api.Build(api.BuildOptions{
 		EntryPoints: []string{filepath.Join(web, "app.jsx")},
 		NodePaths:   []string{filepath.Join(packages, "node_modules")},
+		Alias:       map[string]string{"next-auth/react": nextAuth + "/react"},
 		Bundle:      true,
 		Platform:    api.PlatformBrowser,
 		Format:      api.FormatIIFE,

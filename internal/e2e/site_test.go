@@ -17,6 +17,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/internal/npm"
 )
 
@@ -24,18 +25,42 @@ import (
 type lab struct {
 	browser  context.Context
 	packages string
-	script   []byte
+	scripts  map[*client][]byte
 }
 
 func newLab(t *testing.T) *lab {
 	t.Helper()
 	chromium := findChromium(t)
 	packages := npm.Install(t, web)
-	return &lab{browser: startBrowser(t, chromium), packages: packages, script: bundle(t, packages)}
+	l := &lab{packages: packages, scripts: make(map[*client][]byte)}
+	for _, c := range clients {
+		l.scripts[c] = bundle(t, packages, c.nextAuth)
+	}
+	l.browser = startBrowser(t, chromium)
+	return l
+}
+
+// client is a version of next-auth/react, and what the story must know of it.
+type client struct {
+	nextAuth string // the package
+	cookie   string // the session cookie
+	// reads is how many session reads a page makes by itself: one when it is
+	// shown, and with version 5 one because it hears itself telling the other
+	// tabs.
+	reads int
+	// stamps is whether a tab tells the others by writing what has happened and
+	// the second into localStorage.
+	stamps bool
+}
+
+var clients = map[engine.Wire]*client{
+	engine.WireV5: {nextAuth: "next-auth", cookie: "authjs.session-token", reads: 2},
+	engine.WireV4: {nextAuth: "next-auth-v4", cookie: "next-auth.session-token", reads: 1, stamps: true},
 }
 
 // application is what is specific to the server under test.
 type application struct {
+	client  *client                              // of its pages
 	auth    http.Handler                         // below /api/auth/
 	require func(next http.Handler) http.Handler // lets signed-in requests through
 	who     func(r *http.Request) string         // behind require: who is signed in
@@ -44,9 +69,10 @@ type application struct {
 // site is the application under test and its identity provider, as two sites:
 // localhost and 127.0.0.1, so that the browser tells them apart.
 type site struct {
-	url  string
-	gate *gate
-	mail mailbox
+	url    string
+	client *client
+	gate   *gate
+	mail   mailbox
 }
 
 // callbackPath is where the identity provider sends the browser.
@@ -61,6 +87,7 @@ func newSite(t *testing.T, l *lab, build func(issuer string, mail mailbox) appli
 	}
 	s := &site{url: "http://localhost:" + port, mail: make(mailbox, 8)}
 	app := build(startIdentityProvider(t, l, s.url+callbackPath), s.mail)
+	s.client = app.client
 	s.gate = &gate{next: app.auth}
 	index, err := os.ReadFile(filepath.Join(web, "index.html"))
 	if err != nil {
@@ -74,7 +101,7 @@ func newSite(t *testing.T, l *lab, build func(issuer string, mail mailbox) appli
 	})
 	mux.HandleFunc("GET /app.js", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "text/javascript")
-		w.Write(l.script)
+		w.Write(l.scripts[app.client])
 	})
 	mux.Handle("GET /protected/", app.require(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if err := protectedPage.Execute(w, app.who(r)); err != nil {

@@ -23,11 +23,37 @@ func TestBrowser(t *testing.T) {
 			})
 		}
 	})
+	// Version 4 makes the story wait for the clock, so each way is taken once.
+	t.Run("StoryV4", func(t *testing.T) {
+		for _, test := range []struct {
+			strategy    engine.Strategy
+			way         way
+			overlapping bool
+		}{
+			{engine.StrategyJWT, ways[0], false},
+			{engine.StrategyJWT, ways[1], true},
+			{engine.StrategyJWT, ways[2], false},
+			{engine.StrategyDatabase, ways[2], true},
+		} {
+			name := string(test.strategy) + "/" + test.way.name
+			t.Run(name, func(t *testing.T) {
+				story(t, l, newSite(t, l, sesame(t, test.strategy, v4)), test.way, test.overlapping)
+			})
+		}
+	})
 	t.Run("LateRead", func(t *testing.T) { lateRead(t, l) })
-	t.Run("SignInTwice", func(t *testing.T) { signInTwice(t, l) })
-	t.Run("ComeBackInTwoTabs", func(t *testing.T) { comeBackInTwoTabs(t, l) })
-	t.Run("MailLinkElsewhere", func(t *testing.T) { mailLinkElsewhere(t, l) })
+	for _, wire := range []struct {
+		suffix string
+		change func(*engine.Config)
+	}{{"", nil}, {"V4", v4}} {
+		t.Run("SignInTwice"+wire.suffix, func(t *testing.T) { signInTwice(t, l, wire.change) })
+		t.Run("ComeBackInTwoTabs"+wire.suffix, func(t *testing.T) { comeBackInTwoTabs(t, l, wire.change) })
+		t.Run("MailLinkElsewhere"+wire.suffix, func(t *testing.T) { mailLinkElsewhere(t, l, wire.change) })
+	}
 }
+
+// v4 is the engine for the client of next-auth 4.
+func v4(c *engine.Config) { c.Wire = engine.WireV4 }
 
 // story is a user's: two tabs, from signed out to signed out, and back by a
 // protected page. With overlapping set, session reads are answered late.
@@ -35,24 +61,27 @@ func story(t *testing.T, l *lab, s *site, way way, overlapping bool) {
 	one := newTab(t, "one", s.url, l.browser, chromedp.WithNewBrowserContext())
 	one.open("/?tab=one")
 	one.shows("#status", "unauthenticated")
-	one.settled(2)
+	one.settled(s.client.reads)
+	one.heard(s.client)
 	two := newTab(t, "two", s.url, one.ctx)
 	two.open("/?tab=two")
 	two.shows("#status", "unauthenticated")
-	two.settled(2)
-	one.settled(3)
+	two.settled(s.client.reads)
+	one.settled(s.client.reads + 1)
 
 	// sign in
+	one.heard(s.client)
 	way.fromPage(one, s)
 	one.isAt("/?tab=one")
 	one.shows("#status", "authenticated")
 	one.shows("#email", way.email)
 	two.shows("#email", way.email)
-	one.settled(2)
-	two.settled(3)
-	checkSessionCookie(one)
+	one.settled(s.client.reads)
+	two.settled(s.client.reads + 1)
+	checkSessionCookie(one, s.client)
 
 	// update()
+	one.heard(s.client)
 	update(one, s, "Renamed", overlapping)
 	one.shows("#name", "Renamed")
 	two.shows("#name", "Renamed")
@@ -60,20 +89,20 @@ func story(t *testing.T, l *lab, s *site, way way, overlapping bool) {
 	one.shows("#name", "Renamed")
 	one.shows("#email", way.email)
 	two.shows("#name", "Renamed")
-	one.settled(2)
+	one.settled(s.client.reads)
 
 	// sign out
 	signOut(one, two, s, overlapping)
 	one.shows("#status", "unauthenticated")
 	two.shows("#status", "unauthenticated")
-	one.settled(2)
-	if one.cookie(sessionCookie) != nil {
+	one.settled(s.client.reads)
+	if one.cookie(s.client.cookie) != nil {
 		t.Error("the browser still has a session cookie")
 	}
 	for _, b := range []*tab{one, two} {
 		b.reload()
 		b.shows("#status", "unauthenticated")
-		b.settled(2)
+		b.settled(s.client.reads)
 	}
 
 	// the protected page
@@ -103,40 +132,40 @@ func lateRead(t *testing.T, l *lab) {
 			// while it happens and might repair what is lost.
 			one := newTab(t, "one", s.url, l.browser, chromedp.WithNewBrowserContext())
 			one.open("/?tab=one")
-			one.settled(2)
+			one.settled(s.client.reads)
 			signInWithPassword(one)
 			one.shows("#name", "Alice")
-			one.settled(2)
+			one.settled(s.client.reads)
 			update(one, s, "Renamed", true)
 			one.shows("#name", test.person)
 			one.reload()
 			one.shows("#name", test.person)
-			one.settled(2)
+			one.settled(s.client.reads)
 
 			two := newTab(t, "two", s.url, one.ctx)
 			two.open("/?tab=two")
 			two.shows("#name", test.person)
-			two.settled(2)
-			one.settled(3)
+			two.settled(s.client.reads)
+			one.settled(s.client.reads + 1)
 			signOut(one, two, s, true)
 			one.shows("#status", test.status)
 			two.shows("#status", test.status)
 			one.reload()
 			one.shows("#status", test.status)
-			one.settled(2)
+			one.settled(s.client.reads)
 		})
 	}
 }
 
 // signInTwice starts a sign-in in each of two tabs before either is finished:
 // both arrive.
-func signInTwice(t *testing.T, l *lab) {
-	s := newSite(t, l, sesame(t, engine.StrategyJWT, nil))
+func signInTwice(t *testing.T, l *lab, wire func(*engine.Config)) {
+	s := newSite(t, l, sesame(t, engine.StrategyJWT, wire))
 	one := newTab(t, "one", s.url, l.browser, chromedp.WithNewBrowserContext())
 	two := newTab(t, "two", s.url, one.ctx)
 	for _, b := range []*tab{one, two} {
 		b.open("/?tab=" + b.name)
-		b.settled(2)
+		b.settled(s.client.reads)
 		b.click("#oidc")
 		b.at(identityProvider)
 	}
@@ -144,14 +173,14 @@ func signInTwice(t *testing.T, l *lab) {
 		b.click("#login")
 		b.isAt("/?tab=" + b.name)
 		b.shows("#email", ada)
-		b.settled(2)
+		b.settled(s.client.reads)
 	}
 }
 
 // comeBackInTwoTabs asks for a protected page in each of two tabs, and
 // signs in in the first: it comes back to the page of that tab.
-func comeBackInTwoTabs(t *testing.T, l *lab) {
-	s := newSite(t, l, sesame(t, engine.StrategyJWT, nil))
+func comeBackInTwoTabs(t *testing.T, l *lab, wire func(*engine.Config)) {
+	s := newSite(t, l, sesame(t, engine.StrategyJWT, wire))
 	for _, way := range ways {
 		t.Run(way.name, func(t *testing.T) {
 			one := newTab(t, "one", s.url, l.browser, chromedp.WithNewBrowserContext())
@@ -173,23 +202,23 @@ func comeBackInTwoTabs(t *testing.T, l *lab) {
 
 // mailLinkElsewhere opens the link in another browser than the one that asked
 // for it: that other one is signed in.
-func mailLinkElsewhere(t *testing.T, l *lab) {
-	s := newSite(t, l, sesame(t, engine.StrategyDatabase, nil))
+func mailLinkElsewhere(t *testing.T, l *lab, wire func(*engine.Config)) {
+	s := newSite(t, l, sesame(t, engine.StrategyDatabase, wire))
 	desk := newTab(t, "desk", s.url, l.browser, chromedp.WithNewBrowserContext())
 	desk.open("/?at=desk")
-	desk.settled(2)
+	desk.settled(s.client.reads)
 	desk.fill("#address", bob)
 	desk.click("#mail")
 	desk.at(s.url + "/api/auth/verify-request")
 
 	phone := newTab(t, "phone", s.url, l.browser, chromedp.WithNewBrowserContext())
-	confirm(phone, s.mail.link(t, bob))
+	confirm(phone, s, s.mail.link(t, bob))
 	phone.isAt("/?at=desk") // the link says where the user was
 	phone.shows("#email", bob)
-	phone.settled(2)
+	phone.settled(s.client.reads)
 	desk.open("/?at=desk")
 	desk.shows("#status", "unauthenticated")
-	desk.settled(2)
+	desk.settled(s.client.reads)
 }
 
 // ---- steps
@@ -203,8 +232,6 @@ const (
 
 	// identityProvider begins the URLs of its pages.
 	identityProvider = "http://127.0.0.1:"
-
-	sessionCookie = "authjs.session-token"
 )
 
 // way is a way to sign in.
@@ -263,14 +290,14 @@ func signInWithPassword(b *tab) {
 func followLink(b *tab, s *site) {
 	b.t.Helper()
 	b.at(s.url + "/api/auth/verify-request") // "check your mail"
-	confirm(b, s.mail.link(b.t, bob))
+	confirm(b, s, s.mail.link(b.t, bob))
 }
 
 // confirm opens a mail link and clicks the button of the page it leads to.
-func confirm(b *tab, link string) {
+func confirm(b *tab, s *site, link string) {
 	b.t.Helper()
 	b.open(link)
-	if b.cookie(sessionCookie) != nil {
+	if b.cookie(s.client.cookie) != nil {
 		b.t.Error("opening the mail's link has signed in without a click")
 	}
 	b.click(`form[action*="/callback/email"] button`)
@@ -325,9 +352,9 @@ func signOut(one, two *tab, s *site, overlapping bool) {
 
 // checkSessionCookie checks that scripts cannot read the session cookie and
 // other sites' forms do not carry it.
-func checkSessionCookie(b *tab) {
+func checkSessionCookie(b *tab, c *client) {
 	b.t.Helper()
-	cookie := b.cookie(sessionCookie)
+	cookie := b.cookie(c.cookie)
 	switch {
 	case cookie == nil:
 		b.t.Error("the browser has no session cookie")
