@@ -1,36 +1,69 @@
-package main
+package main_test
 
 import (
 	"bufio"
-	"context"
+	"bytes"
 	"encoding/json"
+	"fmt"
 	"io"
-	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
 	"net/url"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
 
+// program is the built program.
+var program string
+
+func TestMain(m *testing.M) {
+	dir, err := os.MkdirTemp("", "vite-react-")
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
+	program = filepath.Join(dir, "vite-react")
+	if runtime.GOOS == "windows" {
+		program += ".exe"
+	}
+	code := 1
+	if said, err := exec.Command("go", "build", "-o", program, ".").CombinedOutput(); err != nil {
+		fmt.Fprintf(os.Stderr, "go build: %v\n%s", err, said)
+	} else {
+		code = m.Run()
+	}
+	os.RemoveAll(dir)
+	os.Exit(code)
+}
+
+// settings are what the program is started with.
+type settings struct {
+	web string // -web
+	url string // AUTH_URL
+}
+
 // start runs the program and returns its URL.
 func start(t *testing.T, s settings) string {
 	t.Helper()
-	s.addr = "127.0.0.1:0"
-	ctx, cancel := context.WithCancel(t.Context())
-	out, in := io.Pipe()
-	ended := make(chan error, 1)
-	go func() {
-		err := run(ctx, s, in, slog.New(slog.DiscardHandler))
-		in.CloseWithError(err)
-		ended <- err
-	}()
+	cmd := exec.CommandContext(t.Context(), program, "-addr", "127.0.0.1:0", "-data", t.TempDir(), "-web", s.web)
+	cmd.Env = append(os.Environ(), "AUTH_URL="+s.url)
+	var log bytes.Buffer // to be read when the process has ended
+	cmd.Stderr = &log
+	out, err := cmd.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
 	t.Cleanup(func() {
-		cancel()
-		if err := <-ended; err != nil {
-			t.Error(err)
+		cmd.Wait() // the test's context has ended it
+		if t.Failed() {
+			t.Logf("the program's log:\n%s", log.String())
 		}
 	})
 	lines := bufio.NewScanner(out)
@@ -174,7 +207,7 @@ func TestServerAlone(t *testing.T) {
 	if err := os.WriteFile(filepath.Join(web, "index.html"), []byte("the page"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	self := start(t, settings{data: t.TempDir(), web: web})
+	self := start(t, settings{web: web})
 	if _, _, page := newBrowser(t, self).do("GET", "/", ""); page != "the page" {
 		t.Errorf("GET /: %s", page)
 	}
@@ -182,15 +215,20 @@ func TestServerAlone(t *testing.T) {
 }
 
 func TestRefusesToStart(t *testing.T) {
-	for want, s := range map[string]settings{
-		"other machines": {addr: "0.0.0.0:0"},
-		"-addr":          {addr: "localhost"},
-		"-web":           {addr: "127.0.0.1:0", web: t.TempDir()},
-		"AUTH_URL":       {addr: "127.0.0.1:0", url: "localhost:5173"},
+	for _, c := range []struct {
+		want, url string
+		args      []string
+	}{
+		{want: "other machines", args: []string{"-addr", "0.0.0.0:0"}},
+		{want: "-addr", args: []string{"-addr", "localhost"}},
+		{want: "-web", args: []string{"-addr", "127.0.0.1:0", "-web", t.TempDir()}},
+		{want: "AUTH_URL", args: []string{"-addr", "127.0.0.1:0"}, url: "localhost:5173"},
+		{want: "unexpected argument", args: []string{"8080"}},
 	} {
-		s.data = t.TempDir()
-		if err := run(t.Context(), s, io.Discard, slog.New(slog.DiscardHandler)); err == nil || !strings.Contains(err.Error(), want) {
-			t.Errorf("%+v: %v, want %s", s, err, want)
+		cmd := exec.CommandContext(t.Context(), program, append([]string{"-data", t.TempDir()}, c.args...)...)
+		cmd.Env = append(os.Environ(), "AUTH_URL="+c.url)
+		if said, err := cmd.CombinedOutput(); err == nil || !strings.Contains(string(said), c.want) {
+			t.Errorf("%q, AUTH_URL=%s: %v, %s; want %s", c.args, c.url, err, said, c.want)
 		}
 	}
 }

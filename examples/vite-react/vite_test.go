@@ -1,6 +1,6 @@
 //go:build unix
 
-package main
+package main_test
 
 import (
 	"bufio"
@@ -43,7 +43,7 @@ func TestViteBuild(t *testing.T) {
 		t.Fatalf("vite build: %v\n%s", err, said)
 	}
 	dist := filepath.Join(web, "dist")
-	self := start(t, settings{data: t.TempDir(), web: dist})
+	self := start(t, settings{web: dist})
 	b := newBrowser(t, self)
 	_, _, page := b.do("GET", "/", "")
 	script := regexp.MustCompile(`src="(/assets/[^"]+\.js)"`).FindStringSubmatch(page)
@@ -71,7 +71,7 @@ func TestViteDev(t *testing.T) {
 	port := free.Addr().(*net.TCPAddr).Port
 	free.Close()
 	front := fmt.Sprintf("http://127.0.0.1:%d", port)
-	self := start(t, settings{data: t.TempDir(), url: front})
+	self := start(t, settings{url: front})
 
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	cmd := vite(ctx, web, "--host", "127.0.0.1", "--port", fmt.Sprint(port), "--strictPort", "--clearScreen", "false")
@@ -115,13 +115,23 @@ func TestViteDev(t *testing.T) {
 	if _, _, page := b.do("GET", "/", ""); !strings.Contains(page, "/src/main.jsx") {
 		t.Fatalf("the page is %s", page)
 	}
+	// In development Vite leaves the variables in the code of packages, and its
+	// client makes globals of them.
 	_, _, main := b.do("GET", "/src/main.jsx", "")
 	client := regexp.MustCompile(`"(/node_modules/\.vite/deps/next-auth_react\.js[^"]*)"`).FindStringSubmatch(main)
 	if client == nil {
 		t.Fatalf("the page does not load next-auth/react: %s", main)
 	}
-	if status, _, code := b.do("GET", client[1], ""); status != 200 || strings.Contains(code, "process.env") {
-		t.Errorf("GET %s: status %d; it reads process.env, which browsers do not have: %t", client[1], status, strings.Contains(code, "process.env"))
+	_, _, globals := b.do("GET", "/@vite/env", "")
+	status, _, code := b.do("GET", client[1], "")
+	variables := regexp.MustCompile(`process\.env\.\w+`).FindAllString(code, -1)
+	if status != 200 || len(variables) == 0 {
+		t.Fatalf("GET %s: status %d, %d bytes", client[1], status, len(code))
+	}
+	for _, variable := range variables {
+		if !strings.Contains(globals, `"`+variable+`":`) {
+			t.Errorf("next-auth/react reads %s, which browsers do not have: vite.config.js has to define it", variable)
+		}
 	}
 	story(t, front, self)
 }
