@@ -1,0 +1,12 @@
+import { SessionProvider } from "next-auth/react"
+import { StrictMode } from "react"
+import { createRoot } from "react-dom/client"
+import { App } from "./app"
+
+createRoot(document.getElementById("root")).render(
+  <StrictMode>
+    <SessionProvider>
+      <App />
+    </SessionProvider>
+  </StrictMode>,
+)
