@@ -113,7 +113,9 @@ type Config struct {
 	// SessionUpdateAge is how often a session in use is extended (a database
 	// write, or a new token with the jwt strategy). Default: 24 hours, or half
 	// of SessionMaxAge where that is shorter. Negative: on every read. A
-	// session is never extended when it is SessionMaxAge or longer.
+	// session is never extended when it is SessionMaxAge or longer, nor by a
+	// request with X-Auth-Read-Only: 1, which says that the caller cannot hand
+	// the cookie on to the browser.
 	SessionUpdateAge time.Duration
 	// JWTMaxAge is the lifetime written into a jwt session token. Default, and
 	// at most: SessionMaxAge.

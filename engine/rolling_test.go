@@ -3,6 +3,7 @@ package engine_test
 import (
 	"context"
 	"fmt"
+	"net/http"
 	"net/url"
 	"slices"
 	"strings"
@@ -96,6 +97,34 @@ func TestRolling(t *testing.T) {
 					if n := s.store.count("UpdateSession"); n != want {
 						t.Errorf("%s: %d writes, want %d", what, n, want)
 					}
+				}
+			}
+		}
+	}
+}
+
+// A server component cannot hand a cookie on to the browser. It reads the
+// session as it is, and the browser's next read extends it.
+func TestReadOnly(t *testing.T) {
+	for _, strategy := range both {
+		for _, every := range []bool{false, true} {
+			s := newSite(t, withStrategy(strategy), func(_ *site, cfg *engine.Config) { cfg.ReissueOnEveryRead = every })
+			b := s.browser()
+			b.signIn()
+			s.clock.add(24 * time.Hour)
+			s.forget()
+			what := fmt.Sprintf("%s, every read %v", strategy, every)
+			for _, header := range []string{"1", "0", ""} {
+				r := b.ask(http.MethodGet, "/api/auth/session", "X-Auth-Read-Only", header)
+				if strings.Contains(r.body, "null") {
+					t.Errorf("%s, X-Auth-Read-Only %q: signed out", what, header)
+				}
+				sent, writes := r.sets(sessionCookie) != nil, s.store.count("UpdateSession")
+				if header == "1" && (sent || writes != 0) {
+					t.Errorf("%s: a read-only read set a cookie: %v, and wrote %d times", what, sent, writes)
+				}
+				if header == "0" && (!sent || strategy == engine.StrategyDatabase && writes != 1) {
+					t.Errorf("%s: the read after it set a cookie: %v, and wrote %d times", what, sent, writes)
 				}
 			}
 		}

@@ -40,6 +40,14 @@ func (x *exchange) readSession(trigger Trigger, update any) (*Session, error) {
 	return x.readJWTSession(cookie, trigger, update)
 }
 
+// readOnly reports whether the caller says that it cannot hand cookies on, as a
+// server component that renders a page for the browser. An extension that the
+// browser's cookie does not learn of would keep later requests from making it.
+func (x *exchange) readOnly(trigger Trigger) bool {
+	said := x.r.Header["X-Auth-Read-Only"]
+	return trigger == TriggerRead && len(said) > 0 && said[0] == "1"
+}
+
 // checked reports whether the data of update() has been checked, and is to be
 // applied before the callbacks run.
 func (x *exchange) checked() bool { return x.trusted || !x.e.cfg.DangerousUpdateData }
@@ -92,10 +100,9 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 			return nil, nil
 		}
 	}
-	due := e.cfg.ReissueOnEveryRead || trigger == TriggerUpdate || !current || e.jwtDue(before, x.now)
-	if !due && token != before {
-		due = !token.SameClaims(before)
-	}
+	due := e.cfg.ReissueOnEveryRead || trigger == TriggerUpdate || !current || e.jwtDue(before, x.now) ||
+		token != before && !token.SameClaims(before)
+	due = due && !x.readOnly(trigger)
 	expires := x.now.Add(e.cfg.SessionMaxAge)
 	if !due {
 		expires = e.jwtExpires(before)
@@ -350,7 +357,11 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 		}
 		return nil, nil
 	}
-	expires, notRolled := x.roll(row)
+	var expires time.Time
+	var notRolled *Error
+	if !x.readOnly(trigger) {
+		expires, notRolled = x.roll(row)
+	}
 	if changes, ok := update.(map[string]any); ok && x.checked() {
 		if user, row, err = x.updateRows(user, row, changes); err != nil {
 			return nil, err // of the same store: one line is enough
@@ -367,7 +378,7 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 	if s, err = x.sessionCallback(s, trigger, update); err != nil || s == nil {
 		return nil, err
 	}
-	if e.cfg.ReissueOnEveryRead {
+	if e.cfg.ReissueOnEveryRead && !x.readOnly(trigger) {
 		expires = x.now.Add(e.cfg.SessionMaxAge)
 	}
 	if !expires.IsZero() {

@@ -8,6 +8,9 @@
 //
 //	token, ok := verify.TokenFrom(r.Context()) // in the handler
 //
+// With the schema of the application (Config.Schema) claims are checked and have
+// defaults, and ReadToken of the package that typegen prints makes them typed.
+//
 // It reads what the jwt session strategy writes. With the database strategy the
 // cookie holds a random key of the sessions table, which says nothing without
 // that table. A token cannot be called back: somebody who has signed out is
