@@ -13,7 +13,7 @@ func TestContract(t *testing.T) {
 	adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
 		url, prefix := testdb.Redis(t)
 		return open(t, url, redis.Options{Schema: s, Prefix: prefix})
-	}, adaptertest.NativeTTL(), adaptertest.Require(adaptertest.Sessions, adaptertest.WebAuthn, adaptertest.Closer))
+	}, adaptertest.NativeTTL(), adaptertest.Require(adaptertest.Sessions, adaptertest.WebAuthn, adaptertest.SignUp, adaptertest.Closer))
 }
 
 func TestContractCluster(t *testing.T) {
@@ -22,6 +22,6 @@ func TestContractCluster(t *testing.T) {
 		adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
 			_, prefix := testdb.Redis(t)
 			return open(t, cluster.URL, redis.Options{Schema: s, Prefix: prefix})
-		}, adaptertest.NativeTTL())
+		}, adaptertest.NativeTTL(), adaptertest.Require(adaptertest.SignUp))
 	})
 }

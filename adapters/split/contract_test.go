@@ -16,7 +16,7 @@ import (
 func TestContractMemory(t *testing.T) {
 	adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
 		return closed(t, must(split.New(memory.New(s), memory.New(s))))
-	})
+	}, adaptertest.Require(adaptertest.SignUp))
 }
 
 func TestContractSQLiteAndRedis(t *testing.T) {
@@ -33,7 +33,7 @@ func TestContractSQLiteAndRedis(t *testing.T) {
 					t.Fatal(err)
 				}
 				return closed(t, must(split.New(users, sessions)))
-			}, adaptertest.NativeTTL(),
+			}, adaptertest.NativeTTL(), adaptertest.Require(adaptertest.SignUp),
 				adaptertest.Known("data/extra", "the stock ent client has no columns for extra fields and refuses such a schema when it is opened"))
 		})
 	}

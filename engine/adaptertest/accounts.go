@@ -16,6 +16,7 @@ func accountRoundtrip(t *T) {
 	t.equal(ok(t.a.ListAccountsByUserID(t.ctx, t.id("u1")))(t), []engine.Account{want})
 	_, err := t.a.GetAccount(t.ctx, "1", "github")
 	t.notFound(err)
+	accountSignUp(t)
 }
 
 func accountList(t *T) {
@@ -79,6 +80,7 @@ func accountTakenByOther(t *T) {
 	t.conflict(err, "providerAccountId")
 	t.equal(ok(t.a.GetAccount(t.ctx, "github", "1"))(t), want)
 	t.wantOwner("github", "1", t.id("u1"))
+	signUpAccountTaken(t, want)
 }
 
 func accountTakenBySelf(t *T) {

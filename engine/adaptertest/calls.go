@@ -83,6 +83,12 @@ func (t *T) writes() []call {
 			return a.UseVerificationToken(ctx, "a", "t1")
 		}),
 	}
+	if t.has(needSignUp) {
+		calls = append(calls, got("CreateUserWithAccount", func(ctx context.Context) (engine.User, error) {
+			u, _, err := t.signUp(ctx, "u3", fullAccount("", "signup", "1"))
+			return u, err
+		}))
+	}
 	if t.has(needAuthn) {
 		calls = append(calls,
 			got("CreateAuthenticator", func(ctx context.Context) (engine.Authenticator, error) {
@@ -128,9 +134,12 @@ func (t *T) snapshot() string {
 			all = append(all, show(v))
 		}
 	}
-	see(t.a.GetUserByEmail(t.ctx, email("u2")))
-	see(t.a.GetUserByEmail(t.ctx, email("u1")))
-	for _, name := range []string{"u1", "u2"} {
+	names, accounts := []string{"u1", "u2"}, [][2]string{{"github", "1"}, {"google", "1"}}
+	if t.has(needSignUp) {
+		names, accounts = append(names, "u3"), append(accounts, [2]string{"signup", "1"})
+	}
+	for _, name := range names {
+		see(t.a.GetUserByEmail(t.ctx, email(name)))
 		id := t.id(name)
 		u, err := t.a.GetUser(t.ctx, id)
 		if errors.Is(err, engine.ErrInvalid) {
@@ -154,7 +163,7 @@ func (t *T) snapshot() string {
 	for _, token := range []string{"s1", "s2", "expired"} {
 		see(t.a.GetSession(t.ctx, token))
 	}
-	for _, account := range [][2]string{{"github", "1"}, {"google", "1"}} {
+	for _, account := range accounts {
 		see(t.a.GetAccount(t.ctx, account[0], account[1]))
 	}
 	slices.Sort(all)

@@ -21,6 +21,7 @@ type Feature string
 const (
 	WebAuthn Feature = "engine.AuthenticatorAdapter"
 	Tx       Feature = "engine.Transactor"
+	SignUp   Feature = "engine.SignUpAdapter"
 	Purge    Feature = "engine.Purger"
 	Sessions Feature = "engine.SessionLister"
 	Closer   Feature = "io.Closer"
@@ -166,6 +167,7 @@ type need struct {
 var (
 	needAuthn      = need{feature: WebAuthn}
 	needTx         = need{feature: Tx}
+	needSignUp     = need{feature: SignUp}
 	needPurge      = need{feature: Purge}
 	needSessions   = need{feature: Sessions}
 	needClose      = need{feature: Closer}
@@ -187,6 +189,8 @@ func (s *suite) lacks(n need, a engine.Adapter) string {
 		_, ok = a.(engine.AuthenticatorAdapter)
 	case needTx:
 		_, ok = a.(engine.Transactor)
+	case needSignUp:
+		_, ok = a.(engine.SignUpAdapter)
 	case needPurge:
 		_, ok = a.(engine.Purger)
 	case needSessions:

@@ -72,6 +72,7 @@ func raceLinkTwoUsers(t *T) {
 		}), engine.ErrConflict{Field: "providerAccountId"})
 		t.wantOwner("github", account, ids[winner])
 	}
+	raceSignUp(t)
 }
 
 func raceSessionToken(t *T) {

@@ -124,6 +124,12 @@ func (r *recorder) ListAccountsByUserID(ctx context.Context, id string) ([]engin
 	r.done("ListAccountsByUserID", []any{id}, v, err)
 	return v, err
 }
+func (r *recorder) CreateUserWithAccount(ctx context.Context, u engine.User, a engine.Account) (engine.User, engine.Account, error) {
+	in, with := show(u), show(a)
+	v, n, err := r.a.(engine.SignUpAdapter).CreateUserWithAccount(ctx, u, a)
+	r.done("CreateUserWithAccount", []any{raw(in), raw(with)}, []any{v, n}, err)
+	return v, n, err
+}
 func (r *recorder) CreateSession(ctx context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
 	v, err := r.a.CreateSession(ctx, s)
 	r.done("CreateSession", []any{s}, v, err)

@@ -65,6 +65,7 @@ func userDupEmail(t *T) {
 	}
 	t.equal(ok(t.a.GetUserByEmail(t.ctx, *first.Email))(t), first)
 	t.wantUser(first)
+	signUpEmailTaken(t, first)
 }
 
 func userNullEmails(t *T) {

@@ -37,7 +37,7 @@ func redisTarget() Target {
 				return a, store{faults: f}, err
 			},
 		}
-		return l.run(t, adaptertest.NativeTTL(), adaptertest.Require(adaptertest.WebAuthn))
+		return l.run(t, adaptertest.NativeTTL(), adaptertest.Require(adaptertest.WebAuthn, adaptertest.SignUp))
 	}}
 }
 
