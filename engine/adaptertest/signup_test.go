@@ -98,7 +98,9 @@ func TestSignUpAdapter(t *testing.T) {
 			}},
 		{what: "the context is not looked at", caught: []string{"fault/cancelled", "fault/deadline"},
 			breaks: func(_ *memory.Adapter, right signUp) signUp {
-				return func(ctx context.Context, u user, n acct) (user, acct, error) { return right(context.WithoutCancel(ctx), u, n) }
+				return func(ctx context.Context, u user, n acct) (user, acct, error) {
+					return right(context.WithoutCancel(ctx), u, n)
+				}
 			}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
