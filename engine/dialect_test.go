@@ -333,7 +333,9 @@ func TestHashesOfBothSides(t *testing.T) {
 	}{
 		{"one secret", func(c *engine.Config) {}, now, []string{now}, []string{old, now + "," + old}},
 		{"a list, as secret: [now, old] of Auth.js 5", func(c *engine.Config) { c.OldSecrets = []string{old, older} },
-			now + "," + old + "," + older, []string{now, old, older, now + "," + old, old + "," + older}, []string{old + "," + now, now + "," + older}},
+			now + "," + old + "," + older,
+			[]string{now, old, older, now + "," + old, old + "," + older, old + "," + now + "," + older /* before now became the first */},
+			[]string{old + "," + now, now + "," + older, older + "," + old + "," + now}},
 		{"a list, beside next-auth 4, which has one secret", func(c *engine.Config) { c.Wire, c.OldSecrets = engine.WireV4, []string{old} },
 			now, []string{old, now + "," + old}, []string{older}},
 		{"AUTH_SECRET_1 and _2, beside next-auth 5, which does not look at them", func(c *engine.Config) {

@@ -220,13 +220,19 @@ func (s *settings) adviseSecret() {
 // hashed lists what tokens may be hashed with: what is written, as Auth.js with
 // the same configuration writes it, and what is accepted. Of the numbered
 // secrets of the environment next-auth takes none, and @auth/core puts all of
-// them before AUTH_SECRET.
+// them before AUTH_SECRET. A list may be on its way to another: a secret that is
+// added stands second at first, and becomes the first one when all replicas
+// know it.
 func (s *settings) hashed(secrets []string, numbered bool) []string {
 	if numbered {
 		return wire.HashSecrets(secrets[0], secrets, append(slices.Clone(secrets[1:]), secrets[0]))
 	}
 	if s.dialect.joinsSecrets {
-		return wire.HashSecrets(strings.Join(secrets, ","), secrets)
+		accepted := wire.HashSecrets(strings.Join(secrets, ","), secrets)
+		if len(secrets) > 1 {
+			accepted = append(accepted, strings.Join(append([]string{secrets[1], secrets[0]}, secrets[2:]...), ","))
+		}
+		return accepted
 	}
 	return wire.HashSecrets(secrets[0], secrets)
 }
