@@ -45,9 +45,10 @@ type Config struct {
 	// OldSecrets are still accepted, so that a secret can be changed without
 	// signing anybody out. Hashes of CSRF tokens and mail links are made with
 	// all of them, as Auth.js 5 does with secret: [new, old]; with WireV4, which
-	// knows one secret, and with secrets of the environment, with the current one
-	// alone, as next-auth does. Those of any part of the list are accepted. Default: AUTH_SECRET_3, AUTH_SECRET_2 and
-	// AUTH_SECRET_1, those that are set, when Secret comes from AUTH_SECRET.
+	// knows one secret, and with secrets of the environment, with the current
+	// one alone, as next-auth does. Those of any part of the list are accepted.
+	// Default: AUTH_SECRET_3, AUTH_SECRET_2 and AUTH_SECRET_1, those that are
+	// set, when Secret comes from AUTH_SECRET.
 	OldSecrets []string
 
 	// Wire is the version of Auth.js that clients and servers beside this one

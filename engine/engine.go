@@ -63,7 +63,8 @@ func New(cfg Config) (*Engine, error) {
 //
 //	mux.Handle("/api/auth/", eng)
 //
-// The slash at the end matters, and http.StripPrefix must not be used.
+// The slash at the end matters. [http.StripPrefix] may take off only what URL has
+// before BasePath, see [Config].
 func (e *Engine) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x, err := e.exchange(r)
 	var unknown *Error
