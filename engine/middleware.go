@@ -263,11 +263,16 @@ func matches(mux *http.ServeMux, r *http.Request) bool {
 	return kept != r.URL.Path && matchesAt(mux, r, kept, "")
 }
 
-func matchesAt(mux *http.ServeMux, r *http.Request, path, rawPath string) bool {
+func matchesAt(mux *http.ServeMux, r *http.Request, decoded, raw string) bool {
 	at, u := *r, *r.URL
-	u.Path, u.RawPath = path, rawPath
+	u.Path, u.RawPath = decoded, raw
 	at.URL = &u
 	_, pattern := mux.Handler(&at)
+	if pattern == "" && r.Method == http.MethodConnect {
+		// ServeMux takes the path of CONNECT as it is; http.FileServer does not.
+		u.Path, u.RawPath = path.Clean(decoded), ""
+		_, pattern = mux.Handler(&at)
+	}
 	return pattern != ""
 }
 
