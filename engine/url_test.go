@@ -223,6 +223,10 @@ func arrive(t *testing.T, m mount, a arrival) {
 	if link := mails.last(t).URL; !strings.HasPrefix(link, public+"/callback/email?callbackUrl="+url.QueryEscape(a.want+"/after")+"&") {
 		t.Errorf("the mail link is %s", link)
 	}
+	// Whatever stands at the other path must not get the token.
+	if page := ask(httptest.NewRequest("GET", m.at+"/callback/email?token=x&email=a@example.com", nil)); !strings.Contains(page.Body.String(), `action="`+m.public+`/callback/email"`) {
+		t.Errorf("the form of the page that confirms a mail link: %s", page.Body)
+	}
 	if got := post("/callback/credentials", url.Values{}); !strings.HasPrefix(got, public+"/error?") { // nobody keeps such users here
 		t.Errorf("a failure leads to %s", got)
 	}
