@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -340,19 +341,31 @@ func isLoopback(host string) bool {
 // validHost reports whether host is a name or an address with an optional
 // port, and nothing else that could stand in a URL.
 func validHost(host string) bool {
-	if host == "" || len(host) > 255 {
+	if len(host) > 255 {
 		return false
 	}
-	for i := range len(host) {
-		c := host[i]
+	name := host
+	if at := strings.LastIndexByte(host, ':'); at > strings.IndexByte(host, ']') {
+		if _, err := strconv.ParseUint(host[at+1:], 10, 16); err != nil {
+			return false
+		}
+		name = host[:at]
+	}
+	if v6, ok := strings.CutPrefix(name, "["); ok {
+		v6, closed := strings.CutSuffix(v6, "]")
+		addr, err := netip.ParseAddr(v6)
+		return closed && err == nil && addr.Is6() && addr.Zone() == ""
+	}
+	for i := range len(name) {
+		c := name[i]
 		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
 			continue
 		}
-		if strings.IndexByte("-._:[]", c) < 0 {
+		if strings.IndexByte("-._", c) < 0 {
 			return false
 		}
 	}
-	return true
+	return name != ""
 }
 
 // maxCallbackURL is the longest callback URL, in bytes; escaped in its cookie
