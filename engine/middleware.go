@@ -63,7 +63,7 @@ func (e *Engine) hold(w http.ResponseWriter, r *http.Request) *held {
 // addCookies sets the cookies of x on an answer of the application.
 func (x *exchange) addCookies(w http.ResponseWriter) {
 	h := w.Header()
-	if !strings.Contains(strings.Join(h.Values("Vary"), ","), "Cookie") {
+	if !slices.ContainsFunc(h["Vary"], func(v string) bool { return headerHas(v, "Cookie") }) {
 		h.Add("Vary", "Cookie")
 	}
 	if len(x.ambient)+len(x.always)+len(x.set) == 0 {
@@ -78,6 +78,16 @@ func (x *exchange) addCookies(w http.ResponseWriter) {
 		x.writeCookies(h, cookies)
 	}
 	x.ambient, x.always, x.set = nil, nil, nil
+}
+
+// headerHas reports whether a comma-separated header names an element.
+func headerHas(list, element string) bool {
+	for v := range strings.SplitSeq(list, ",") {
+		if strings.EqualFold(strings.TrimSpace(v), element) {
+			return true
+		}
+	}
+	return false
 }
 
 // private is an answer with a cookie on it: whatever the application says of
