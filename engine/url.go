@@ -64,6 +64,11 @@ func (p *place) publicOrigin(r *http.Request) (origin string, silent bool, err e
 	forwarded := firstOfList(r.Header.Get("X-Forwarded-Host"))
 	proxied := p.fromProxy(r)
 	switch {
+	case proxied && p.hosts == nil && slices.ContainsFunc(r.Header["X-Forwarded-Host"], func(v string) bool { return namesAnother(v, forwarded) }):
+		// Proxies that add to the header (Apache, Envoy) leave what a browser
+		// sends in front.
+		return "", false, untrustedHost(errors.New("X-Forwarded-Host names several hosts, and any of them may be a stranger's"),
+			"set AUTH_URL to the public URL of the site, or AllowedHosts to its hosts")
 	case proxied:
 		host = or(forwarded, host)
 		switch proto := firstOfList(r.Header.Get("X-Forwarded-Proto")); proto {
@@ -162,6 +167,17 @@ func untrustedHost(err error, hint string) *Error {
 func firstOfList(s string) string {
 	s, _, _ = strings.Cut(s, ",")
 	return strings.TrimSpace(s)
+}
+
+// namesAnother reports whether a comma-separated header has an element beside
+// one.
+func namesAnother(list, one string) bool {
+	for v := range strings.SplitSeq(list, ",") {
+		if !strings.EqualFold(strings.TrimSpace(v), one) {
+			return true
+		}
+	}
+	return false
 }
 
 // ---- what New makes of the configuration

@@ -58,7 +58,8 @@ var arrivals = []arrival{
 	// Trust in everybody.
 	{what: "trust", cfg: engine.Config{TrustHost: new(true)}, host: "App.Example.com:80", want: "http://app.example.com"},
 	{what: "trust over TLS", cfg: engine.Config{TrustHost: new(true)}, host: "app.example.com:443", tls: true, want: "https://app.example.com"},
-	{what: "trust, proxy", cfg: engine.Config{TrustHost: new(true)}, host: "10.0.0.1", headers: headers{"X-Forwarded-Host": "app.example.com, b.example", "X-Forwarded-Proto": "https, http"}, want: "https://app.example.com"},
+	{what: "trust, proxy", cfg: engine.Config{TrustHost: new(true)}, host: "10.0.0.1", headers: headers{"X-Forwarded-Host": "app.example.com, APP.example.com", "X-Forwarded-Proto": "https, http"}, want: "https://app.example.com"},
+	{what: "trust, a proxy that adds to the header", cfg: engine.Config{TrustHost: new(true)}, host: "10.0.0.1", headers: headers{"X-Forwarded-Host": "evil.example, app.example.com"}, hint: "AllowedHosts"},
 	{what: "trust, rewrites", cfg: engine.Config{TrustHost: new(true)}, host: "127.0.0.1:8080", headers: fromNext, want: "http://app.example.com", warned: true},
 	{what: "trust, rewrites behind TLS", cfg: engine.Config{TrustHost: new(true)}, host: "127.0.0.1:8080", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
 	{what: "no trust", cfg: engine.Config{TrustHost: new(false)}, host: "app.example.com", hint: "AUTH_URL"},
@@ -68,6 +69,8 @@ var arrivals = []arrival{
 	{what: "proxy that keeps Host", cfg: proxies, from: inside, host: "app.example.com", headers: headers{"X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
 	{what: "proxy, IPv6", cfg: proxies, from: "[fd00::7]:1", host: "go", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
 	{what: "proxy, IPv4 in IPv6", cfg: proxies, from: "[::ffff:10.9.9.9]:1", host: "go", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
+	{what: "proxy that adds to the header", cfg: proxies, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "evil.example, app.example.com", "X-Forwarded-Proto": "https"}, hint: "AllowedHosts"},
+	{what: "proxy that adds to nothing", cfg: proxies, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": ",app.example.com", "X-Forwarded-Proto": "https"}, hint: "AllowedHosts"},
 	{what: "proxy without a scheme", cfg: proxies, from: inside, host: "go:8080", headers: fromNext, want: "http://app.example.com", warned: true},
 	{what: "proxy with a bad scheme", cfg: proxies, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "gopher"}, hint: "http or https"},
 	{what: "a stranger", cfg: proxies, host: "app.example.com", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, hint: "TrustedProxies"},
@@ -98,6 +101,7 @@ var arrivals = []arrival{
 	{what: "rewrites to an https host", cfg: secure, from: inside, host: "go:8080", headers: fromNext, want: "https://app.example.com"},
 	{what: "rewrites to an https host below", cfg: secure, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "x.shop.example:443"}, want: "https://x.shop.example"},
 	{what: "https whatever a proxy says", cfg: secure, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "http"}, want: "https://app.example.com"},
+	{what: "proxies in a row", cfg: secure, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "app.example.com, inner:8080"}, want: "https://app.example.com"},
 	{what: "rewrites to no host of ours", cfg: secure, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "evil.example"}, hint: "AllowedHosts"},
 }
 
