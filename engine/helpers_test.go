@@ -4,12 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
@@ -480,6 +484,34 @@ func TestProtect(t *testing.T) {
 	b.signIn() // the way in is open
 	if r := b.get("./x"); r.body != "reached" {
 		t.Errorf("behind Protect(/), signed in: %d", r.status)
+	}
+}
+
+// A request line may be one that no browser sends.
+func TestProtectInFrontOfFiles(t *testing.T) {
+	s := newSite(t)
+	protect, err := s.eng.Protect("/app/", "/{$}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{"index.html": {Data: []byte("hidden")}, "app/x": {Data: []byte("hidden")}, "public": {Data: []byte("shown")}}
+	server := httptest.NewServer(protect(http.FileServerFS(files)))
+	defer server.Close()
+	for _, method := range []string{"GET", "POST", "CONNECT", "BREW"} {
+		for _, target := range []string{"/", "//", "/app/x", "//app/x", "/app//x", "/./app/x", "/public/../app/x", "/public/%2e%2e/app/x", "/app%2Fx", "localhost:80", "http://localhost/app/x", "http://localhost//app/x", "http://localhost", "/public"} {
+			conn, err := net.Dial("tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", method, target)
+			answer, err := io.ReadAll(conn)
+			if conn.Close(); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 ") || strings.Contains(string(answer), "hidden") {
+				t.Errorf("%s %s: %s, %v", method, target, answer, err)
+			}
+			if shown := strings.Contains(string(answer), "shown"); shown != (target == "/public") {
+				t.Errorf("%s %s: %s", method, target, answer)
+			}
+		}
 	}
 }
 

@@ -280,7 +280,7 @@ func matchesAt(mux *http.ServeMux, r *http.Request, decoded, raw string) bool {
 	_, pattern := mux.Handler(&at)
 	if pattern == "" && r.Method == http.MethodConnect {
 		// ServeMux takes the path of CONNECT as it is; http.FileServer does not.
-		u.Path, u.RawPath = path.Clean(decoded), ""
+		u.Path, u.RawPath = path.Clean("/"+decoded), ""
 		_, pattern = mux.Handler(&at)
 	}
 	return pattern != ""
