@@ -335,7 +335,9 @@ func (s *settings) applyPublicURL() string {
 }
 
 // plainPath reports whether p may be where the endpoints are.
-func plainPath(p string) bool { return strings.HasPrefix(p, "/") && !strings.ContainsAny(p, "?#% ") }
+func plainPath(p string) bool {
+	return strings.HasPrefix(p, "/") && !strings.ContainsAny(p, "?#%\\ ") && !strings.Contains(p, "//")
+}
 
 // ---- hosts and URLs
 
