@@ -640,3 +640,45 @@ func TestSignOutByTheApplication(t *testing.T) {
 		s.quiet(t)
 	}
 }
+
+// What the same request has set before does not outlive SignOut.
+func TestSignOutAfterAnotherCookie(t *testing.T) {
+	for _, strategy := range both {
+		pad := 0
+		s := newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) {
+			c.Callbacks.JWT = func(_ context.Context, p *engine.JWTParams) error {
+				p.Token.Extra = map[string]any{"pad": strings.Repeat("x", pad)}
+				return nil
+			}
+		})
+		// In, and out again: the handler has found that something is missing.
+		b := s.browser().serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := s.eng.SignIn(w, r, "credentials", engine.SignInOptions{Credentials: map[string]string{"password": password}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.eng.SignOut(w, r); err != nil {
+				t.Error(err)
+			}
+		}))
+		b.get("./in-and-out")
+		b.signedOut()
+		b.signIn()
+		b.get("./in-and-out")
+		b.signedOut()
+		// A session that has grown beyond one cookie.
+		b = s.browser().serve(s.eng.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := s.eng.SignOut(w, r); err != nil {
+				t.Error(err)
+			}
+		})))
+		b.signIn()
+		pad = 4000
+		b.get("./bye")
+		b.signedOut()
+		for _, name := range b.names() {
+			if strings.HasPrefix(name, sessionCookie) {
+				t.Errorf("%s: the cookie %s is still there", strategy, name)
+			}
+		}
+	}
+}

@@ -460,6 +460,10 @@ func (e *Engine) SignOut(w http.ResponseWriter, r *http.Request) error {
 		x.report(known)
 		err = known
 	}
+	// endSession clears what the browser has; what was to be set by this answer
+	// may have other names.
+	name, h := x.site.cookies.session.Name, w.Header()
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(v string) bool { return strings.HasPrefix(v, name+"=") || strings.HasPrefix(v, name+".") })
 	x.addCookies(w)
 	e.keep(r, nil, nil)
 	return err
