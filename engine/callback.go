@@ -426,7 +426,7 @@ func (x *exchange) getEmailCallback(p *provider) (*answer, error) {
 		return x.goTo(withQuery(own, "callbackUrl", x.callbackURL, "token", token, "email", address)), nil
 	}
 	d := pages.VerifyEmail{
-		Action: x.e.base + "/callback/" + p.ID, CSRFToken: x.csrfToken, CallbackURL: x.callbackURL,
+		Action: x.e.path + "/callback/" + p.ID, CSRFToken: x.csrfToken, CallbackURL: x.callbackURL,
 		Token: token, Email: address, Host: host(x.origin), Theme: x.e.cfg.Theme,
 	}
 	return x.html(http.StatusOK, func(b *bytes.Buffer) error { return pages.WriteVerifyEmail(b, d) }), nil

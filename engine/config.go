@@ -89,7 +89,8 @@ type Config struct {
 	// and scheme come from X-Forwarded-Host (or Host) and X-Forwarded-Proto of
 	// requests that come from there. Those headers of other requests do not
 	// count, and without TrustHost or AllowedHosts their Host is not trusted.
-	// nil: see TrustHost.
+	// Proxies must set both headers, whatever the browser has sent; where one
+	// hands them on, set AllowedHosts as well. nil: see TrustHost.
 	TrustedProxies []string
 	// TrustHost takes the public host and scheme from X-Forwarded-Host (or
 	// Host) and X-Forwarded-Proto of any request when no URL is set. Only safe

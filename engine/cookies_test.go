@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/verify"
 	"github.com/sesame-auth/sesame/engine/wire"
 )
@@ -384,6 +385,36 @@ func TestSessionCookieSize(t *testing.T) {
 	pad = 10
 	if b.get("/session"); size() > 1000 {
 		t.Errorf("%d bytes", size())
+	}
+	s.quiet(t)
+}
+
+// What update() could store and no token could carry would keep its user from
+// ever signing in again.
+func TestUpdateThatNoTokenCarries(t *testing.T) {
+	s := newSite(t, func(_ *site, c *engine.Config) {
+		c.Schema = &engine.Schema{User: []schema.Field{{Name: "bio", Client: schema.Write}}}
+	}, withStrategy(engine.StrategyJWT))
+	b := s.browser()
+	b.signIn()
+	before := b.session()
+	s.forget()
+	if r := b.update(map[string]any{"bio": strings.Repeat("x", 20_000)}); len(r.set) > 0 {
+		t.Errorf("the answer is %s, with %q", r.body, r.header["Set-Cookie"])
+	}
+	if line := s.problem(t); !strings.Contains(line.attrs["cause"], `the claim "bio" alone has 20002`) || line.attrs["hint"] == "" {
+		t.Errorf("the log says %v", line)
+	}
+	if writes := s.store.writes(); len(writes) > 0 {
+		t.Errorf("the store was written to: %v", writes)
+	}
+	s.forget()
+	if after := b.session(); after != before {
+		t.Errorf("the session is %s, was %s", after, before)
+	}
+	b.update(map[string]any{"bio": "short"})
+	if got := b.session(); !strings.Contains(got, `"bio":"short"`) {
+		t.Errorf("the session is %s", got)
 	}
 	s.quiet(t)
 }

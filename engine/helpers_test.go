@@ -4,12 +4,16 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"io"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
 	"reflect"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
@@ -433,6 +437,7 @@ func TestProtect(t *testing.T) {
 		{"GET", "//app/x", true}, {"GET", "/app//x", true}, {"GET", "/./app/x", true}, {"GET", "/public/../app/x", true}, {"GET", "/%61pp/x", true}, {"GET", "/app%2Fx", true},
 		{"GET", "/public/%2e%2e/app/x", true}, {"GET", "/app/../public", true}, {"GET", "/app/../api/auth/x", true}, {"GET", "/app/%2e%2e/api/auth/x", true},
 		{"GET", "/api/auth/../../app/x", true}, {"GET", "/api/auth/%2e%2e/%2e%2e/app/x", true}, {"GET", "/exact?x=/public", true}, {"GET", "///app///x", true},
+		{"CONNECT", "/app/x", true}, {"CONNECT", "//app/x", true}, {"CONNECT", "/public/../app/x", true}, {"CONNECT", "/public/%2e%2e/app/x", true}, {"CONNECT", "//app/../public", true}, {"CONNECT", "//public", false},
 		// the engine's own
 		{"GET", "/api/auth/session", false}, {"GET", "/api/auth/signin", false}, {"POST", "/api/auth/callback/credentials", false}, {"GET", "/api/authx", false},
 	} {
@@ -479,6 +484,34 @@ func TestProtect(t *testing.T) {
 	b.signIn() // the way in is open
 	if r := b.get("./x"); r.body != "reached" {
 		t.Errorf("behind Protect(/), signed in: %d", r.status)
+	}
+}
+
+// A request line may be one that no browser sends.
+func TestProtectInFrontOfFiles(t *testing.T) {
+	s := newSite(t)
+	protect, err := s.eng.Protect("/app/", "/{$}")
+	if err != nil {
+		t.Fatal(err)
+	}
+	files := fstest.MapFS{"index.html": {Data: []byte("hidden")}, "app/x": {Data: []byte("hidden")}, "public": {Data: []byte("shown")}}
+	server := httptest.NewServer(protect(http.FileServerFS(files)))
+	defer server.Close()
+	for _, method := range []string{"GET", "POST", "CONNECT", "BREW"} {
+		for _, target := range []string{"/", "//", "/app/x", "//app/x", "/app//x", "/./app/x", "/public/../app/x", "/public/%2e%2e/app/x", "/app%2Fx", "localhost:80", "http://localhost/app/x", "http://localhost//app/x", "http://localhost", "/public"} {
+			conn, err := net.Dial("tcp", server.Listener.Addr().String())
+			if err != nil {
+				t.Fatal(err)
+			}
+			fmt.Fprintf(conn, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n", method, target)
+			answer, err := io.ReadAll(conn)
+			if conn.Close(); err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 ") || strings.Contains(string(answer), "hidden") {
+				t.Errorf("%s %s: %s, %v", method, target, answer, err)
+			}
+			if shown := strings.Contains(string(answer), "shown"); shown != (target == "/public") {
+				t.Errorf("%s %s: %s", method, target, answer)
+			}
+		}
 	}
 }
 
@@ -605,5 +638,47 @@ func TestSignOutByTheApplication(t *testing.T) {
 		}
 		b.get("./bye") // signed out already
 		s.quiet(t)
+	}
+}
+
+// What the same request has set before does not outlive SignOut.
+func TestSignOutAfterAnotherCookie(t *testing.T) {
+	for _, strategy := range both {
+		pad := 0
+		s := newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) {
+			c.Callbacks.JWT = func(_ context.Context, p *engine.JWTParams) error {
+				p.Token.Extra = map[string]any{"pad": strings.Repeat("x", pad)}
+				return nil
+			}
+		})
+		// In, and out again: the handler has found that something is missing.
+		b := s.browser().serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := s.eng.SignIn(w, r, "credentials", engine.SignInOptions{Credentials: map[string]string{"password": password}}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.eng.SignOut(w, r); err != nil {
+				t.Error(err)
+			}
+		}))
+		b.get("./in-and-out")
+		b.signedOut()
+		b.signIn()
+		b.get("./in-and-out")
+		b.signedOut()
+		// A session that has grown beyond one cookie.
+		b = s.browser().serve(s.eng.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := s.eng.SignOut(w, r); err != nil {
+				t.Error(err)
+			}
+		})))
+		b.signIn()
+		pad = 4000
+		b.get("./bye")
+		b.signedOut()
+		for _, name := range b.names() {
+			if strings.HasPrefix(name, sessionCookie) {
+				t.Errorf("%s: the cookie %s is still there", strategy, name)
+			}
+		}
 	}
 }

@@ -63,7 +63,7 @@ func (e *Engine) hold(w http.ResponseWriter, r *http.Request) *held {
 // addCookies sets the cookies of x on an answer of the application.
 func (x *exchange) addCookies(w http.ResponseWriter) {
 	h := w.Header()
-	if !strings.Contains(strings.Join(h.Values("Vary"), ","), "Cookie") {
+	if !slices.ContainsFunc(h["Vary"], func(v string) bool { return headerHas(v, "Cookie") }) {
 		h.Add("Vary", "Cookie")
 	}
 	if len(x.ambient)+len(x.always)+len(x.set) == 0 {
@@ -78,6 +78,16 @@ func (x *exchange) addCookies(w http.ResponseWriter) {
 		x.writeCookies(h, cookies)
 	}
 	x.ambient, x.always, x.set = nil, nil, nil
+}
+
+// headerHas reports whether a comma-separated header names an element.
+func headerHas(list, element string) bool {
+	for v := range strings.SplitSeq(list, ",") {
+		if strings.EqualFold(strings.TrimSpace(v), element) {
+			return true
+		}
+	}
+	return false
 }
 
 // private is an answer with a cookie on it: whatever the application says of
@@ -263,11 +273,16 @@ func matches(mux *http.ServeMux, r *http.Request) bool {
 	return kept != r.URL.Path && matchesAt(mux, r, kept, "")
 }
 
-func matchesAt(mux *http.ServeMux, r *http.Request, path, rawPath string) bool {
+func matchesAt(mux *http.ServeMux, r *http.Request, decoded, raw string) bool {
 	at, u := *r, *r.URL
-	u.Path, u.RawPath = path, rawPath
+	u.Path, u.RawPath = decoded, raw
 	at.URL = &u
 	_, pattern := mux.Handler(&at)
+	if pattern == "" && r.Method == http.MethodConnect {
+		// ServeMux takes the path of CONNECT as it is; http.FileServer does not.
+		u.Path, u.RawPath = path.Clean("/"+decoded), ""
+		_, pattern = mux.Handler(&at)
+	}
 	return pattern != ""
 }
 
@@ -445,6 +460,10 @@ func (e *Engine) SignOut(w http.ResponseWriter, r *http.Request) error {
 		x.report(known)
 		err = known
 	}
+	// endSession clears what the browser has; what was to be set by this answer
+	// may have other names.
+	name, h := x.site.cookies.session.Name, w.Header()
+	h["Set-Cookie"] = slices.DeleteFunc(h["Set-Cookie"], func(v string) bool { return strings.HasPrefix(v, name+"=") || strings.HasPrefix(v, name+".") })
 	x.addCookies(w)
 	e.keep(r, nil, nil)
 	return err

@@ -223,23 +223,36 @@ func (e *Engine) jwtExpires(t *Token) time.Time {
 }
 
 func (x *exchange) setJWT(t *Token) error {
+	value, err := x.sealJWT(t)
+	if err != nil {
+		return err
+	}
+	like := x.site.cookies.session
+	x.always = slices.DeleteFunc(x.always, func(c wire.SetCookie) bool { // of a token before this one
+		return c.Name == like.Name || strings.HasPrefix(c.Name, like.Name+".")
+	})
+	like.Expires = x.now.Add(x.e.cfg.SessionMaxAge)
+	if x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, like, value); err != nil {
+		return cannotWrite(err)
+	}
+	return nil
+}
+
+// sealJWT is the value of the cookie of t.
+func (x *exchange) sealJWT(t *Token) (string, error) {
 	value, err := x.site.session.EncodeToken(t, x.now, x.e.cfg.JWTMaxAge, x.e.cfg.Rand)
 	if err == nil {
 		err = x.checkSize(t, value)
 	}
-	if err == nil {
-		like := x.site.cookies.session
-		x.always = slices.DeleteFunc(x.always, func(c wire.SetCookie) bool { // of a token before this one
-			return c.Name == like.Name || strings.HasPrefix(c.Name, like.Name+".")
-		})
-		like.Expires = x.now.Add(x.e.cfg.SessionMaxAge)
-		x.set, err = x.e.dialect.SetSessionCookie(x.set, x.cookies, like, value)
-	}
 	if err != nil {
-		return fail(CodeConfiguration, "JWTSessionError", fmt.Errorf("the session cookie cannot be written: %w", err),
-			"keep less in the token: put large values into the database")
+		return "", cannotWrite(err)
 	}
-	return nil
+	return value, nil
+}
+
+func cannotWrite(err error) *Error {
+	return fail(CodeConfiguration, "JWTSessionError", fmt.Errorf("the session cookie cannot be written: %w", err),
+		"keep less in the token: put large values into the database")
 }
 
 // sessionOfToken is what handlers and the browser see of a token.

@@ -102,13 +102,6 @@ func (e *Engine) split(changes map[string]any) (user, session map[string]any) {
 // updateToken applies checked changes to a token, and to the stored user where
 // there is one.
 func (x *exchange) updateToken(t *Token, changes map[string]any) error {
-	user, _ := x.e.split(changes)
-	if len(user) > 0 && x.e.adapter != nil && t.Subject != "" {
-		_, err := x.updateUser(x.e.adapter, t.Subject, user, func(event func()) { event() })
-		if err != nil && !errors.Is(err, ErrNotFound) {
-			return err
-		}
-	}
 	for name, v := range changes {
 		if f, ok := x.e.cfg.Schema.UserField(name); ok && !f.InToken() {
 			if x.e.adapter == nil {
@@ -130,6 +123,19 @@ func (x *exchange) updateToken(t *Token, changes map[string]any) error {
 			}
 			t.Extra[name] = v
 		}
+	}
+	user, _ := x.e.split(changes)
+	if len(user) == 0 || x.e.adapter == nil || t.Subject == "" {
+		return nil
+	}
+	// What no token can carry must not be stored: every later sign-in of the user
+	// would fail.
+	if _, err := x.sealJWT(t); err != nil {
+		return err
+	}
+	_, err := x.updateUser(x.e.adapter, t.Subject, user, func(event func()) { event() })
+	if err != nil && !errors.Is(err, ErrNotFound) {
+		return err
 	}
 	return nil
 }

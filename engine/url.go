@@ -8,6 +8,7 @@ import (
 	"net/netip"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -63,6 +64,11 @@ func (p *place) publicOrigin(r *http.Request) (origin string, silent bool, err e
 	forwarded := firstOfList(r.Header.Get("X-Forwarded-Host"))
 	proxied := p.fromProxy(r)
 	switch {
+	case proxied && p.hosts == nil && slices.ContainsFunc(r.Header["X-Forwarded-Host"], func(v string) bool { return namesAnother(v, forwarded) }):
+		// Proxies that add to the header (Apache, Envoy) leave what a browser
+		// sends in front.
+		return "", false, untrustedHost(errors.New("X-Forwarded-Host names several hosts, and any of them may be a stranger's"),
+			"set AUTH_URL to the public URL of the site, or AllowedHosts to its hosts")
 	case proxied:
 		host = or(forwarded, host)
 		switch proto := firstOfList(r.Header.Get("X-Forwarded-Proto")); proto {
@@ -161,6 +167,17 @@ func untrustedHost(err error, hint string) *Error {
 func firstOfList(s string) string {
 	s, _, _ = strings.Cut(s, ",")
 	return strings.TrimSpace(s)
+}
+
+// namesAnother reports whether a comma-separated header has an element beside
+// one.
+func namesAnother(list, one string) bool {
+	for v := range strings.SplitSeq(list, ",") {
+		if !strings.EqualFold(strings.TrimSpace(v), one) {
+			return true
+		}
+	}
+	return false
 }
 
 // ---- what New makes of the configuration
@@ -318,7 +335,9 @@ func (s *settings) applyPublicURL() string {
 }
 
 // plainPath reports whether p may be where the endpoints are.
-func plainPath(p string) bool { return strings.HasPrefix(p, "/") && !strings.ContainsAny(p, "?#% ") }
+func plainPath(p string) bool {
+	return strings.HasPrefix(p, "/") && !strings.ContainsAny(p, "?#%\\ ") && !strings.Contains(p, "//")
+}
 
 // ---- hosts and URLs
 
@@ -340,19 +359,31 @@ func isLoopback(host string) bool {
 // validHost reports whether host is a name or an address with an optional
 // port, and nothing else that could stand in a URL.
 func validHost(host string) bool {
-	if host == "" || len(host) > 255 {
+	if len(host) > 255 {
 		return false
 	}
-	for i := range len(host) {
-		c := host[i]
+	name := host
+	if at := strings.LastIndexByte(host, ':'); at > strings.IndexByte(host, ']') {
+		if _, err := strconv.ParseUint(host[at+1:], 10, 16); err != nil {
+			return false
+		}
+		name = host[:at]
+	}
+	if v6, ok := strings.CutPrefix(name, "["); ok {
+		v6, closed := strings.CutSuffix(v6, "]")
+		addr, err := netip.ParseAddr(v6)
+		return closed && err == nil && addr.Is6() && addr.Zone() == ""
+	}
+	for i := range len(name) {
+		c := name[i]
 		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
 			continue
 		}
-		if strings.IndexByte("-._:[]", c) < 0 {
+		if strings.IndexByte("-._", c) < 0 {
 			return false
 		}
 	}
-	return true
+	return name != ""
 }
 
 // maxCallbackURL is the longest callback URL, in bytes; escaped in its cookie

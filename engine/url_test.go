@@ -58,7 +58,8 @@ var arrivals = []arrival{
 	// Trust in everybody.
 	{what: "trust", cfg: engine.Config{TrustHost: new(true)}, host: "App.Example.com:80", want: "http://app.example.com"},
 	{what: "trust over TLS", cfg: engine.Config{TrustHost: new(true)}, host: "app.example.com:443", tls: true, want: "https://app.example.com"},
-	{what: "trust, proxy", cfg: engine.Config{TrustHost: new(true)}, host: "10.0.0.1", headers: headers{"X-Forwarded-Host": "app.example.com, b.example", "X-Forwarded-Proto": "https, http"}, want: "https://app.example.com"},
+	{what: "trust, proxy", cfg: engine.Config{TrustHost: new(true)}, host: "10.0.0.1", headers: headers{"X-Forwarded-Host": "app.example.com, APP.example.com", "X-Forwarded-Proto": "https, http"}, want: "https://app.example.com"},
+	{what: "trust, a proxy that adds to the header", cfg: engine.Config{TrustHost: new(true)}, host: "10.0.0.1", headers: headers{"X-Forwarded-Host": "evil.example, app.example.com"}, hint: "AllowedHosts"},
 	{what: "trust, rewrites", cfg: engine.Config{TrustHost: new(true)}, host: "127.0.0.1:8080", headers: fromNext, want: "http://app.example.com", warned: true},
 	{what: "trust, rewrites behind TLS", cfg: engine.Config{TrustHost: new(true)}, host: "127.0.0.1:8080", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
 	{what: "no trust", cfg: engine.Config{TrustHost: new(false)}, host: "app.example.com", hint: "AUTH_URL"},
@@ -68,6 +69,8 @@ var arrivals = []arrival{
 	{what: "proxy that keeps Host", cfg: proxies, from: inside, host: "app.example.com", headers: headers{"X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
 	{what: "proxy, IPv6", cfg: proxies, from: "[fd00::7]:1", host: "go", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
 	{what: "proxy, IPv4 in IPv6", cfg: proxies, from: "[::ffff:10.9.9.9]:1", host: "go", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
+	{what: "proxy that adds to the header", cfg: proxies, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "evil.example, app.example.com", "X-Forwarded-Proto": "https"}, hint: "AllowedHosts"},
+	{what: "proxy that adds to nothing", cfg: proxies, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": ",app.example.com", "X-Forwarded-Proto": "https"}, hint: "AllowedHosts"},
 	{what: "proxy without a scheme", cfg: proxies, from: inside, host: "go:8080", headers: fromNext, want: "http://app.example.com", warned: true},
 	{what: "proxy with a bad scheme", cfg: proxies, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "gopher"}, hint: "http or https"},
 	{what: "a stranger", cfg: proxies, host: "app.example.com", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, hint: "TrustedProxies"},
@@ -84,6 +87,12 @@ var arrivals = []arrival{
 	{what: "another port", cfg: hosts, host: "app.example.com:8443", hint: "AllowedHosts"},
 	{what: "the name above", cfg: hosts, host: "shop.example", hint: "AllowedHosts"},
 	{what: "a look-alike", cfg: hosts, host: "evilshop.example", hint: "AllowedHosts"},
+	{what: "a port that is none", cfg: hosts, host: "evil.example:80.shop.example"},
+	{what: "a loopback host with a port that is none", host: "localhost:.evil.example"},
+	{what: "brackets around a name", cfg: hosts, host: "[evil.example].shop.example"},
+	{what: "a bracket that stays open", cfg: engine.Config{TrustHost: new(true)}, host: "[::1:80"},
+	{what: "a port that is too large", cfg: engine.Config{TrustHost: new(true)}, host: "app.example.com:65536"},
+	{what: "IPv6", cfg: engine.Config{TrustHost: new(true)}, host: "[2001:db8::1]:8080", want: "http://[2001:db8::1]:8080"},
 	{what: "another loopback", cfg: hosts, host: "localhost:4000", hint: "AllowedHosts"},
 	{what: "a stranger's headers", cfg: hosts, host: "app.example.com", headers: headers{"X-Forwarded-Host": "a.shop.example", "X-Forwarded-Proto": "https"}, want: "http://app.example.com"},
 	{what: "a proxy that is not named", cfg: hosts, from: inside, host: "go:8080", headers: fromNext, hint: "add it to TrustedProxies"},
@@ -92,6 +101,7 @@ var arrivals = []arrival{
 	{what: "rewrites to an https host", cfg: secure, from: inside, host: "go:8080", headers: fromNext, want: "https://app.example.com"},
 	{what: "rewrites to an https host below", cfg: secure, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "x.shop.example:443"}, want: "https://x.shop.example"},
 	{what: "https whatever a proxy says", cfg: secure, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "http"}, want: "https://app.example.com"},
+	{what: "proxies in a row", cfg: secure, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "app.example.com, inner:8080"}, want: "https://app.example.com"},
 	{what: "rewrites to no host of ours", cfg: secure, from: inside, host: "go:8080", headers: headers{"X-Forwarded-Host": "evil.example"}, hint: "AllowedHosts"},
 }
 
@@ -222,6 +232,10 @@ func arrive(t *testing.T, m mount, a arrival) {
 	}
 	if link := mails.last(t).URL; !strings.HasPrefix(link, public+"/callback/email?callbackUrl="+url.QueryEscape(a.want+"/after")+"&") {
 		t.Errorf("the mail link is %s", link)
+	}
+	// Whatever stands at the other path must not get the token.
+	if page := ask(httptest.NewRequest("GET", m.at+"/callback/email?token=x&email=a@example.com", nil)); !strings.Contains(page.Body.String(), `action="`+m.public+`/callback/email"`) {
+		t.Errorf("the form of the page that confirms a mail link: %s", page.Body)
 	}
 	if got := post("/callback/credentials", url.Values{}); !strings.HasPrefix(got, public+"/error?") { // nobody keeps such users here
 		t.Errorf("a failure leads to %s", got)

@@ -68,7 +68,10 @@ func (c *Client) metadata(ctx context.Context) (*metadata, error) {
 			defer done()
 			f.meta, f.err = c.discover(ours)
 			c.mu.Lock()
-			c.flight, c.meta = nil, f.meta // nil after a failure, which is not kept
+			c.flight = nil
+			if f.err == nil { // a failure is not kept, and takes nothing away
+				c.meta = f.meta
+			}
 			c.mu.Unlock()
 			close(f.done)
 		}()

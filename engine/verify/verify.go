@@ -46,7 +46,8 @@ type Config struct {
 	// NEXTAUTH_SECRET.
 	Secrets []string
 	// Dialects are the versions of Auth.js whose tokens are read: wire.V5,
-	// wire.V4. Default: both.
+	// wire.V4. Default: both. A sign-out clears the cookie of one version: once
+	// nobody signs in with the other any more, leave that out.
 	Dialects []wire.Dialect
 	// CookieName is the name of the session cookie where the server has one of
 	// its own (cookies.sessionToken.name, Config.Cookies of the engine); with V5
