@@ -68,7 +68,9 @@ func (c *Client) metadata(ctx context.Context) (*metadata, error) {
 			defer done()
 			f.meta, f.err = c.discover(ours)
 			c.mu.Lock()
-			c.flight, c.meta = nil, f.meta // nil after a failure, which is not kept
+			if c.flight = nil; f.err == nil { // a failure is not kept, and what was known before stays
+				c.meta = f.meta
+			}
 			c.mu.Unlock()
 			close(f.done)
 		}()
