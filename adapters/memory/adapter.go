@@ -99,11 +99,7 @@ func (a *Adapter) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.
 // DeleteUser implements engine.UserAdapter.
 func (a *Adapter) DeleteUser(ctx context.Context, id string) error {
 	return a.write(ctx, func(d *data) error {
-		u, ok := d.users[id]
-		if !ok {
-			return nil
-		}
-		if u.Email != nil {
+		if u := d.users[id]; u.Email != nil {
 			delete(d.emails, *u.Email)
 		}
 		delete(d.users, id)
@@ -313,7 +309,7 @@ func (a *Adapter) UpdateAuthenticatorCounter(ctx context.Context, credentialID s
 		if !ok {
 			return engine.ErrNotFound
 		}
-		if counter <= stored.Counter && (counter != 0 || stored.Counter != 0) {
+		if counter <= stored.Counter && stored.Counter != 0 {
 			return engine.ErrStaleCounter
 		}
 		stored.Counter = counter
@@ -326,7 +322,6 @@ func (a *Adapter) UpdateAuthenticatorCounter(ctx context.Context, credentialID s
 
 // PurgeExpired implements engine.Purger.
 func (a *Adapter) PurgeExpired(ctx context.Context, before time.Time, limit int) (removed int, err error) {
-	before = instant(before)
 	err = a.write(ctx, func(d *data) error {
 		purge(d.sessions, limit, &removed, func(s engine.AdapterSession) bool { return s.Expires.Before(before) })
 		purge(d.tokens, limit, &removed, func(t engine.VerificationToken) bool { return t.Expires.Before(before) })

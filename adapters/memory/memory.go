@@ -78,9 +78,7 @@ func New(s *engine.Schema) *Adapter {
 		return a
 	}
 	for _, f := range s.User {
-		switch f.Name {
-		case "id", "name", "email", "image": // built in, see engine.Schema
-		default:
+		if _, extra := s.UserField(f.Name); extra {
 			a.userFields[f.Name] = true
 		}
 	}

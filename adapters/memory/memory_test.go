@@ -25,10 +25,10 @@ func TestContract(t *testing.T) {
 
 var declared = &engine.Schema{
 	User: []schema.Field{
-		{Name: "name", Client: schema.Write}, // built in, no extra field
+		{Name: "id"}, {Name: "name", Client: schema.Write}, {Name: "email"}, {Name: "image"}, // built in, no extra fields
 		{Name: "plan"}, {Name: "seats"}, {Name: "since"}, {Name: "tags"}, {Name: "address"},
 	},
-	Session: []schema.Field{{Name: "device"}},
+	Session: []schema.Field{{Name: "device"}, {Name: "seen"}},
 }
 
 func extra() map[string]any {
@@ -91,6 +91,23 @@ func TestExtraIsCopiedDeep(t *testing.T) {
 		got, err := a.GetUser(ctx, "u1")
 		equal(t, got, engine.User{ID: "u1", Extra: extra()}, err)
 	}
+	// Nor is what happens to those of a session.
+	seen := func() map[string]any { return map[string]any{"seen": []any{"a"}} }
+	want := engine.AdapterSession{SessionToken: "s1", UserID: "u1", Expires: time.Unix(0, 0).UTC(), Extra: seen()}
+	session := want
+	session.Extra = seen()
+	made, err := a.CreateSession(ctx, session)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, m := range []map[string]any{session.Extra, made.Extra} {
+		m["seen"].([]any)[0] = "x"
+		s, err := a.GetSession(ctx, "s1")
+		equal(t, s, want, err)
+		s.Extra["seen"].([]any)[0] = "x"
+		s, err = a.GetSession(ctx, "s1")
+		equal(t, s, want, err)
+	}
 	// What a rolled back transaction did to its copy is not seen either.
 	rollback := errors.New("roll back")
 	err = a.Tx(ctx, func(tx engine.Adapter) error {
@@ -113,6 +130,9 @@ func TestExtraRefused(t *testing.T) {
 	for name, bad := range map[string]map[string]any{
 		"undeclared":             {"other": "x"},
 		"built in":               {"name": "x"},
+		"built in id":            {"id": "x"},
+		"built in email":         {"email": "x"},
+		"built in image":         {"image": "x"},
 		"of the session":         {"device": "x"},
 		"undeclared nil":         {"other": nil},
 		"int":                    {"seats": 3},
@@ -181,6 +201,28 @@ func TestTxOuterWriteWaits(t *testing.T) {
 	})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Fatalf("got %v, want DeadlineExceeded", err)
+	}
+}
+
+// The adapter of a transaction is of no use after it, however it ended; and
+// none begins after Close.
+func TestTxEnds(t *testing.T) {
+	ctx, a := t.Context(), memory.New(nil)
+	for _, end := range []error{nil, errors.New("roll back")} {
+		var left engine.Adapter
+		if err := a.Tx(ctx, func(tx engine.Adapter) error { left = tx; return end }); err != end {
+			t.Fatal(err)
+		}
+		if _, err := left.CreateUser(ctx, engine.User{ID: "u1"}); err == nil {
+			t.Errorf("written after the transaction ended with %v", end)
+		}
+		if _, err := left.GetUser(ctx, "u1"); err == nil || errors.Is(err, engine.ErrNotFound) {
+			t.Errorf("read after the transaction ended with %v: %v", end, err)
+		}
+	}
+	a.Close()
+	if err := a.Tx(ctx, func(engine.Adapter) error { t.Error("begun after Close"); return nil }); err == nil {
+		t.Error("no error after Close")
 	}
 }
 

@@ -74,6 +74,10 @@ func userNullEmails(t *T) {
 		t.equal(made, engine.User{ID: t.id(name)})
 		t.wantUser(made)
 	}
+	t.ok(t.a.DeleteUser(t.ctx, t.id("u2")))
+	t.noUser(t.id("u2"))
+	t.wantUser(engine.User{ID: t.id("u1")})
+	t.wantUser(engine.User{ID: t.id("u3")})
 }
 
 func userNotFound(t *T) {

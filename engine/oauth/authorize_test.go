@@ -47,6 +47,7 @@ func TestNew(t *testing.T) {
 		{"UserInfoURL is empty", plain, func(c *oauth.Config) { c.UserInfoURL = "" }},
 		{"TokenURL is http", plain, func(c *oauth.Config) { c.TokenURL = "http://idp.example/token" }},
 		{"a query that cannot be read", plain, func(c *oauth.Config) { c.AuthorizationURL = "https://idp.example/?a=%zz" }},
+		{"a query that cannot be read", plain, func(c *oauth.Config) { c.AuthorizationURL = "https://idp.example/?%zz=a" }},
 		{"scope is set in Scopes and in Params", oidc, func(c *oauth.Config) { c.Scopes, c.Params = []string{"openid"}, map[string]string{"scope": "x"} }},
 	} {
 		c.change(&c.base)
@@ -89,6 +90,7 @@ func TestAuthorizationURL(t *testing.T) {
 		AuthorizationURL: "https://idp.example/authorize", TokenURL: "https://idp.example/token", UserInfoURL: "https://idp.example/me", ClientID: "lab-client",
 	}
 	oidc := oauth.Config{Issuer: f.URL, ClientID: "lab-client"}
+	bare := newFake(t)
 	with := func(cfg oauth.Config, change func(*oauth.Config)) oauth.Config {
 		change(&cfg)
 		return cfg
@@ -122,6 +124,10 @@ func TestAuthorizationURL(t *testing.T) {
 			"https://idp.example/authorize?scope=own&a=&" + ours + "%3Fx%3D1" + checks},
 		{"endpoint's query holds a protocol parameter twice", with(base, func(c *oauth.Config) { c.AuthorizationURL += "?client_id=a&b=1&client_id=c" }), all,
 			"https://idp.example/authorize?client_id=lab-client&b=1&scope=openid+profile+email&response_type=code&redirect_uri=https%3A%2F%2Fapp.example%2Fcb&state=a.b" + checks + "&nonce=N"},
+		{"plain OAuth, own scopes over those in the endpoint's query", with(base, func(c *oauth.Config) { c.AuthorizationURL += "?scope=own&a=1"; c.Scopes = []string{"b"} }), pkce,
+			"https://idp.example/authorize?scope=b&a=1&" + ours + "%3Fx%3D1" + checks},
+		{"OpenID Connect, an endpoint without a query", oauth.Config{Issuer: bare.URL, ClientID: "lab-client"}, all,
+			bare.URL + "/authorize?" + ours + "&state=a.b" + checks + "&nonce=N&scope=openid+profile+email"},
 		{"OpenID Connect", oidc, all,
 			f.URL + "/authorize?tenant=a+b&prompt=login&scope=openid+profile+email&" + ours + "&state=a.b" + checks + "&nonce=N"},
 		{"OpenID Connect, own scopes", with(oidc, func(c *oauth.Config) { c.Scopes = []string{"email"} }), all,
@@ -206,7 +212,7 @@ func TestSecurity59_ParamsCannotOverrideTheProtocol(t *testing.T) {
 				t.Fatal(err)
 			}
 			evil := r
-			evil.Params = url.Values{"scope": {"admin"}, "Scope": {"admin"}}
+			evil.Params = url.Values{"scope": {"admin"}, "Scope": {"admin"}, "nothing": {}}
 			params := map[string]string{}
 			for _, name := range names {
 				evil.Params[name] = []string{"evil"}

@@ -40,3 +40,13 @@ func TestCloseEndsADownloadOfKeys(t *testing.T) {
 		t.Errorf("with unknown keys: %v", err)
 	}
 }
+
+func TestCloseBeforeTheFirstUse(t *testing.T) {
+	f := newFake(t)
+	c := f.oidc()
+	c.Close()
+	mustFail(t, "closed", authorize(t, c), oauth.Discovery, "the engine is closed")
+	if n := len(f.calls); n != 0 {
+		t.Errorf("the provider was asked %d times", n)
+	}
+}

@@ -160,6 +160,36 @@ func TestDiscoveryFailureIsNotKept(t *testing.T) {
 	}
 }
 
+// While the provider is out of reach, what it said within a day is good enough,
+// however often it is asked for; and the provider is asked again each time.
+func TestDiscoveryOutlivesTheProvider(t *testing.T) {
+	f := newFake(t)
+	client := f.oidc()
+	if err := authorize(t, client); err != nil {
+		t.Fatal(err)
+	}
+	f.handlers["/openid-configuration"] = http.NotFound
+	f.clock.Advance(2 * time.Hour)
+	for range 3 {
+		if err := authorize(t, client); err != nil {
+			t.Errorf("two hours old: %v", err)
+		}
+	}
+	f.clock.Advance(22*time.Hour - 1)
+	if err := authorize(t, client); err != nil {
+		t.Errorf("a day old, but for a moment: %v", err)
+	}
+	if n := f.called("/openid-configuration"); n != 5 {
+		t.Errorf("asked %d times, want once and four times in vain", n)
+	}
+	f.clock.Advance(1)
+	mustFail(t, "a day old", authorize(t, client), oauth.Discovery, "404")
+	delete(f.handlers, "/openid-configuration")
+	if err := authorize(t, client); err != nil {
+		t.Errorf("up again: %v", err)
+	}
+}
+
 const metadata = `{"issuer": "https://idp.example", "authorization_endpoint": "https://idp.example/a", "token_endpoint": "https://idp.example/t", "jwks_uri": "https://idp.example/k"}`
 
 // held is a client whose provider answers when the test says so.
@@ -274,4 +304,10 @@ func TestOwnRedirectRule(t *testing.T) {
 		c.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return fmt.Errorf("no redirects here") }}
 	})
 	mustFail(t, "own rule", authorize(t, client), oauth.Discovery, "no redirects here")
+	// And does not replace ours.
+	f.handlers["/token"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusTemporaryRedirect) }
+	_, err := f.plain(func(c *oauth.Config) {
+		c.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}
+	}).Exchange(t.Context(), callback(noNonce))
+	mustFail(t, "a rule that allows all", err, oauth.Token, "not followed")
 }

@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/url"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -191,13 +192,19 @@ func TestSecurity50_ProviderError(t *testing.T) {
 		for raw, want := range map[string]string{
 			"access_denied": "access_denied", "login_required": "login_required",
 			"<script>alert(1)</script>": "scriptalert(1)/script", "a\r\nset-cookie: x": "aset-cookie:x",
-			strings.Repeat("e ", 100): strings.Repeat("e", 32), code: "[removed]", "\x00": "",
+			strings.Repeat("e ", 100): strings.Repeat("e", 32), code: "[removed]", "\x00": "", `a"b\c&d`: "abcd",
 		} {
 			_, err := client.Exchange(t.Context(), callback(noNonce, param("error", raw),
-				param("error_description", "said\nno to "+code+" and "+url.QueryEscape(state)+"\x1b[31m "+strings.Repeat("t0ken-", 20))))
+				param("error_description", "said \nno to "+code+" and "+url.QueryEscape(state)+"\x1b[31m "+strings.Repeat("t0ken-", 20))))
 			e := mustFail(t, raw, err, oauth.Provider, "the provider answered", "(said no to [removed] and [removed][31m [removed])")
 			if e.Code != want {
 				t.Errorf("code %q of %q, want %q", e.Code, raw, want)
+			}
+			if want == "" {
+				want = "an error without a code"
+			}
+			if !strings.Contains(e.Error(), "the provider answered "+want+" (") {
+				t.Errorf("%q lacks %q", e, want)
 			}
 		}
 		_, err := client.Exchange(t.Context(), callback(noNonce, param("error", "redirect_uri_mismatch")))
@@ -377,6 +384,46 @@ func TestSecurity60_RedirectsCarryNoCredentials(t *testing.T) {
 	f.handlers["/me"] = f.handlers["/userinfo"]
 	_, err := f.plain().Exchange(t.Context(), callback(noNonce))
 	mustFail(t, "circle", err, oauth.UserInfo, "more than 5 redirects")
+}
+
+// Nor from https to http on one host.
+func TestSecurity60_NoTokenFromHTTPSToHTTP(t *testing.T) {
+	var sent []string
+	client := newClient(t, oauth.Config{
+		AuthorizationURL: "https://idp.example/a", TokenURL: "https://idp.example/token", UserInfoURL: "https://idp.example/me",
+		ClientID: clientID, AllowInsecureHTTP: true,
+		HTTPClient: &http.Client{Transport: roundTrip(func(r *http.Request) (*http.Response, error) {
+			sent = append(sent, r.URL.String())
+			if r.URL.Path == "/token" {
+				return response(200, "application/json", `{"access_token": "`+accessToken+`"}`), nil
+			}
+			moved := response(302, "", "")
+			moved.Header.Set("Location", "http://idp.example/me")
+			return moved, nil
+		})},
+	}, nil)
+	_, err := client.Exchange(t.Context(), callback(noNonce))
+	mustFail(t, "http", err, oauth.UserInfo, "must not get the access token")
+	if want := []string{"https://idp.example/token", "https://idp.example/me"}; !slices.Equal(sent, want) {
+		t.Errorf("asked %q, want %q", sent, want)
+	}
+}
+
+// Half an answer is none, also where it reads well.
+func TestAnswersThatBreakOff(t *testing.T) {
+	for path, kind := range map[string]oauth.Kind{"/openid-configuration": oauth.Discovery, "/token": oauth.Token, "/userinfo": oauth.UserInfo} {
+		f := newFake(t)
+		whole := httptest.NewRecorder()
+		f.handlers[path] = func(w http.ResponseWriter, r *http.Request) {
+			delete(f.handlers, path)
+			f.ServeHTTP(whole, r)
+			w.Header().Set("Content-Type", "application/json")
+			w.Header().Set("Content-Length", fmt.Sprint(whole.Body.Len()+1))
+			_, _ = w.Write(whole.Body.Bytes())
+		}
+		_, err := f.oidc(func(c *oauth.Config) { c.UserInfo = true }).Exchange(t.Context(), callback())
+		mustFail(t, path, err, kind, "unexpected EOF")
+	}
 }
 
 // The errors of a network may repeat what was sent.

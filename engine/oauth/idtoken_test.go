@@ -40,6 +40,7 @@ func TestSecurity53_IDTokenClaims(t *testing.T) {
 		{"iss missing", set("iss", nil), oauth.IDToken, "different provider"},
 		{"exp 30 s ago", set("exp", start.Add(-30*time.Second).Unix()), "", ""},
 		{"exp 31 s ago", set("exp", start.Add(-31*time.Second).Unix()), oauth.IDToken, "clock"},
+		{"exp 31 s ago, in words", set("exp", start.Add(-31*time.Second).Unix()), oauth.IDToken, "it expired at 2026-01-02T03:03:34Z, and it is 2026-01-02T03:04:05Z"},
 		{"exp missing", set("exp", nil), oauth.IDToken, "expired"},
 		{"exp text", set("exp", "tomorrow"), oauth.IDToken, ""},
 		{"exp negative", set("exp", -1), oauth.IDToken, "expired"},

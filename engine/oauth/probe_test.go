@@ -38,6 +38,7 @@ func TestProbe(t *testing.T) {
 		{what: "a token for anybody", path: "/token"},
 		{what: "a wrong client", path: "/token", reply: writes(401, asJSON, `{"error":"invalid_client","error_description":"`+clientSecret+`"}`), says: "invalid_client", hint: "client id and secret"},
 		{what: "a wrong client at GitHub", path: "/token", reply: writes(200, asJSON, `{"error":"incorrect_client_credentials"}`), says: "incorrect_client", hint: "client id and secret", plain: true},
+		{what: "a client that may not", path: "/token", reply: writes(400, asJSON, `{"error":"unauthorized_client"}`), says: "unauthorized_client", hint: "client id and secret"},
 		{what: "401 and nothing else", path: "/token", reply: writes(401, "text/html", `x`), says: "401", hint: "client id and secret"},
 		{what: "no token endpoint", path: "/token", reply: writes(404, "text/html", `x`), says: "404", hint: "URL of the token endpoint", plain: true},
 		{what: "a page for a token endpoint", path: "/token", reply: writes(200, "text/html", `<html>`), says: "something else than a JSON object", hint: "URL of the token endpoint", plain: true},
@@ -85,10 +86,13 @@ func TestProbe(t *testing.T) {
 func TestProbeReadsTheClock(t *testing.T) {
 	for _, c := range []struct {
 		date, age string
+		late      time.Duration // of this clock
 		want      time.Duration
 		none      bool
 	}{
 		{date: start.Format(http.TimeFormat)},
+		{date: start.Format(http.TimeFormat), late: time.Second - 1}, // of the same second
+		{date: start.Format(http.TimeFormat), late: time.Second, want: -time.Second},
 		{date: start.Add(2 * time.Minute).Format(http.TimeFormat), want: 2 * time.Minute},
 		{date: start.Add(-time.Hour).Format(http.TimeFormat), want: -time.Hour},
 		{date: start.Add(-time.Hour).Format(http.TimeFormat), age: "3600"}, // out of a cache
@@ -97,6 +101,7 @@ func TestProbeReadsTheClock(t *testing.T) {
 		{date: "yesterday", none: true},
 	} {
 		f := newFake(t)
+		f.clock.Advance(c.late)
 		stamped := func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Date", c.date)
 			w.Header().Set("Age", c.age)

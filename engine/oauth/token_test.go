@@ -44,6 +44,9 @@ func TestTokenRequest(t *testing.T) {
 	if _, err := f.oidc().Exchange(t.Context(), callback(func(cb *oauth.Callback) { cb.UsePKCE = false })); err != nil || f.form.Has("code_verifier") {
 		t.Errorf("without PKCE: %v, %v", f.form, err)
 	}
+	if _, err := f.oidc().Exchange(t.Context(), callback(func(cb *oauth.Callback) { cb.UsePKCE, cb.CodeVerifier = false, "" })); err != nil {
+		t.Errorf("without PKCE and without a verifier: %v", err)
+	}
 }
 
 func TestSecurity56_TokenAnswers(t *testing.T) {

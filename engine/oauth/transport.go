@@ -125,7 +125,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		defer done()
 		r = r.WithContext(ctx)
 	}
-	if r.Header.Get("Accept") == "" && (r.Method == http.MethodPost || r.Header.Get("Authorization") != "") {
+	if r.Method == http.MethodPost || r.Header.Get("Authorization") != "" {
 		r = r.Clone(r.Context()) // GitHub answers with a form otherwise
 		r.Header.Set("Accept", "application/json")
 	}

@@ -113,7 +113,6 @@ func (f *Field) canonList(v any) (any, *mismatch) {
 	}
 	item := Field{Type: f.Type}
 	item.Type.List = false
-	item.Type.Nullable = false
 	out := make([]any, len(list))
 	for i, v := range list {
 		c, bad := item.canon(v)

@@ -7,6 +7,7 @@ import (
 	"maps"
 	"math"
 	"reflect"
+	"slices"
 	"strconv"
 	"testing"
 	"time"
@@ -79,6 +80,11 @@ func FuzzClaims(f *testing.F) {
 		`{"sub":42,"name":1.5,"email":[],"jti":"\ud83d\ude80\ud800"}`, `{"exp":"1","a":1,"a":2}`, `{"exp":1e300}`, `[]`, `null`, ``, `{"a":[[[[[]]]]]}`, "{\"a\":\"\xff\"}", "{\"a\":\"\n\"}", `{"a":1e-7,"b":1E+21,"c":-0.0}`,
 	} {
 		f.Add([]byte(text))
+	}
+	for _, text := range slices.Concat(refusedClaims, acceptedClaims) {
+		if len(text) <= 1000 {
+			f.Add([]byte(text))
+		}
 	}
 	var none *schema.Schema
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -2,6 +2,7 @@ package schema_test
 
 import (
 	"encoding/json"
+	"errors"
 	"math"
 	"reflect"
 	"strings"
@@ -35,6 +36,7 @@ func TestClaimsWritten(t *testing.T) {
 		{`{"a":null,"b":{"y":[1,"2",true,null],"x":{}}}`, `{"a":null,"b":{"x":{},"y":[1,"2",true,null]}}`},
 		{`{"n":"\u003cb\u003e\u2028\u0001\ud83d\ude80\/\"\\\b\f\n\r\t\u007f"}`, `{"n":"<b>` + "\u2028" + `\u0001🚀/\"\\\b\f\n\r\t` + "\x7f" + `"}`},
 		{`{"q":"\u00e9\u00C9\uABCD","n":"\ud800","m":"\udc00x","o":"\ud800\u0041","p":"\ud800\ud83d\ude80"}`, "{\"m\":\"\ufffdx\",\"n\":\"\ufffd\",\"o\":\"\ufffdA\",\"p\":\"\ufffd🚀\",\"q\":\"éÉ\uabcd\"}"},
+		{`{"a":"\n x","b":"\ud800xxdc00","c":"\uaFfA"}`, "{\"a\":\"\\n x\",\"b\":\"\ufffdxxdc00\",\"c\":\"\uaffa\"}"},
 		{`{"a":1e21,"b":1E-7,"c":-0,"d":1.50,"e":100000000000000000000}`, `{"a":1e+21,"b":1e-7,"c":0,"d":1.5,"e":100000000000000000000}`},
 		{`{"exp":12.9,"iat":-12.1,"nbf":1.5e3}`, `{"nbf":1500,"iat":-13,"exp":12}`},
 		// Claims of another type than a string.
@@ -51,9 +53,12 @@ func TestClaimsWritten(t *testing.T) {
 	}
 }
 
-func TestClaimsRefused(t *testing.T) {
-	deep := strings.Repeat(`[`, schema.MaxDepth) + strings.Repeat(`]`, schema.MaxDepth)
-	for _, in := range []string{
+var deep = strings.Repeat(`[`, schema.MaxDepth) + strings.Repeat(`]`, schema.MaxDepth)
+
+// refusedClaims and acceptedClaims are also what FuzzClaims starts from, which
+// compares DecodeJSON with encoding/json.
+var (
+	refusedClaims = []string{
 		``, ` `, `null`, `[]`, `"x"`, `1`, `{`, `}`, `{}}`, `{} x`, `{},`, `{,}`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":1 "b":2}`, `{a:1}`, `{'a':1}`, `{"a":1;}`,
 		`{"a":01}`, `{"a":+1}`, `{"a":.5}`, `{"a":1.}`, `{"a":1e}`, `{"a":1e+}`, `{"a":-}`, `{"a":0x1}`, `{"a":NaN}`, `{"a":Infinity}`, `{"a":1_0}`, `{"a":1e400}`, `{"a":-1e999}`,
 		`{"a":tru}`, `{"a":nul}`, `{"a":True}`, `{"a":undefined}`, `{"a":"}`, `{"a":"x`, `{"a":"\`, `{"a":"\x"}`, `{"a":"\u12"}`, `{"a":"\u12`, `{"a":"\ud800\u12"}`, `{"a":{"b":{}`, `{"a":{"b":}}`, `{"a":"\u12g4"}`, `{"a":"\U0041"}`,
@@ -64,17 +69,25 @@ func TestClaimsRefused(t *testing.T) {
 		`{"exp":253402300799.5e3}`, `{"iat":"1"}`, `{"iat":null}`, `{"nbf":false}`, `{"exp":01}`, `{"exp":}`,
 		`{"name":tru}`, `{"name":[1}`, `{"sub":1x}`, `{"name":1e400}`,
 		`{"a":` + deep + `}`, `{"name":` + deep + `}`, strings.Repeat(`{"a":`, schema.MaxDepth+1) + `1` + strings.Repeat(`}`, schema.MaxDepth+1), strings.Repeat(`[`, 1<<20), strings.Repeat(`{"a":`, 1<<18),
-	} {
+		`{"name":`, `{"sub": `, `{"a":`, `{"exp":`, `{"a":"\n`, `{"a":trux}`, `{"a":falsx}`, `{"a":nulx}`, `{"a":1:}`,
+		`{"a":"\u00/0"}`, `{"a":"\u00:0"}`, "{\"a\":\"\\u00`0\"}", `{"a":"\u00g0"}`, `{"a":"\u00@0"}`, `{"a":"\u00G0"}`,
+	}
+	acceptedClaims = []string{
+		`{"a":[1, 2 , 3 ]}`,
+		`{"a":` + deep[1:len(deep)-1] + `}`, strings.Repeat(`{"a":`, schema.MaxDepth) + `1` + strings.Repeat(`}`, schema.MaxDepth), `{"exp":253402300799}`, `{"exp":-253402300799}`,
+		`{"a":[[],[],{},{"b":[]}]}`, `{"a":[[]` + strings.Repeat(`,[],{}`, schema.MaxDepth) + `]}`, "\t\r\n {} \t\r\n", `{"":1}`, `{"a":1e-400}`,
+	}
+)
+
+func TestClaimsRefused(t *testing.T) {
+	for _, in := range refusedClaims {
 		for _, s := range []*schema.Schema{nil, reference} {
 			if token, err := s.DecodeClaims([]byte(in)); err == nil || token != nil {
 				t.Errorf("%.60q is read as %+v", in, token)
 			}
 		}
 	}
-	for _, in := range []string{
-		`{"a":` + deep[1:len(deep)-1] + `}`, strings.Repeat(`{"a":`, schema.MaxDepth) + `1` + strings.Repeat(`}`, schema.MaxDepth), `{"exp":253402300799}`,
-		`{"a":[[],[],{},{"b":[]}]}`, "\t\r\n {} \t\r\n", `{"":1}`, `{"a":1e-400}`,
-	} {
+	for _, in := range acceptedClaims {
 		decode(t, nil, in)
 	}
 }
@@ -146,8 +159,36 @@ func TestDeclaredClaims(t *testing.T) {
 	}
 	// A schema that Validate refuses does no harm.
 	odd := &schema.Schema{Token: []schema.Field{{Name: "name"}, {Name: "exp"}, {}}}
-	if got := decode(t, odd, `{"name":"n","exp":5}`); *got.Name != "n" || got.Expires != 5 {
+	if got := decode(t, odd, `{"name":"n","exp":5}`); *got.Name != "n" || got.Expires != 5 || len(got.Extra) != 1 {
 		t.Errorf("%+v", got)
+	}
+}
+
+func TestDrift(t *testing.T) {
+	s := &schema.Schema{Token: []schema.Field{
+		{Name: "n", Type: schema.Type{Kind: schema.Int}, Was: []string{"old", "older"}}, {Name: "s", Type: schema.Type{Nullable: true}},
+	}}
+	misfit := errors.New("n: got a larger number, want a whole number within ±2^53")
+	for _, c := range []struct {
+		in   string
+		n    int64
+		want []schema.Drift
+	}{
+		{`{"n":1,"s":null}`, 1, nil},
+		{`{"n":1}`, 1, []schema.Drift{{Field: "s"}}},
+		{`{"s":"x"}`, 0, []schema.Drift{{Field: "n"}}},
+		{`{"old":2,"s":"x"}`, 2, []schema.Drift{{Field: "n", Was: "old"}}},
+		{`{"older":3,"old":2,"s":"x"}`, 2, []schema.Drift{{Field: "n", Was: "old"}}},
+		{`{"n":1,"old":2,"s":"x"}`, 1, nil},
+		{`{"n":9007199254740993,"s":"x"}`, 0, []schema.Drift{{Field: "n", Err: misfit}}},
+		{`{"n":9007199254740993,"old":2,"s":"x"}`, 2, []schema.Drift{{Field: "n", Was: "old"}}},
+		{`{"old":9007199254740993,"s":"x"}`, 0, []schema.Drift{{Field: "n", Was: "old", Err: misfit}}},
+	} {
+		token := decode(t, s, c.in)
+		sameText := cmp.Comparer(func(a, b error) bool { return a == b || a != nil && b != nil && a.Error() == b.Error() })
+		if diff := cmp.Diff(c.want, token.Drift(), sameText); diff != "" || token.Extra["n"] != c.n || len(token.Extra) != 2 {
+			t.Errorf("%s: %v (-want +got):\n%s", c.in, token.Extra, diff)
+		}
 	}
 }
 

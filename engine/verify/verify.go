@@ -88,7 +88,7 @@ type Verifier struct {
 type cookie struct {
 	name  string
 	keys  *wire.Keys
-	other string // its name at a site with http in the place of https, or the other way round
+	other string // its name at a site with http in the place of https, or the other way round; it may be the same
 }
 
 // New checks cfg, fills in its defaults and derives the keys. The error names
@@ -155,11 +155,7 @@ func (v *Verifier) derive() {
 	}
 	if c.CookieName != "" {
 		all = custom
-		own := cookie{name: c.cookieName(secure), keys: wire.JoinKeys(custom...)}
-		if other := c.cookieName(!secure); other != own.name {
-			own.other = other
-		}
-		v.cookies = []cookie{own}
+		v.cookies = []cookie{{c.cookieName(secure), wire.JoinKeys(custom...), c.cookieName(!secure)}}
 	}
 	v.all = wire.JoinKeys(all...)
 }
@@ -272,7 +268,7 @@ func (v *Verifier) decode(keys *wire.Keys, text string) (*schema.Token, error) {
 func (v *Verifier) misnamed(cookies []wire.Cookie) error {
 	for i := range v.cookies {
 		c := &v.cookies[i]
-		if c.other == "" || wire.SessionCookie(cookies, c.other) == "" {
+		if wire.SessionCookie(cookies, c.other) == "" {
 			continue
 		}
 		err := errPlain

@@ -8,6 +8,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -188,6 +189,7 @@ func TestWhereTheTokenIs(t *testing.T) {
 		{"a stale one of v5 beside one of v4", both, v5Name + "=stale; " + v4Name + "=" + v4, "", nil},
 		{"a stale one of v4 beside one of v5", both, v4Name + "=stale; " + v5Name + "=" + v5, "", nil},
 		{"two stale ones", both, v4Name + "=stale; " + v5Name + "=stale", "", verify.ErrInvalid},
+		{"an expired one of v5 beside a stale one of v4", verify.Config{Now: func() time.Time { return epoch.Add(2 * time.Hour) }}, v5Name + "=" + v5 + "; " + v4Name + "=stale", "", verify.ErrExpired},
 
 		{"http", verify.Config{UseSecureCookies: off()}, v5Plain + "=" + seal(t, wire.V5, v5Plain, secret, ada), "", nil},
 		{"http, v4", verify.Config{UseSecureCookies: off()}, v4Plain + "=" + v4, "", nil},
@@ -198,11 +200,15 @@ func TestWhereTheTokenIs(t *testing.T) {
 		{"a name of its own, v5", verify.Config{CookieName: "app.session"}, "app.session=" + custom5, "", nil},
 		{"a name of its own, v4", verify.Config{CookieName: "app.session"}, "app.session=" + custom4, "", nil},
 		{"a name of its own, in chunks", verify.Config{CookieName: "app.session"}, chunks(wire.V4, "app.session"), "", nil},
+		{"a name of its own with a prefix", verify.Config{CookieName: "__Secure-app.session"}, "__Secure-app.session=" + seal(t, wire.V5, "__Secure-app.session", secret, ada), "", nil},
+		{"a name of its own with a prefix, http", verify.Config{CookieName: "__Secure-app.session", UseSecureCookies: off()}, "app.session=" + custom5, "", nil},
 		{"the usual name beside one of its own", verify.Config{CookieName: "app.session"}, v5Name + "=" + v5, "", verify.ErrNoSession},
 
 		{"bearer v5", both, "", "Bearer " + v5, nil},
 		{"bearer v4", both, "", "bearer " + v4, nil},
+		{"bearer with spaces", both, "", "Bearer   " + v5 + " ", nil},
 		{"bearer beside other cookies", both, "a=b", "Bearer " + v5, nil},
+		{"bearer beside a cookie of http", both, v5Plain + "=x", "Bearer " + v5, nil},
 		{"bearer beside a cookie that is none", both, v5Name + "=stale", "Bearer " + v5, verify.ErrInvalid},
 		{"bearer, another scheme", both, "", "Basic " + v5, verify.ErrNoSession},
 		{"bearer, empty", both, "", "Bearer ", verify.ErrNoSession},
@@ -300,6 +306,7 @@ func TestEnvironment(t *testing.T) {
 		{map[string]string{"NEXTAUTH_SECRET": secret}, token(secret, v5Name), nil},
 		{map[string]string{"AUTH_SECRET": "other", "NEXTAUTH_SECRET": secret}, token(secret, v5Name), nil},
 		{map[string]string{"AUTH_SECRET": "other", "AUTH_SECRET_1": secret}, token(secret, v5Name), nil},
+		{map[string]string{"AUTH_SECRET_2": secret}, token(secret, v5Name), nil},
 		{map[string]string{"AUTH_SECRET_3": secret}, token(secret, v5Name), nil},
 		{map[string]string{"AUTH_SECRET": "other"}, token(secret, v5Name), verify.ErrInvalid},
 		{map[string]string{"AUTH_SECRET": secret, "AUTH_URL": "http://localhost:3000"}, token(secret, v5Plain), nil},
@@ -340,6 +347,29 @@ func TestNewNamesEveryProblem(t *testing.T) {
 	}
 	if strings.Contains(err.Error(), secret) {
 		t.Error("the error holds a secret")
+	}
+}
+
+// Without a clock and a log it uses those of the system.
+func TestDefaults(t *testing.T) {
+	v, err := verify.New(verify.Config{Secrets: []string{secret}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range []struct {
+		made time.Time
+		want error
+	}{{time.Now(), nil}, {time.Now().Add(-2 * time.Hour), verify.ErrExpired}} {
+		token, err := wire.V5.SessionKeys(v5Name, secret).EncodeToken(nil, c.made, time.Hour, bytes.NewReader(make([]byte, 32)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := v.Decode(token); err != c.want {
+			t.Errorf("%v, want %v", err, c.want)
+		}
+	}
+	if _, err := v.Decode(seal(t, wire.V5, v5Name, oldSecret, nil)); !errors.Is(err, verify.ErrInvalid) { // and says so in slog.Default()
+		t.Error(err)
 	}
 }
 
@@ -390,9 +420,23 @@ func TestWarnings(t *testing.T) {
 	if strings.Contains(out.String(), plain[:40]) || strings.Contains(out.String(), foreign[:40]) {
 		t.Error("a token is in the log")
 	}
+	// What is only stale is no mistake of the set-up.
 	out.Reset()
+	for _, stale := range []string{"stale", "a-b-c-d-e", strings.Repeat("x", 36)} {
+		v := newVerifier(t, verify.Config{Logger: slog.New(slog.NewTextHandler(&out, nil))})
+		if _, err := v.Token(with1(v5Name + "=" + stale)); err != verify.ErrInvalid || out.Len() > 0 {
+			t.Errorf("%s: %v, %s", stale, err, &out)
+		}
+	}
+	if _, err := v.Token(with1("a=b")); err != verify.ErrNoSession {
+		t.Errorf("no session at all: %v", err)
+	}
+	v = newVerifier(t, verify.Config{CookieName: "__Secure-app.session"})
+	if _, err := v.Token(with1("app.session=x")); !errors.Is(err, verify.ErrNoSession) || !strings.Contains(err.Error(), "UseSecureCookies to false") {
+		t.Errorf("a name of its own, of http: %v", err)
+	}
 	v = newVerifier(t, verify.Config{UseSecureCookies: off(), Logger: slog.New(slog.NewTextHandler(&out, nil))})
-	if _, err := v.Token(with1(v5Name + "=" + foreign)); !errors.Is(err, verify.ErrNoSession) || !strings.Contains(out.String(), "UseSecureCookies to true") {
+	if _, err := v.Token(with1(v5Name + "=" + foreign)); !errors.Is(err, verify.ErrNoSession) || !strings.Contains(err.Error(), "UseSecureCookies to true") || !strings.Contains(out.String(), "UseSecureCookies to true") {
 		t.Errorf("%v: %s", err, &out)
 	}
 }
@@ -434,8 +478,8 @@ func TestMiddleware(t *testing.T) {
 		if w.Code != c.status || w.Body.String() != c.body {
 			t.Errorf("%s: %d %s, want %d %s", c.name, w.Code, w.Body, c.status, c.body)
 		}
-		if !strings.Contains(w.Header().Get("Vary"), "Cookie") {
-			t.Errorf("%s: Vary is %q", c.name, w.Header().Get("Vary"))
+		if got := w.Header().Get("Vary"); got != "Cookie, Authorization" {
+			t.Errorf("%s: Vary is %q", c.name, got)
 		}
 		if c.status == 401 && (w.Header().Get("Cache-Control") != "private, no-cache, no-store" || w.Header().Get("Content-Type") != "application/json" || w.Header().Get("WWW-Authenticate") != "Bearer") {
 			t.Errorf("%s: %v", c.name, w.Header())
@@ -449,6 +493,13 @@ func TestMiddleware(t *testing.T) {
 		if got := w.Header().Values("Vary"); len(got) != 2 {
 			t.Errorf("Vary is %q", got)
 		}
+	}
+	// And what is there before stays.
+	w := httptest.NewRecorder()
+	w.Header().Set("Vary", "Accept")
+	v.Middleware(who).ServeHTTP(w, with1(""))
+	if got := w.Header().Values("Vary"); !slices.Equal(got, []string{"Accept", "Cookie, Authorization"}) {
+		t.Errorf("Vary is %q", got)
 	}
 	if _, ok := verify.TokenFrom(t.Context()); ok {
 		t.Error("somebody is in an empty context")

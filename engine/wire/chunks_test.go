@@ -282,7 +282,7 @@ func TestSessionCookie(t *testing.T) {
 		{"N=p; N.0=a; N.16=x", "p"},
 		{"N=p; N.0=a; N.9999=x", "p"},
 		// Other names.
-		{"N-x=1; Nx=2; N.=3; N.x=4; N.0x=5; N.-1=6; N.+1=7; N.0.0=8; n=9; xN=10; N.٠=11; N. 0=12", ""},
+		{"N-x=1; Nx=2; N.=3; N.x=4; N.0x=5; N.-1=6; N.+1=7; N.0.0=8; n=9; xN=10; N.٠=11; N. 0=12; N.:=13; .0=14", ""},
 		{"N=p; N-x=1; N.00=2; N.01=3; N.00000=4; N.10000=5; N.99999999999999999999=6", "p"},
 		{"N.0=a; N.01=x; N.00=x", "a"},
 		// Encoded, as some proxies do.
@@ -297,7 +297,7 @@ func TestSessionCookie(t *testing.T) {
 }
 
 func TestClearSessionCookie(t *testing.T) {
-	request := wire.ParseCookies(nil, []string{"N.007=1; N=2; N.0=3; N=4; N.0=5; N.10000=6; N.x=7; Nx=8; N-1=9; n=10"})
+	request := wire.ParseCookies(nil, []string{"N.007=1; N=2; N.0=3; N=4; N.007=5; N.10000=6; N.x=7; Nx=8; N-1=9; n=10; N.:=11; .0=12"})
 	var got []string
 	for _, c := range wire.ClearSessionCookie(nil, request, wire.SetCookie{Name: "N", Secure: true}) {
 		got = append(got, string(c.Append(nil)))
@@ -308,6 +308,27 @@ func TestClearSessionCookie(t *testing.T) {
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("cleared (-want +got):\n%s", diff)
+	}
+}
+
+// Every cookie has room for its attributes, whatever like brings along.
+func TestSessionCookieSize(t *testing.T) {
+	like := wire.SetCookie{Name: strings.Repeat("n", 256), Value: "old", Clear: true, Domain: strings.Repeat("d", 200), Expires: epoch, Secure: true}
+	set, err := wire.V5.SetSessionCookie(nil, nil, like, strings.Repeat("t", 10*3000))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(set) != 9 {
+		t.Errorf("%d cookies", len(set))
+	}
+	for i, c := range set {
+		size := len(c.Append(nil))
+		if c.Clear || size > 4096 {
+			t.Errorf("%d bytes, cleared %t", size, c.Clear)
+		}
+		if i == 0 && size != 4095 { // the room is for an index of two digits
+			t.Errorf("the first cookie has %d bytes, so there is room left", size)
+		}
 	}
 }
 

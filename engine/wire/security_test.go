@@ -2,6 +2,7 @@ package wire_test
 
 import (
 	"crypto/rand"
+	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -74,6 +75,12 @@ func TestSecurity14_CSRFHash(t *testing.T) {
 		token[:63] + "|" + hash,
 	} {
 		if got, ok := c.Token(bad); ok || got != "" {
+			t.Errorf("accepted %q as %q", bad, got)
+		}
+	}
+	// Not a token, under the right hash.
+	for _, bad := range []string{strings.Repeat("G", 64), strings.ToUpper(token[:63]) + "A"} {
+		if got, ok := c.Token(bad + "|" + wire.HashVerificationToken(bad, secret)); ok || got != "" {
 			t.Errorf("accepted %q as %q", bad, got)
 		}
 	}
@@ -179,6 +186,13 @@ func TestSecurity37_ForeignEncryption(t *testing.T) {
 	for _, enc := range []string{"", "A128CBC-HS256", "A192CBC-HS384", "A128GCM", "A192GCM", "a256cbc-hs512", "XC20P", "none"} {
 		refused(t, keys, "enc "+enc, withHeader(t, `{"alg":"dir","enc":"`+enc+`"}`))
 	}
+	// A header is read only up to 1024 characters.
+	for size, ok := range map[int]bool{700: true, 730: false} {
+		long := withHeader(t, `{"alg":"dir","enc":"A256CBC-HS512","x":"`+strings.Repeat("x", size)+`"}`)
+		if _, _, err := keys.Open(long); (err == nil) != ok {
+			t.Errorf("a header of %d characters: %v", strings.IndexByte(long, '.'), err)
+		}
+	}
 	refused(t, keys, "no enc", withHeader(t, `{"alg":"dir"}`))
 	refused(t, keys, "enc twice", withHeader(t, `{"alg":"dir","enc":"A128GCM","enc":"A256CBC-HS512"}`))
 	refused(t, keys, "enc a list", withHeader(t, `{"alg":"dir","enc":["A256CBC-HS512"]}`))
@@ -251,6 +265,13 @@ func TestSecurity40_BitFlips(t *testing.T) {
 		refused(t, keys, fmt.Sprintf("padding %d", pad), r.seal(header, make([]byte, 16), block, true))
 	}
 	refused(t, keys, "no ciphertext", r.seal(header, make([]byte, 16), nil, true))
+	segment := rawURL.EncodeToString
+	part, iv, text := segment([]byte(header)), make([]byte, 16), make([]byte, 24)
+	refused(t, keys, "half a block", strings.Join([]string{part, "", segment(iv), segment(text), segment(r.tag(part, iv, text))}, "."))
+	// Line breaks where the bytes would be zero.
+	zeros := strings.Split(r.seal(header, iv, []byte(defaultClaims), false), ".")
+	zeros[2] = zeros[2][:18] + "\n\n\n\n"
+	refused(t, keys, "line breaks for zeros", strings.Join(zeros, "."))
 }
 
 func TestSecurity41_Segments(t *testing.T) {
@@ -337,6 +358,15 @@ func TestSecurity43_KeyID(t *testing.T) {
 		refused(t, both, "kid "+what, withHeader(t, `{"alg":"dir","enc":"A256CBC-HS512","kid":`+kid+`}`))
 	}
 	refused(t, wire.V5.NewKeys(salt, oldSecret), "no kid, no secret", noKID)
+	// The other encryption has a key of its own, and so a kid of its own.
+	sum := sha256.Sum256([]byte(`{"k":"` + rawURL.EncodeToString(derive(t, secret, salt, 32)) + `","kty":"oct"}`))
+	gcm := func(kid string) string {
+		return sealGCM(t, `{"alg":"dir","enc":"A256GCM","kid":"`+kid+`"}`, []byte(defaultClaims))
+	}
+	if _, _, err := both.Open(gcm(rawURL.EncodeToString(sum[:]))); err != nil {
+		t.Errorf("A256GCM with its kid: %v", err)
+	}
+	refused(t, both, "A256GCM with the kid of the other encryption", gcm(kid(token)))
 	refused(t, &wire.Keys{}, "zero Keys", token)
 }
 
