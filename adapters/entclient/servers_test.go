@@ -93,14 +93,13 @@ func (s server) populated(t testing.TB) *entclient.Adapter {
 func TestServerSessionAndUserIsOneStatement(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		a, f := s.faulty(t, entclient.Options{})
-		var statements atomic.Int32
-		f.fail(func(string) error { statements.Add(1); return nil })
+		before := f.Statements()
 		for range 10 {
 			if _, _, err := a.GetSessionAndUser(t.Context(), "s1"); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if n := statements.Load(); n != 10 {
+		if n := f.Statements() - before; n != 10 {
 			t.Errorf("10 reads made %d statements", n)
 		}
 	})
@@ -113,17 +112,10 @@ func TestServerEveryStatementFails(t *testing.T) {
 		a, f := s.faulty(t, entclient.Options{})
 		before := snapshot(t, a)
 		for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
-			for nth := int32(1); nth < 20; nth++ {
-				var n atomic.Int32
-				f.fail(func(string) error {
-					if n.Add(1) == nth {
-						return errInjected
-					}
-					return nil
-				})
+			for nth := 1; nth < 20; nth++ {
+				heal := f.FailAt(nth, errInjected)
 				err := c.Do(t.Context(), a)
-				f.heal()
-				if n.Load() < nth {
+				if !heal() {
 					if nth == 1 || err != nil {
 						t.Fatalf("%s: %d statements, error %v", c.Name, nth-1, err)
 					}
@@ -162,7 +154,7 @@ func TestServerDeadlockIsTriedAgain(t *testing.T) {
 		a, f := s.faulty(t, entclient.Options{})
 		for _, at := range []string{"UPDATE", "COMMIT"} {
 			var n atomic.Int32
-			f.fail(func(statement string) error {
+			f.Fail(func(statement string) error {
 				if strings.HasPrefix(strings.TrimSpace(statement), at) && n.Add(1) <= 3 {
 					return s.deadlock
 				}
@@ -186,7 +178,7 @@ func TestServerDeadlockIsTriedAgain(t *testing.T) {
 			}
 		}
 		// Not for ever: the context, or the patience, ends it.
-		f.fail(func(statement string) error {
+		f.Fail(func(statement string) error {
 			if statement == "COMMIT" {
 				return s.deadlock
 			}
@@ -198,7 +190,7 @@ func TestServerDeadlockIsTriedAgain(t *testing.T) {
 			t.Errorf("got %v, want DeadlineExceeded", err)
 		}
 		brief, f := s.faulty(t, entclient.Options{BusyTimeout: 50 * time.Millisecond})
-		f.fail(func(statement string) error {
+		f.Fail(func(statement string) error {
 			if statement == "COMMIT" {
 				return s.deadlock
 			}
