@@ -2,6 +2,7 @@ package schemafile
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/sesame-auth/sesame/engine/schema"
@@ -108,12 +109,11 @@ func Load(path string) (*File, Diagnostics, error) {
 	}
 	defer f.Close()
 	// One byte more than is allowed, so that Parse sees what is too large.
-	src := make([]byte, MaxSize+1)
-	n, err := readFull(f, src)
+	src, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	file, diagnostics := Parse(path, src[:n])
+	file, diagnostics := Parse(path, src)
 	if file == nil {
 		return nil, nil, diagnostics
 	}
