@@ -90,16 +90,6 @@ func (f *File) Schema() *schema.Schema {
 	return &schema.Schema{User: plain(f.User), Session: plain(f.Session), Token: plain(f.Token), Computed: plain(f.Computed)}
 }
 
-// Object returns the declared object with the name, or nil.
-func (f *File) Object(name string) *Object {
-	for i := range f.Objects {
-		if f.Objects[i].Name == name {
-			return &f.Objects[i]
-		}
-	}
-	return nil
-}
-
 // Load reads and parses the file at path. The error is [Diagnostics] when the
 // file is there and has problems. Warnings are returned with a File.
 func Load(path string) (*File, Diagnostics, error) {

@@ -12,7 +12,8 @@ import (
 
 var outputs = []string{"go", "ent", "typescript", "typescriptModule", "jsonSchema", "markdown", "sql"}
 
-var sqlDialects = []string{"sqlite", "mysql", "postgres"}
+// SQLDialects are the databases that output.sql can name.
+func SQLDialects() []string { return []string{"sqlite", "mysql", "postgres"} }
 
 func (r *reader) output(section pair) {
 	o := &r.file.Output
@@ -66,8 +67,8 @@ func (r *reader) output(section pair) {
 		case "sql":
 			dialects, _ := r.mapping(p.value, what)
 			for _, d := range dialects {
-				if !slices.Contains(sqlDialects, d.name) {
-					r.problem(d.key, cmp.Or(didYouMean(d.name, sqlDialects), "there are "+strings.Join(sqlDialects, ", ")), "%s: unknown dialect %s", what, quote(d.name))
+				if !slices.Contains(SQLDialects(), d.name) {
+					r.problem(d.key, cmp.Or(didYouMean(d.name, SQLDialects()), "there are "+strings.Join(SQLDialects(), ", ")), "%s: unknown dialect %s", what, quote(d.name))
 					continue
 				}
 				if o.SQL == nil {
