@@ -56,6 +56,6 @@ func faulty(t testing.TB) (*entclient.Adapter, *faultdb.Connector) {
 // faulty is the same over a database of the server.
 func (s server) faulty(t testing.TB, o entclient.Options) (*entclient.Adapter, *faultdb.Connector) {
 	t.Helper()
-	f := faultdb.New(s.connector(t, s.database(t)))
+	f := s.connector(t, s.database(t))
 	return populateFaulty(t, s.dialect, f, o), f
 }

@@ -3,7 +3,6 @@ package entclient_test
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,13 +13,12 @@ import (
 
 	"entgo.io/ent/dialect"
 	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/internal/adaptercalls"
+	"github.com/sesame-auth/sesame/internal/faultdb"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
@@ -29,39 +27,27 @@ type server struct {
 	name, dialect, driver string
 	database              func(testing.TB) (dsn string)
 	open                  func(context.Context, string, entclient.Options) (*entclient.Adapter, error)
-	connector             func(testing.TB, string) driver.Connector
 	deadlock              error
 }
 
 func servers() []server {
 	return []server{
-		{
-			"mysql", dialect.MySQL, "mysql", testdb.MySQL, entclient.OpenMySQL,
-			func(t testing.TB, dsn string) driver.Connector {
-				cfg, err := mysql.ParseDSN(dsn + "&charset=utf8mb4")
-				if err != nil {
-					t.Fatal(err)
-				}
-				c, err := mysql.NewConnector(cfg)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return c
-			},
-			&mysql.MySQLError{Number: 1213, Message: "Deadlock found"},
-		},
-		{
-			"postgres", dialect.Postgres, "pgx", testdb.Postgres, entclient.OpenPostgres,
-			func(t testing.TB, dsn string) driver.Connector {
-				cfg, err := pgx.ParseConfig(dsn)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return stdlib.GetConnector(*cfg)
-			},
-			&pgconn.PgError{Code: "40P01", Message: "deadlock detected"},
-		},
+		{"mysql", dialect.MySQL, "mysql", testdb.MySQL, entclient.OpenMySQL, &mysql.MySQLError{Number: 1213, Message: "Deadlock found"}},
+		{"postgres", dialect.Postgres, "pgx", testdb.Postgres, entclient.OpenPostgres, &pgconn.PgError{Code: "40P01", Message: "deadlock detected"}},
 	}
+}
+
+// connector returns a connector on which nothing fails yet.
+func (s server) connector(t testing.TB, dsn string) *faultdb.Connector {
+	t.Helper()
+	if s.dialect == dialect.MySQL {
+		dsn += "&charset=utf8mb4"
+	}
+	f, err := faultdb.Open(s.dialect, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 func onServers(t *testing.T, f func(t *testing.T, s server)) {
@@ -407,16 +393,7 @@ func TestServerSecondHandle(t *testing.T) {
 				case !errors.Is(err, engine.ErrNotFound):
 					t.Error(err)
 				}
-				err := handles[i%2].Tx(ctx, func(tx engine.Adapter) error {
-					a := tx.(engine.AuthenticatorAdapter)
-					c, err := a.GetAuthenticator(ctx, "c1")
-					if err != nil {
-						return err
-					}
-					_, err = a.UpdateAuthenticatorCounter(ctx, "c1", c.Counter+1)
-					return err
-				})
-				if err != nil {
+				if err := countOn(ctx, handles[i%2]); err != nil {
 					t.Error(err)
 				} else {
 					counted.Add(1)
