@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"path/filepath"
 	"strings"
 
 	"entgo.io/ent/dialect"
@@ -66,6 +67,13 @@ func openSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
 	}
+	b, err := backendOf(dialect.SQLite)
+	if err != nil {
+		return nil, err
+	}
+	if path, err = filepath.Abs(path); err != nil { // for the errors
+		return nil, err
+	}
 	if err := createPrivate(path); err != nil {
 		return nil, err
 	}
@@ -73,11 +81,10 @@ func openSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	d := sqlstore.SQLite()
-	err = d.Locks(openingPatience).Wait(ctx, func() error { return useWAL(ctx, db) })
+	err = b.Locks(openingPatience).Wait(ctx, func() error { return useWAL(ctx, db) })
 	if err != nil {
 		db.Close()
-		return nil, d.Explain(err)
+		return nil, b.Explain(err)
 	}
 	a, err := newAdapter(ctx, dialect.SQLite, db, o)
 	if err != nil {

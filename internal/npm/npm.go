@@ -23,8 +23,8 @@ import (
 	"github.com/sesame-auth/sesame/internal/need"
 )
 
-// OldestNode is the oldest major version of Node.js that tests run on.
-const OldestNode = 20
+// oldestNode is the oldest major version of Node.js that tests run on.
+const oldestNode = 20
 
 // patience is how long npm may take to install the packages.
 const patience = 10 * time.Minute
@@ -112,7 +112,7 @@ func copyFolder(to, from string) error {
 
 func findNode(t testing.TB) {
 	t.Helper()
-	install := fmt.Sprintf("install Node.js %d or newer with npm (https://nodejs.org; Debian: apt-get install nodejs npm)", OldestNode)
+	install := fmt.Sprintf("install Node.js %d or newer with npm (https://nodejs.org; Debian: apt-get install nodejs npm)", oldestNode)
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
 			need.Missing(t, "node", install)
@@ -121,7 +121,7 @@ func findNode(t testing.TB) {
 	out, err := exec.Command("node", "--version").Output()
 	version := strings.TrimSpace(string(out))
 	number, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
-	if major, atoi := strconv.Atoi(number); err != nil || atoi != nil || major < OldestNode {
+	if major, atoi := strconv.Atoi(number); err != nil || atoi != nil || major < oldestNode {
 		need.Missing(t, "node", fmt.Sprintf("the version is %q (%v): %s", version, err, install))
 	}
 }

@@ -54,11 +54,11 @@ type Dialect struct {
 func DialectOf(name string) (*Dialect, error) {
 	switch name {
 	case dialect.SQLite:
-		return SQLite(), nil
+		return sqliteDialect(), nil
 	case dialect.MySQL:
-		return MySQL(), nil
+		return mysqlDialect(), nil
 	case dialect.Postgres:
-		return Postgres(), nil
+		return postgresDialect(), nil
 	}
 	return nil, fmt.Errorf("no support for dialect %q; want %q, %q or %q", name, dialect.SQLite, dialect.MySQL, dialect.Postgres)
 }

@@ -28,8 +28,8 @@ import (
 //     bring back a verification token that was used already.
 const sqliteParams = "_fk=1&_txlock=immediate&_busy_timeout=20&_synchronous=FULL"
 
-// SQLite is the dialect of SQLite.
-func SQLite() *Dialect {
+// sqliteDialect is the dialect of SQLite.
+func sqliteDialect() *Dialect {
 	return &Dialect{
 		Name: dialect.SQLite,
 		again: func(err error) bool {
