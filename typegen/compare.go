@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"io"
 	"reflect"
 	"slices"
 	"strings"
@@ -10,6 +11,62 @@ import (
 	"github.com/sesame-auth/sesame/typegen/emit"
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
+
+// compare is check -against.
+func (t *tool) compare(f *schemafile.File, warnings schemafile.Diagnostics, against, allow string) (int, error) {
+	old, err := t.older(against)
+	if err != nil {
+		return exitError, err
+	}
+	changes := compare(old, f)
+	allowed := map[string]bool{}
+	for name := range strings.SplitSeq(allow, ",") {
+		if name = strings.TrimSpace(name); name != "" {
+			allowed[name] = true
+		}
+	}
+	code := exitOK
+	for i := range changes {
+		c := &changes[i]
+		if c.Allowed = c.Risk && allowed[c.Field]; c.Risk && !c.Allowed {
+			code = exitFound
+		}
+	}
+	t.report(warnings, nil, changes)
+	if t.json {
+		return code, nil
+	}
+	for _, c := range changes {
+		mark := "ok     "
+		switch {
+		case c.Allowed:
+			mark = "allowed"
+		case c.Risk:
+			mark = "RISK   "
+		}
+		fmt.Fprintf(t.stdout, "%s %s: %s\n", mark, c.Field, c.Message)
+	}
+	if code == exitFound {
+		fmt.Fprintln(t.stdout, "when a change is meant, name its field: -allow "+changes[slices.IndexFunc(changes, func(c change) bool { return c.Risk && !c.Allowed })].Field)
+	}
+	return code, nil
+}
+
+func (t *tool) older(against string) (*schemafile.File, error) {
+	if against != "-" {
+		f, _, err := schemafile.Load(against)
+		return f, err
+	}
+	src, err := io.ReadAll(io.LimitReader(t.stdin, schemafile.MaxSize+1))
+	if err != nil {
+		return nil, fmt.Errorf("reading the standard input: %w", err)
+	}
+	f, found := schemafile.Parse("(standard input)", src)
+	if f == nil {
+		return nil, found
+	}
+	return f, nil
+}
 
 // change is a difference between two versions of a schema.
 type change struct {

@@ -84,34 +84,11 @@ func explanation(f *schemafile.File, s standing) string {
 	case "write":
 		line("browser", "sees %s, and sets it with update({ %s: … })", where, field.Name)
 	}
-	goName := field.GoName()
-	if field.Builtin() {
-		line("Go", "Session.User.%s", goName)
-	} else {
-		var places []string
-		shown := field.Shown()
-		switch {
-		case s.section == "user" && shown:
-			places = []string{"User." + goName, "Session.User." + goName, "Token." + goName}
-		case s.section == "user" && field.Token:
-			places = []string{"User." + goName, "ServerSide." + goName, "Token." + goName}
-		case s.section == "user":
-			places = []string{"User." + goName}
-		case s.section == "session" && shown:
-			places = []string{"Session." + goName, "Token." + goName}
-		case s.section == "session":
-			places = []string{"ServerSide." + goName, "Token." + goName}
-		case s.section == "token":
-			places = []string{"Token." + goName}
-		default:
-			places = []string{"Session." + goName, "Computed." + goName + " supplies it"}
-		}
-		line("Go", "%s", strings.Join(places, ", "))
-	}
+	line("Go", "%s", strings.Join(s.inGo(), ", "))
 	switch {
 	case field.Builtin():
 	case s.section == "computed":
-		line("set by", "your code: the method %s of Computed", goName)
+		line("set by", "your code: the method %s of Computed", field.GoName())
 	default:
 		by := []string{"your code"}
 		if access == "write" {
@@ -137,4 +114,26 @@ func explanation(f *schemafile.File, s standing) string {
 		line("was", "%s; still read from old sessions", strings.Join(field.Was, ", "))
 	}
 	return b.String()
+}
+
+// inGo is where a field is found in the generated Go.
+func (s standing) inGo() []string {
+	name, shown := s.field.GoName(), s.field.Shown()
+	switch {
+	case s.field.Builtin():
+		return []string{"Session.User." + name}
+	case s.section == "user" && shown:
+		return []string{"User." + name, "Session.User." + name, "Token." + name}
+	case s.section == "user" && s.field.Token:
+		return []string{"User." + name, "ServerSide." + name, "Token." + name}
+	case s.section == "user":
+		return []string{"User." + name}
+	case s.section == "session" && shown:
+		return []string{"Session." + name, "Token." + name}
+	case s.section == "session":
+		return []string{"ServerSide." + name, "Token." + name}
+	case s.section == "token":
+		return []string{"Token." + name}
+	}
+	return []string{"Session." + name, "Computed." + name + " supplies it"}
 }

@@ -17,12 +17,12 @@ func (s *store) CreateUser(ctx context.Context, u engine.User) (engine.User, err
 
 // GetUser implements engine.UserAdapter.
 func (s *store) GetUser(ctx context.Context, id string) (engine.User, error) {
-	return do(ctx, s, "get a user", func() (engine.User, error) { return s.rows.GetUser(ctx, id) })
+	return read(ctx, s, "get a user", func() (engine.User, error) { return s.rows.GetUser(ctx, id) })
 }
 
 // GetUserByEmail implements engine.UserAdapter.
 func (s *store) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
-	return do(ctx, s, "get a user by e-mail address", func() (engine.User, error) { return s.rows.GetUserByEmail(ctx, email) })
+	return read(ctx, s, "get a user by e-mail address", func() (engine.User, error) { return s.rows.GetUserByEmail(ctx, email) })
 }
 
 // UpdateUser implements engine.UserAdapter.
@@ -48,17 +48,17 @@ func (s *store) UnlinkAccount(ctx context.Context, provider, providerAccountID s
 
 // GetAccount implements engine.AccountAdapter.
 func (s *store) GetAccount(ctx context.Context, provider, providerAccountID string) (engine.Account, error) {
-	return do(ctx, s, "get an account", func() (engine.Account, error) { return s.rows.GetAccount(ctx, provider, providerAccountID) })
+	return read(ctx, s, "get an account", func() (engine.Account, error) { return s.rows.GetAccount(ctx, provider, providerAccountID) })
 }
 
 // GetUserByAccount implements engine.AccountAdapter.
 func (s *store) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (engine.User, error) {
-	return do(ctx, s, "get a user by account", func() (engine.User, error) { return s.rows.GetUserByAccount(ctx, provider, providerAccountID) })
+	return read(ctx, s, "get a user by account", func() (engine.User, error) { return s.rows.GetUserByAccount(ctx, provider, providerAccountID) })
 }
 
 // ListAccountsByUserID implements engine.AccountAdapter.
 func (s *store) ListAccountsByUserID(ctx context.Context, userID string) ([]engine.Account, error) {
-	return do(ctx, s, "list accounts", func() ([]engine.Account, error) { return s.rows.ListAccountsByUserID(ctx, userID) })
+	return read(ctx, s, "list accounts", func() ([]engine.Account, error) { return s.rows.ListAccountsByUserID(ctx, userID) })
 }
 
 // CreateSession implements engine.SessionAdapter.
@@ -68,7 +68,7 @@ func (s *store) CreateSession(ctx context.Context, n engine.AdapterSession) (eng
 
 // GetSession implements engine.SessionAdapter.
 func (s *store) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
-	return do(ctx, s, "get a session", func() (engine.AdapterSession, error) { return s.rows.GetSession(ctx, sessionToken) })
+	return read(ctx, s, "get a session", func() (engine.AdapterSession, error) { return s.rows.GetSession(ctx, sessionToken) })
 }
 
 // DeleteSession implements engine.SessionAdapter.
@@ -83,7 +83,7 @@ func (s *store) DeleteSessionsByUserID(ctx context.Context, userID string) error
 
 // ListSessionsByUserID implements engine.SessionLister.
 func (s *store) ListSessionsByUserID(ctx context.Context, userID string) ([]engine.AdapterSession, error) {
-	return do(ctx, s, "list sessions", func() ([]engine.AdapterSession, error) { return s.rows.ListSessionsByUserID(ctx, userID) })
+	return read(ctx, s, "list sessions", func() ([]engine.AdapterSession, error) { return s.rows.ListSessionsByUserID(ctx, userID) })
 }
 
 // CreateVerificationToken implements engine.VerificationTokenAdapter.
@@ -100,12 +100,12 @@ func (s *store) CreateAuthenticator(ctx context.Context, a engine.Authenticator)
 
 // GetAuthenticator implements engine.AuthenticatorAdapter.
 func (s *store) GetAuthenticator(ctx context.Context, credentialID string) (engine.Authenticator, error) {
-	return do(ctx, s, "get an authenticator", func() (engine.Authenticator, error) { return s.rows.GetAuthenticator(ctx, credentialID) })
+	return read(ctx, s, "get an authenticator", func() (engine.Authenticator, error) { return s.rows.GetAuthenticator(ctx, credentialID) })
 }
 
 // ListAuthenticatorsByUserID implements engine.AuthenticatorAdapter.
 func (s *store) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]engine.Authenticator, error) {
-	return do(ctx, s, "list authenticators", func() ([]engine.Authenticator, error) { return s.rows.ListAuthenticatorsByUserID(ctx, userID) })
+	return read(ctx, s, "list authenticators", func() ([]engine.Authenticator, error) { return s.rows.ListAuthenticatorsByUserID(ctx, userID) })
 }
 
 // PurgeExpired implements engine.Purger. It works in small steps, so that

@@ -3,53 +3,108 @@ package entclient
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"fmt"
 	"strings"
 
 	"entgo.io/ent/dialect"
 
+	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/ent/authruntime"
+	"github.com/sesame-auth/sesame/ent"
 )
 
 // backend is what differs between the databases. It does not change.
 type backend struct {
-	dialect string // as ent calls it
-	hot     hotSQL
-	// setUp checks that connections are as they must be and brings the tables
-	// up to date, in any number of processes at once.
-	setUp func(ctx context.Context, db *sql.DB) error
-	// explain turns the driver's errors into those of the contract, and says
-	// what to do about the others.
-	explain func(error) error
-	// explainAt, when not nil, does so first where the statement is known.
+	*sqlstore.Dialect
+	hot hotSQL
+	// migrate brings the tables up to date, in any number of processes at once,
+	// and checks what takes a table.
+	migrate func(ctx context.Context, db *sql.DB) error
+	// mayMigrate, when not nil, says what the user of the database must be
+	// allowed to do, if that is what err is about.
+	mayMigrate func(err error) string
+	// explainAt, when not nil, turns an error into one of the contract where the
+	// statement is known.
 	explainAt func(query string, err error) error
-	// again reports whether the database has turned the call away and undone
-	// it, so that it can be made again. turnedAway says so.
-	again      func(error) bool
-	turnedAway string
-	// server: many connections write at once, and a statement may go on for a
-	// while after its caller has left. Every write is a transaction then, which
-	// is nothing without its COMMIT.
-	server bool
-	// lockRead is what a read inside of a transaction ends with, so that what
-	// it has read stays so until the end.
-	lockRead string
-	// savepoints: a transaction survives a failed statement only by going back
-	// to a savepoint.
-	savepoints bool
 }
 
 func backendOf(name string) (*backend, error) {
+	d, err := sqlstore.DialectOf(name)
+	if err != nil {
+		return nil, err
+	}
 	switch name {
 	case dialect.SQLite:
-		return sqlite(), nil
+		return sqlite(d), nil
 	case dialect.MySQL:
-		return mysqlBackend(), nil
-	case dialect.Postgres:
-		return postgres(), nil
+		return mysqlBackend(d), nil
 	}
-	return nil, fmt.Errorf("no support for dialect %q; want %q, %q or %q", name, dialect.SQLite, dialect.MySQL, dialect.Postgres)
+	return postgres(d), nil
+}
+
+// setUp checks that connections are as they must be, brings the tables up to
+// date and prepares the statements.
+func (b *backend) setUp(ctx context.Context, db *sql.DB) (*statements, error) {
+	if err := b.Check(ctx, db); err != nil {
+		return nil, err
+	}
+	if err := b.migrate(ctx, db); err != nil {
+		return nil, err
+	}
+	return prepare(ctx, db, b.hot)
+}
+
+// opening says what to do about an error of setUp.
+func (b *backend) opening(err error) error {
+	if b.mayMigrate != nil {
+		if hint := b.mayMigrate(err); hint != "" {
+			return fmt.Errorf("%w (%s)", err, hint)
+		}
+	}
+	return b.Explain(err)
+}
+
+// answer turns what the database answers into an error of the contract; see
+// package sqlstore for the others.
+func (b *backend) answer(err error) error {
+	if err == nil || errors.Is(err, engine.ErrConflict{}) {
+		return err
+	}
+	if ent.IsNotFound(err) {
+		return engine.ErrNotFound
+	}
+	if d, ok := b.Duplicate(err); ok {
+		return conflict(d)
+	}
+	if b.Orphan(err) {
+		return fmt.Errorf("no such user: %w", engine.ErrNotFound)
+	}
+	return err
+}
+
+// conflict is the violation of a unique key. The last column bears the name
+// that the contract uses; the layout gives keys the same names everywhere, but
+// for primary keys.
+func conflict(d sqlstore.Duplicate) error {
+	field := d.Key
+	switch {
+	case len(d.Columns) > 0:
+		field = d.Columns[len(d.Columns)-1]
+	case d.Key == "user.PRIMARY" || d.Key == "user_pkey":
+		field = "id"
+	case d.Key == "user_email_key":
+		field = "email"
+	case d.Key == "account_provider_providerAccountId":
+		field = "providerAccountId"
+	case d.Key == "session.PRIMARY" || d.Key == "session_pkey":
+		field = "sessionToken"
+	case d.Key == "verificationtoken_identifier_token":
+		field = "token"
+	case d.Key == "authenticator.PRIMARY" || d.Key == "authenticator_pkey":
+		field = "credentialID"
+	}
+	return engine.ErrConflict{Field: field, Err: d.Err}
 }
 
 // bound is the driver of a client inside a transaction: what ent would wrap in
@@ -57,10 +112,10 @@ func backendOf(name string) (*backend, error) {
 type bound struct {
 	dialect.ExecQuerier
 	backend  *backend
-	lockRead string
+	lockRead string // what a SELECT ends with
 }
 
-func (b bound) Dialect() string                        { return b.backend.dialect }
+func (b bound) Dialect() string                        { return b.backend.Name }
 func (b bound) Tx(context.Context) (dialect.Tx, error) { return dialect.NopTx(b), nil }
 func (b bound) Close() error                           { return nil }
 func (b bound) Managed()                               {}
@@ -81,89 +136,4 @@ func (b bound) explainAt(query string, err error) error {
 		return err
 	}
 	return b.backend.explainAt(query, err)
-}
-
-// conflict is the violation of a unique key. The layout gives keys the same
-// names everywhere, but for primary keys.
-func conflict(key string, err error) error {
-	field := key
-	switch key {
-	case "user.PRIMARY", "user_pkey":
-		field = "id"
-	case "user_email_key":
-		field = "email"
-	case "account_provider_providerAccountId":
-		field = "providerAccountId"
-	case "session.PRIMARY", "session_pkey":
-		field = "sessionToken"
-	case "verificationtoken_identifier_token":
-		field = "token"
-	case "authenticator.PRIMARY", "authenticator_pkey":
-		field = "credentialID"
-	}
-	return engine.ErrConflict{Field: field, Err: err}
-}
-
-// transaction is one of the adapter's own.
-type transaction struct {
-	*sql.Tx
-	ctx context.Context
-	end func()
-}
-
-// begin begins a transaction. Its end must be called.
-func (s *store) begin(ctx context.Context) (t transaction, err error) {
-	if !s.backend.server {
-		t.ctx, t.end = ctx, func() {}
-		err = s.locks.Wait(ctx, func() (err error) {
-			t.Tx, err = s.db.BeginTx(ctx, nil)
-			return err
-		})
-		return t, err
-	}
-	t.ctx = ctx
-	t.Tx, t.end, err = authruntime.Lasting(ctx, func(ctx context.Context) (*sql.Tx, error) {
-		// Rows are locked by key, not the gaps between them, which makes for far
-		// fewer deadlocks; what a transaction reads it locks (lockRead).
-		return s.db.BeginTx(ctx, &sql.TxOptions{Isolation: authruntime.ReadCommitted})
-	})
-	return t, err
-}
-
-// commit commits unless the context has ended.
-func (t transaction) commit() error {
-	if err := t.ctx.Err(); err != nil {
-		return err
-	}
-	return t.Commit()
-}
-
-// alone makes one call in a transaction of its own.
-func alone[T any](ctx context.Context, s *store, call func(*store) (T, error)) (v T, err error) {
-	t, err := s.begin(ctx)
-	if err != nil {
-		return v, err
-	}
-	defer t.end()
-	defer t.Rollback() // does nothing after a commit
-	if v, err = call(s.in(t.Tx, "")); err != nil {
-		return v, err
-	}
-	return v, t.commit()
-}
-
-// saved makes one call that may fail and leave the transaction usable.
-func saved[T any](ctx context.Context, s *store, call func(*store) (T, error)) (v T, err error) {
-	if _, err := s.tx.ExecContext(ctx, `SAVEPOINT sesame_write`); err != nil {
-		return v, err
-	}
-	v, err = call(s)
-	if err == nil {
-		_, err = s.tx.ExecContext(ctx, `RELEASE SAVEPOINT sesame_write`)
-		return v, err
-	}
-	if _, lost := s.tx.ExecContext(ctx, `ROLLBACK TO SAVEPOINT sesame_write`); lost != nil {
-		return v, fmt.Errorf("%w (after: %v)", lost, err)
-	}
-	return v, err
 }

@@ -22,14 +22,13 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	entsql "entgo.io/ent/dialect/sql"
 
+	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/ent"
-	"github.com/sesame-auth/sesame/ent/authruntime"
 	"github.com/sesame-auth/sesame/ent/migrate"
 )
 
@@ -44,13 +43,6 @@ type Options struct {
 	// row (a server may count in seconds), and how long a call is made again
 	// that lost a deadlock. 0 or less: 5 seconds.
 	BusyTimeout time.Duration
-}
-
-func (o Options) busyTimeout() time.Duration {
-	if o.BusyTimeout <= 0 {
-		return 5 * time.Second
-	}
-	return o.BusyTimeout
 }
 
 // Adapter is an engine.Adapter, and an AuthenticatorAdapter, Transactor,
@@ -69,23 +61,22 @@ var (
 	_ engine.Inspector            = (*Adapter)(nil)
 )
 
-// store holds the methods of the contract, on the database or, with tx, in a
+// store holds the methods of the contract, on the database or in a
 // transaction.
 type store struct {
+	conn    *sqlstore.Conn
 	backend *backend
-	db      *sql.DB
 	rows    *ent.AuthAdapter // by the builders of the client
 	hot     *statements
-	locks   *authruntime.Locks // nil in a transaction, which has the locks
-
-	tx   *sql.Tx               // nil outside of a transaction
-	lost atomic.Pointer[error] // why the database has undone the transaction
 }
 
-// in returns the store in a transaction.
-func (s *store) in(tx *sql.Tx, lockRead string) *store {
-	d := bound{entsql.NewDriver(s.backend.dialect, entsql.Conn{ExecQuerier: tx}), s.backend, lockRead}
-	return &store{backend: s.backend, db: s.db, rows: ent.NewAuthAdapter(ent.NewClient(ent.Driver(d))), hot: s.hot, tx: tx}
+// in returns the store on another Conn, which is in a transaction.
+func (s *store) in(c *sqlstore.Conn) *store {
+	if c == s.conn {
+		return s
+	}
+	d := bound{entsql.NewDriver(c.Name, entsql.Conn{ExecQuerier: c.Querier()}), s.backend, c.LockRead()}
+	return &store{conn: c, backend: s.backend, rows: ent.NewAuthAdapter(ent.NewClient(ent.Driver(d))), hot: s.hot}
 }
 
 // managed is the driver of a client outside of a transaction, for calls that
@@ -131,30 +122,25 @@ func newAdapter(ctx context.Context, name string, db *sql.DB, o Options) (*Adapt
 		return nil, err
 	}
 	var hot *statements
-	err = newLocks(b, openingPatience).Wait(ctx, func() (err error) {
-		if err := b.setUp(ctx, db); err != nil {
-			return err
-		}
-		hot, err = prepare(ctx, db, b.hot)
+	err = b.Locks(openingPatience).Wait(ctx, func() (err error) {
+		hot, err = b.setUp(ctx, db)
 		return err
 	})
 	if err != nil {
-		return nil, b.explain(err)
+		return nil, b.opening(err)
 	}
 	driver := entsql.OpenDB(name, db)
 	return &Adapter{
 		store{
-			backend: b, db: db, hot: hot,
-			rows:  ent.NewAuthAdapter(ent.NewClient(ent.Driver(managed{driver}))),
-			locks: newLocks(b, o.busyTimeout()),
+			// On SQLite a write is one statement, but for PurgeExpired, which may
+			// stop half-way.
+			conn:    &sqlstore.Conn{Dialect: b.Dialect, Adapter: "entclient", DB: db, Locks: b.Locks(sqlstore.Patience(o.BusyTimeout)), Bare: true},
+			backend: b,
+			rows:    ent.NewAuthAdapter(ent.NewClient(ent.Driver(managed{driver}))),
+			hot:     hot,
 		},
 		ent.NewClient(ent.Driver(driver)),
 	}, nil
-}
-
-// newLocks returns locks for a database.
-func newLocks(b *backend, patience time.Duration) *authruntime.Locks {
-	return authruntime.NewLocks(patience, !b.server, b.again, b.turnedAway)
 }
 
 // checkSchema refuses extra fields, which would be lost.
@@ -184,7 +170,7 @@ func checkSchema(s *engine.Schema) error {
 func (a *Adapter) Client() *ent.Client { return a.client }
 
 // String says what the adapter is, for reports: "ent on sqlite3".
-func (a *Adapter) String() string { return "ent on " + a.backend.dialect }
+func (a *Adapter) String() string { return "ent on " + a.conn.Name }
 
 // Inspect implements engine.Inspector: every table with every column is asked
 // for, by names that cannot be taken for text (SQLite takes an unknown name in
@@ -192,14 +178,14 @@ func (a *Adapter) String() string { return "ent on " + a.backend.dialect }
 func (a *Adapter) Inspect(ctx context.Context) error {
 	var missing []error
 	for _, table := range migrate.Tables {
-		t := entsql.Dialect(a.backend.dialect).Table(table.Name)
+		t := entsql.Dialect(a.conn.Name).Table(table.Name)
 		columns := make([]string, len(table.Columns))
 		for i, c := range table.Columns {
 			columns[i] = t.C(c.Name)
 		}
-		query, args := entsql.Dialect(a.backend.dialect).Select(columns...).From(t).Where(entsql.False()).Query()
-		_, err := do(ctx, &a.store, "look at the table "+table.Name, func() (none struct{}, err error) {
-			rows, err := a.db.QueryContext(ctx, query, args...)
+		query, args := entsql.Dialect(a.conn.Name).Select(columns...).From(t).Where(entsql.False()).Query()
+		_, err := read(ctx, &a.store, "look at the table "+table.Name, func() (none struct{}, err error) {
+			rows, err := a.conn.DB.QueryContext(ctx, query, args...)
 			if err != nil {
 				return none, err
 			}
@@ -213,7 +199,7 @@ func (a *Adapter) Inspect(ctx context.Context) error {
 
 // Close closes the database. Every method fails afterwards.
 func (a *Adapter) Close() error {
-	return errors.Join(a.hot.close(), a.db.Close())
+	return errors.Join(a.hot.close(), a.conn.DB.Close())
 }
 
 // Tx implements engine.Transactor. fn must be short, and use the adapter it is
@@ -228,43 +214,7 @@ func (a *Adapter) Close() error {
 // fn called again, as long as Options.BusyTimeout lasts: fn must have no
 // effect but through the adapter.
 func (a *Adapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
-	release, err := a.locks.Acquire(ctx)
-	if err != nil {
-		return a.backend.failure(ctx, "begin a transaction", err)
-	}
-	defer release()
-	var doing string
-	var answer error // of fn
-	try := func() error {
-		doing, answer = "begin a transaction", nil
-		t, err := a.begin(ctx)
-		if err != nil {
-			return err
-		}
-		defer t.end()
-		defer t.Rollback() // does nothing after a commit
-		s := a.in(t.Tx, a.backend.lockRead)
-		if answer = fn(s); answer != nil {
-			if lost := s.lost.Load(); lost != nil {
-				return *lost
-			}
-			return nil
-		}
-		doing = "commit a transaction"
-		return t.commit()
-	}
-	if a.backend.server {
-		err = a.locks.Wait(ctx, try)
-	} else {
-		err = try()
-	}
-	switch {
-	case answer != nil:
-		return answer
-	case err != nil:
-		return a.backend.failure(ctx, doing, err)
-	}
-	return nil
+	return a.conn.InTx(ctx, func(c *sqlstore.Conn) error { return fn(a.in(c)) })
 }
 
 // WithTx returns the adapter in a transaction of the application's own, on the
@@ -275,67 +225,20 @@ func (a *Adapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
 // read-only. When the database fails, or has undone the transaction because of
 // a deadlock, tx is rolled back; what engine.Adapter calls an answer, such as
 // engine.ErrConflict, leaves it usable.
-func (a *Adapter) WithTx(tx *sql.Tx) engine.Adapter { return a.in(tx, a.backend.lockRead) }
+func (a *Adapter) WithTx(tx *sql.Tx) engine.Adapter { return a.in(a.conn.In(tx)) }
 
-// write is do for calls that write. The call uses the store it is given.
+// read makes a call that only reads. Its error is one of the contract.
+func read[T any](ctx context.Context, s *store, doing string, call func() (T, error)) (T, error) {
+	return sqlstore.Read(ctx, s.conn, doing, func() (T, error) {
+		v, err := call()
+		return v, s.backend.answer(err)
+	})
+}
+
+// write is read for calls that write. The call uses the store it is given.
 func write[T any](ctx context.Context, s *store, doing string, call func(*store) (T, error)) (T, error) {
-	if s.tx == nil && s.backend.server {
-		return do(ctx, s, doing, func() (T, error) { return alone(ctx, s, call) })
-	}
-	if s.tx != nil && s.backend.savepoints {
-		return do(ctx, s, doing, func() (T, error) { return saved(ctx, s, call) })
-	}
-	release, err := s.locks.Acquire(ctx)
-	if err != nil {
-		var none T
-		return none, s.backend.failure(ctx, doing, err)
-	}
-	defer release()
-	return do(ctx, s, doing, func() (T, error) { return call(s) })
-}
-
-// do makes a call, one statement or one whole transaction, again while the
-// database turns it away. Its error is one of the contract.
-func do[T any](ctx context.Context, s *store, doing string, call func() (T, error)) (v T, err error) {
-	if err = ctx.Err(); err == nil {
-		err = s.locks.Wait(ctx, func() error {
-			v, err = call()
-			return err
-		})
-	}
-	if err == nil {
-		return v, nil
-	}
-	cause := err
-	err = s.backend.failure(ctx, doing, err)
-	if s.tx != nil && !ofContract(err) {
-		if s.backend.again(cause) {
-			s.lost.Store(&cause)
-		}
-		// After such an error SQLite may have ended the transaction, and what
-		// follows would be written outside of it. A server's is lost anyway.
-		_ = s.tx.Rollback()
-	}
-	var none T
-	return none, err
-}
-
-// ofContract reports whether the database did what it was asked and err is its
-// answer.
-func ofContract(err error) bool {
-	return errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrInvalid) ||
-		errors.Is(err, engine.ErrStaleCounter) || errors.Is(err, engine.ErrConflict{})
-}
-
-// failure gives err the identity that the contract demands.
-func (b *backend) failure(ctx context.Context, doing string, err error) error {
-	switch cause := ctx.Err(); {
-	case cause != nil && errors.Is(err, cause):
-		return fmt.Errorf("entclient: %s: %w", doing, err)
-	case cause != nil:
-		return fmt.Errorf("entclient: %s: %w (%v)", doing, cause, err)
-	case err == engine.ErrNotFound, ent.IsNotFound(err), errors.Is(err, sql.ErrNoRows):
-		return engine.ErrNotFound
-	}
-	return fmt.Errorf("entclient: %s: %w", doing, b.explain(err))
+	return sqlstore.Write(ctx, s.conn, doing, func(c *sqlstore.Conn) (T, error) {
+		v, err := call(s.in(c))
+		return v, s.backend.answer(err)
+	})
 }

@@ -10,23 +10,14 @@ import (
 	"testing"
 	"time"
 
+	"entgo.io/ent/dialect"
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/internal/adaptercalls"
+	"github.com/sesame-auth/sesame/internal/faultdb"
 )
-
-var errInjected = errors.New("the wire is cut")
-
-func populated(t testing.TB, f *faulty, o entclient.Options) *entclient.Adapter {
-	t.Helper()
-	a := openFaulty(t, f, o)
-	if err := adaptercalls.Populate(t.Context(), a); err != nil {
-		t.Fatal(err)
-	}
-	return a
-}
 
 func snapshot(t testing.TB, a engine.Adapter) string {
 	t.Helper()
@@ -39,8 +30,7 @@ func snapshot(t testing.TB, a engine.Adapter) string {
 
 // session/one-query
 func TestSessionAndUserIsOneStatement(t *testing.T) {
-	var f faulty
-	a := populated(t, &f, entclient.Options{})
+	a, f := faulty(t)
 	get := func() {
 		t.Helper()
 		if _, _, err := a.GetSessionAndUser(t.Context(), "s1"); err != nil {
@@ -48,12 +38,11 @@ func TestSessionAndUserIsOneStatement(t *testing.T) {
 		}
 	}
 	get()
-	var statements atomic.Int32
-	f.fail(func(string) error { statements.Add(1); return nil })
+	before := f.Statements()
 	for range 10 {
 		get()
 	}
-	if n := statements.Load(); n != 10 {
+	if n := f.Statements() - before; n != 10 {
 		t.Errorf("10 reads made %d statements", n)
 	}
 }
@@ -63,14 +52,13 @@ func TestBrokenStore(t *testing.T) {
 	for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			var f faulty
-			a := populated(t, &f, entclient.Options{})
-			f.fail(func(string) error { return errInjected })
+			a, f := faulty(t)
+			f.Fail(func(string) error { return errInjected })
 			err := c.Do(t.Context(), a)
 			if !errors.Is(err, errInjected) || errors.Is(err, engine.ErrNotFound) {
 				t.Fatalf("got %v, want an error that matches the injected one", err)
 			}
-			f.heal()
+			f.Heal()
 			if err := c.Do(t.Context(), a); err != nil {
 				t.Fatalf("once the store works again: %v", err)
 			}
@@ -84,20 +72,12 @@ func TestEveryStatementFails(t *testing.T) {
 	for _, c := range adaptercalls.Writes() {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			for nth := int32(1); ; nth++ {
-				var f faulty
-				a := populated(t, &f, entclient.Options{})
+			for nth := 1; ; nth++ {
+				a, f := faulty(t)
 				before := snapshot(t, a)
-				var n atomic.Int32
-				f.fail(func(string) error {
-					if n.Add(1) == nth {
-						return errInjected
-					}
-					return nil
-				})
+				heal := f.FailAt(nth, errInjected)
 				err := c.Do(t.Context(), a)
-				f.heal()
-				if n.Load() < nth {
+				if !heal() {
 					if nth == 1 || err != nil {
 						t.Fatalf("%d statements, error %v", nth-1, err)
 					}
@@ -118,18 +98,17 @@ func TestEveryStatementFails(t *testing.T) {
 // SQLite may end a transaction when a statement fails for want of space or the
 // like; what fn writes then must not be written outside of it.
 func TestTxAfterStoreError(t *testing.T) {
-	var f faulty
-	a := populated(t, &f, entclient.Options{})
+	a, f := faulty(t)
 	before := snapshot(t, a)
 	err := a.Tx(t.Context(), func(tx engine.Adapter) error {
 		if _, err := tx.CreateUser(t.Context(), engine.User{ID: "u2", Name: new(string), Email: new(string), Image: new(string)}); err != nil {
 			t.Fatal(err)
 		}
-		f.fail(func(string) error { return errInjected })
+		f.Fail(func(string) error { return errInjected })
 		if err := tx.DeleteUser(t.Context(), "u1"); !errors.Is(err, errInjected) {
 			t.Fatal(err)
 		}
-		f.heal()
+		f.Heal()
 		if err := tx.DeleteUser(t.Context(), "u1"); err == nil {
 			t.Error("the transaction goes on after the error")
 		}
@@ -144,9 +123,9 @@ func TestTxAfterStoreError(t *testing.T) {
 }
 
 func TestTxCommitFails(t *testing.T) {
-	var f faulty
-	a := openFaulty(t, &f, entclient.Options{})
-	f.fail(func(s string) error {
+	f := faultySQLite(t, nil)
+	a := openFaulty(t, dialect.SQLite, f, entclient.Options{})
+	f.Fail(func(s string) error {
 		if s == "COMMIT" {
 			return errInjected
 		}
@@ -169,10 +148,9 @@ func TestLockedForAMoment(t *testing.T) {
 	for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			var f faulty
-			a := populated(t, &f, entclient.Options{})
+			a, f := faulty(t)
 			var n atomic.Int32
-			f.fail(func(string) error {
+			f.Fail(func(string) error {
 				if n.Add(1) <= 3 {
 					return sqlite3.Error{Code: sqlite3.ErrBusy}
 				}
@@ -232,8 +210,8 @@ func TestLocked(t *testing.T) {
 
 // The same between two calls of one adapter.
 func TestWriteWaitsForTx(t *testing.T) {
-	var f faulty
-	a := openFaulty(t, &f, entclient.Options{BusyTimeout: time.Hour})
+	f := faultySQLite(t, nil)
+	a := openFaulty(t, dialect.SQLite, f, entclient.Options{BusyTimeout: time.Hour})
 	err := a.Tx(t.Context(), func(engine.Adapter) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
@@ -252,10 +230,9 @@ func TestInterrupted(t *testing.T) {
 	for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
 		t.Run(c.Name, func(t *testing.T) {
 			t.Parallel()
-			var f faulty
-			a := populated(t, &f, entclient.Options{})
+			a, f := faulty(t)
 			ctx, cancel := context.WithCancel(t.Context())
-			f.fail(func(string) error { cancel(); return sqlite3.Error{Code: sqlite3.ErrInterrupt} })
+			f.Fail(func(string) error { cancel(); return sqlite3.Error{Code: sqlite3.ErrInterrupt} })
 			if err := c.Do(ctx, a); !errors.Is(err, context.Canceled) {
 				t.Errorf("got %v, want context.Canceled", err)
 			}
@@ -265,8 +242,8 @@ func TestInterrupted(t *testing.T) {
 
 // A write through the adapter inside of its own transaction fails clearly.
 func TestTxOuterWriteFails(t *testing.T) {
-	var f faulty
-	a := openFaulty(t, &f, entclient.Options{BusyTimeout: 20 * time.Millisecond})
+	f := faultySQLite(t, nil)
+	a := openFaulty(t, dialect.SQLite, f, entclient.Options{BusyTimeout: 20 * time.Millisecond})
 	err := a.Tx(t.Context(), func(engine.Adapter) error {
 		_, err := a.CreateUser(t.Context(), engine.User{ID: "u1"})
 		return err
@@ -305,11 +282,11 @@ func TestOpenLocked(t *testing.T) {
 }
 
 func TestDiskFull(t *testing.T) {
-	f := faulty{setUp: func(c *sqlite3.SQLiteConn) error {
+	f := faultySQLite(t, func(_ int, c *sqlite3.SQLiteConn) error {
 		_, err := c.Exec(`PRAGMA max_page_count = 40`, nil)
 		return err
-	}}
-	a := populated(t, &f, entclient.Options{})
+	})
+	a := populateFaulty(t, dialect.SQLite, f, entclient.Options{})
 	big := strings.Repeat("x", 4096)
 	var full error
 	for i := 0; full == nil && i < 100; i++ {
@@ -339,10 +316,10 @@ func TestDiskFull(t *testing.T) {
 func TestPurgeSparesExtended(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.db")
 	other := openAt(t, path)
-	f := faulty{dsn: "file:" + path + "?_fk=1&_txlock=immediate"}
-	a := populated(t, &f, entclient.Options{})
+	f := faultdb.SQLite("file:"+path+"?_fk=1&_txlock=immediate", nil)
+	a := populateFaulty(t, dialect.SQLite, f, entclient.Options{})
 	future := time.Date(2100, 1, 1, 0, 0, 0, 0, time.UTC)
-	f.fail(func(statement string) error {
+	f.Fail(func(statement string) error {
 		if !strings.HasPrefix(statement, "DELETE") {
 			return nil
 		}
@@ -360,8 +337,8 @@ func TestPurgeSparesExtended(t *testing.T) {
 
 func TestTooBig(t *testing.T) {
 	const limitLength = 0 // SQLITE_LIMIT_LENGTH
-	f := faulty{setUp: func(c *sqlite3.SQLiteConn) error { c.SetLimit(limitLength, 10_000); return nil }}
-	a := openFaulty(t, &f, entclient.Options{})
+	f := faultySQLite(t, func(_ int, c *sqlite3.SQLiteConn) error { c.SetLimit(limitLength, 10_000); return nil })
+	a := openFaulty(t, dialect.SQLite, f, entclient.Options{})
 	_, err := a.CreateUser(t.Context(), engine.User{ID: "u1", Name: new(strings.Repeat("x", 20_000))})
 	if !errors.Is(err, engine.ErrInvalid) {
 		t.Fatalf("got %v, want ErrInvalid", err)
@@ -376,7 +353,7 @@ func TestReadOnlyConnection(t *testing.T) {
 	if err := adaptercalls.Populate(t.Context(), openAt(t, path)); err != nil {
 		t.Fatal(err)
 	}
-	a := openFaulty(t, &faulty{dsn: "file:" + path + "?mode=ro&_fk=1&_txlock=immediate"}, entclient.Options{})
+	a := openFaulty(t, dialect.SQLite, faultdb.SQLite("file:"+path+"?mode=ro&_fk=1&_txlock=immediate", nil), entclient.Options{})
 	checkReadOnly(t, a)
 }
 

@@ -93,10 +93,7 @@ func (s *store) one(ctx context.Context, steps []prepared, args []any, dest ...a
 
 // at returns the statement where the store works, and its arguments.
 func (s *store) at(ctx context.Context, p prepared, args []any) (*sql.Stmt, []any) {
-	stmt := p.stmt
-	if s.tx != nil {
-		stmt = s.tx.StmtContext(ctx, stmt)
-	}
+	stmt := s.conn.Stmt(ctx, p.stmt)
 	if p.args == nil {
 		return stmt, args
 	}
@@ -136,7 +133,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, sessionToken string) (eng
 		name, email, image *string
 		verified           *int64
 	}
-	r, err := do(ctx, s, "get a session and its user", func() (*row, error) {
+	r, err := read(ctx, s, "get a session and its user", func() (*row, error) {
 		if !authruntime.Storable(sessionToken) {
 			return nil, engine.ErrNotFound
 		}
@@ -154,7 +151,7 @@ func (s *store) GetSessionAndUser(ctx context.Context, sessionToken string) (eng
 // UpdateSession implements engine.SessionAdapter.
 func (s *store) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engine.AdapterSession, error) {
 	if u.Expires == nil {
-		return do(ctx, s, "update a session", func() (engine.AdapterSession, error) {
+		return read(ctx, s, "update a session", func() (engine.AdapterSession, error) {
 			if err := authruntime.Declared("session", u.Extra); err != nil {
 				return engine.AdapterSession{}, err
 			}

@@ -2,8 +2,6 @@ package entclient_test
 
 import (
 	"database/sql"
-	"fmt"
-	"slices"
 	"strings"
 	"testing"
 
@@ -17,7 +15,7 @@ import (
 // layout describes tables, columns, keys and indexes, whatever their order.
 func (s server) layout(t testing.TB, db *sql.DB) []string {
 	t.Helper()
-	queries := map[string][]string{
+	return described(t, db, map[string][]string{
 		"mysql": {
 			`SELECT 'column', table_name, column_name, column_type, is_nullable, column_default, extra, CONCAT_WS(' ', character_set_name, collation_name)
 				FROM information_schema.columns WHERE table_schema = DATABASE()`,
@@ -37,31 +35,7 @@ func (s server) layout(t testing.TB, db *sql.DB) []string {
 			`SELECT 'other', relkind::text, relname, '', '', '', '', '' FROM pg_class
 				WHERE relnamespace = current_schema()::regnamespace AND relkind NOT IN ('r', 'i')`,
 		},
-	}[s.name]
-	var all []string
-	for _, query := range queries {
-		rows, err := db.QueryContext(t.Context(), query)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for rows.Next() {
-			values, dest := make([]sql.NullString, 8), make([]any, 8)
-			for i := range values {
-				dest[i] = &values[i]
-			}
-			if err := rows.Scan(dest...); err != nil {
-				t.Fatal(err)
-			}
-			if values[1].String != "sesame_migration" {
-				all = append(all, fmt.Sprint(values))
-			}
-		}
-		if err := rows.Err(); err != nil {
-			t.Fatal(err)
-		}
-	}
-	slices.Sort(all)
-	return all
+	}[s.name])
 }
 
 func (s server) db(t testing.TB, dsn string) *sql.DB {

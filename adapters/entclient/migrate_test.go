@@ -20,8 +20,7 @@ import (
 // layout describes tables, columns, keys and indexes, whatever their order.
 func layout(t testing.TB, db *sql.DB) []string {
 	t.Helper()
-	var all []string
-	for _, query := range []string{
+	return described(t, db, []string{
 		`SELECT 'column', m.name, c.name, lower(c.type), c."notnull", c.dflt_value, c.pk, c.hidden
 			FROM sqlite_master m, pragma_table_xinfo(m.name) c WHERE m.type = 'table'`,
 		`SELECT 'foreign key', m.name, f."from", f."table", f."to", f.on_update, f.on_delete, f.match
@@ -30,7 +29,15 @@ func layout(t testing.TB, db *sql.DB) []string {
 			FROM sqlite_master m, pragma_index_list(m.name) i, pragma_index_xinfo(i.name) c WHERE m.type = 'table' AND c.key`,
 		`SELECT 'autoincrement', name, '', '', '', '', '', '' FROM sqlite_master WHERE type = 'table' AND sql LIKE '%AUTOINCREMENT%'`,
 		`SELECT 'other', type, name, '', '', '', '', '' FROM sqlite_master WHERE type NOT IN ('table', 'index')`,
-	} {
+	})
+}
+
+// described returns the rows of queries of eight columns, but for those of
+// tables that are not ent's: the second column is the table.
+func described(t testing.TB, db *sql.DB, queries []string) []string {
+	t.Helper()
+	var all []string
+	for _, query := range queries {
 		rows, err := db.QueryContext(t.Context(), query)
 		if err != nil {
 			t.Fatal(err)

@@ -13,14 +13,12 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/ent/migrate"
 )
 
 // mysqlBackend is the backend of MySQL and MariaDB. Nothing here is known to
 // one of them only: MySQL has no RETURNING, so a row is locked, then changed.
-func mysqlBackend() *backend {
-	shared := sqlstore.MySQL()
+func mysqlBackend(d *sqlstore.Dialect) *backend {
 	const (
 		getSession = "SELECT `userId` FROM `session` WHERE `sessionToken` = ? FOR UPDATE"
 		setSession = "UPDATE `session` SET `expires` = ? WHERE `sessionToken` = ?"
@@ -31,21 +29,31 @@ func mysqlBackend() *backend {
 		setCounter = "UPDATE `authenticator` SET `counter` = ? WHERE `credentialID` = ?"
 	)
 	return &backend{
-		dialect:    dialect.MySQL,
-		server:     true,
-		again:      shared.Again,
-		turnedAway: "other transactions have been in the way",
-		lockRead:   " FOR UPDATE",
-		explain:    explainMySQL,
-		explainAt:  explainDuplicate,
-		setUp: func(ctx context.Context, db *sql.DB) error {
-			if err := shared.Check(ctx, db); err != nil {
-				return err
-			}
+		Dialect: d,
+		migrate: func(ctx context.Context, db *sql.DB) error {
 			if err := migrateMySQL(ctx, db); err != nil {
 				return err
 			}
 			return checkFoundRows(ctx, db)
+		},
+		mayMigrate: func(err error) string {
+			if e, ok := errors.AsType[*mysql.MySQLError](err); ok && (e.Number == 1044 || e.Number == 1045 || e.Number == 1142) {
+				return "the user of the DSN needs SELECT, INSERT, UPDATE, DELETE, and to migrate CREATE, ALTER, INDEX, REFERENCES"
+			}
+			return ""
+		},
+		// It names the table, which MariaDB does not.
+		explainAt: func(query string, err error) error {
+			duplicate, ok := d.Duplicate(err)
+			if !ok {
+				return err
+			}
+			if duplicate.Key == "PRIMARY" {
+				_, table, _ := strings.Cut(query, "`")
+				table, _, _ = strings.Cut(table, "`")
+				duplicate.Key = table + ".PRIMARY"
+			}
+			return conflict(duplicate)
 		},
 		hot: hotSQL{
 			sessionAndUser: "SELECT `session`.`expires`, `user`.`id`, `user`.`name`, `user`.`email`, `user`.`emailVerified`, `user`.`image` " +
@@ -75,7 +83,7 @@ func OpenMySQL(ctx context.Context, dsn string, o Options) (*Adapter, error) {
 }
 
 func openMySQL(ctx context.Context, dsn string, o Options) (*Adapter, error) {
-	connector, err := sqlstore.MySQLConnector(dsn, o.busyTimeout(), sqlstore.UTC)
+	connector, err := sqlstore.MySQLConnector(dsn, sqlstore.Patience(o.BusyTimeout), sqlstore.UTC)
 	if err != nil {
 		return nil, err
 	}
@@ -84,11 +92,7 @@ func openMySQL(ctx context.Context, dsn string, o Options) (*Adapter, error) {
 
 // openServer opens the database of a connector.
 func openServer(ctx context.Context, dialect string, connector driver.Connector, o Options) (*Adapter, error) {
-	db := sql.OpenDB(connector)
-	// Few enough for several replicas on a server that takes a hundred.
-	db.SetMaxOpenConns(20)
-	db.SetMaxIdleConns(20) // their prepared statements stay warm
-	db.SetConnMaxIdleTime(time.Minute)
+	db := sqlstore.OpenServer(connector)
 	a, err := newAdapter(ctx, dialect, db, o)
 	if err != nil {
 		db.Close()
@@ -196,42 +200,4 @@ func refuseForeign(ctx context.Context, conn *sql.Conn) error {
 		}
 	}
 	return nil
-}
-
-func mysqlNumber(err error) uint16 {
-	if e, ok := errors.AsType[*mysql.MySQLError](err); ok {
-		return e.Number
-	}
-	return 0
-}
-
-// explainDuplicate names the table, which MariaDB does not, and leaves out the
-// value, which may be a secret.
-func explainDuplicate(query string, err error) error {
-	d, ok := sqlstore.MySQL().Duplicate(err)
-	if !ok {
-		return err
-	}
-	key := d.Key
-	if key == "PRIMARY" {
-		_, table, _ := strings.Cut(query, "`")
-		table, _, _ = strings.Cut(table, "`")
-		key = table + "." + key
-	}
-	return conflict(key, d.Err)
-}
-
-func explainMySQL(err error) error {
-	shared := sqlstore.MySQL()
-	switch {
-	case errors.Is(err, engine.ErrConflict{}):
-		return err
-	case shared.Orphan(err):
-		return fmt.Errorf("no such user: %w", engine.ErrNotFound)
-	}
-	switch mysqlNumber(err) {
-	case 1044, 1045, 1142:
-		return fmt.Errorf("%w (the user of the DSN needs SELECT, INSERT, UPDATE, DELETE, and to migrate CREATE, ALTER, INDEX, REFERENCES)", err)
-	}
-	return shared.Explain(err)
 }

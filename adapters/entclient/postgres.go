@@ -11,25 +11,18 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
-	"github.com/sesame-auth/sesame/engine"
 )
 
 // postgres is the backend of PostgreSQL.
-func postgres() *backend {
-	shared := sqlstore.Postgres()
+func postgres(d *sqlstore.Dialect) *backend {
 	return &backend{
-		dialect:    dialect.Postgres,
-		server:     true,
-		again:      shared.Again,
-		turnedAway: "other transactions have been in the way",
-		lockRead:   " FOR NO KEY UPDATE",
-		savepoints: true,
-		explain:    explainPostgres,
-		setUp: func(ctx context.Context, db *sql.DB) error {
-			if err := shared.Check(ctx, db); err != nil {
-				return err
+		Dialect: d,
+		migrate: migratePostgres,
+		mayMigrate: func(err error) string {
+			if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42501" {
+				return "the role of the DSN needs SELECT, INSERT, UPDATE and DELETE on the tables, and to migrate CREATE on the schema"
 			}
-			return migratePostgres(ctx, db)
+			return ""
 		},
 		hot: hotSQL{
 			sessionAndUser: `
@@ -65,7 +58,7 @@ func OpenPostgres(ctx context.Context, dsn string, o Options) (*Adapter, error) 
 }
 
 func openPostgres(ctx context.Context, dsn string, o Options) (*Adapter, error) {
-	connector, err := sqlstore.PostgresConnector(dsn, o.busyTimeout())
+	connector, err := sqlstore.PostgresConnector(dsn, sqlstore.Patience(o.BusyTimeout))
 	if err != nil {
 		return nil, err
 	}
@@ -119,18 +112,4 @@ func migratePostgres(ctx context.Context, db *sql.DB) error {
 
 func pendingPostgres(ctx context.Context, q querier, all []migration) ([]migration, error) {
 	return pending(ctx, q, all, `SELECT to_regclass('sesame_migration') IS NOT NULL`, `SELECT "name", "checksum" FROM "sesame_migration"`)
-}
-
-func explainPostgres(err error) error {
-	shared := sqlstore.Postgres()
-	if d, ok := shared.Duplicate(err); ok {
-		return conflict(d.Key, d.Err)
-	}
-	if shared.Orphan(err) {
-		return fmt.Errorf("no such user: %w", engine.ErrNotFound)
-	}
-	if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42501" {
-		return fmt.Errorf("%w (the role of the DSN needs SELECT, INSERT, UPDATE and DELETE on the tables, and to migrate CREATE on the schema)", err)
-	}
-	return shared.Explain(err)
 }

@@ -3,7 +3,6 @@ package entclient_test
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"errors"
 	"fmt"
 	"strings"
@@ -14,13 +13,12 @@ import (
 
 	"entgo.io/ent/dialect"
 	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/internal/adaptercalls"
+	"github.com/sesame-auth/sesame/internal/faultdb"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
@@ -29,39 +27,27 @@ type server struct {
 	name, dialect, driver string
 	database              func(testing.TB) (dsn string)
 	open                  func(context.Context, string, entclient.Options) (*entclient.Adapter, error)
-	connector             func(testing.TB, string) driver.Connector
 	deadlock              error
 }
 
 func servers() []server {
 	return []server{
-		{
-			"mysql", dialect.MySQL, "mysql", testdb.MySQL, entclient.OpenMySQL,
-			func(t testing.TB, dsn string) driver.Connector {
-				cfg, err := mysql.ParseDSN(dsn + "&charset=utf8mb4")
-				if err != nil {
-					t.Fatal(err)
-				}
-				c, err := mysql.NewConnector(cfg)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return c
-			},
-			&mysql.MySQLError{Number: 1213, Message: "Deadlock found"},
-		},
-		{
-			"postgres", dialect.Postgres, "pgx", testdb.Postgres, entclient.OpenPostgres,
-			func(t testing.TB, dsn string) driver.Connector {
-				cfg, err := pgx.ParseConfig(dsn)
-				if err != nil {
-					t.Fatal(err)
-				}
-				return stdlib.GetConnector(*cfg)
-			},
-			&pgconn.PgError{Code: "40P01", Message: "deadlock detected"},
-		},
+		{"mysql", dialect.MySQL, "mysql", testdb.MySQL, entclient.OpenMySQL, &mysql.MySQLError{Number: 1213, Message: "Deadlock found"}},
+		{"postgres", dialect.Postgres, "pgx", testdb.Postgres, entclient.OpenPostgres, &pgconn.PgError{Code: "40P01", Message: "deadlock detected"}},
 	}
+}
+
+// connector returns a connector on which nothing fails yet.
+func (s server) connector(t testing.TB, dsn string) *faultdb.Connector {
+	t.Helper()
+	if s.dialect == dialect.MySQL {
+		dsn += "&charset=utf8mb4"
+	}
+	f, err := faultdb.Open(s.dialect, dsn)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return f
 }
 
 func onServers(t *testing.T, f func(t *testing.T, s server)) {
@@ -93,14 +79,13 @@ func (s server) populated(t testing.TB) *entclient.Adapter {
 func TestServerSessionAndUserIsOneStatement(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		a, f := s.faulty(t, entclient.Options{})
-		var statements atomic.Int32
-		f.fail(func(string) error { statements.Add(1); return nil })
+		before := f.Statements()
 		for range 10 {
 			if _, _, err := a.GetSessionAndUser(t.Context(), "s1"); err != nil {
 				t.Fatal(err)
 			}
 		}
-		if n := statements.Load(); n != 10 {
+		if n := f.Statements() - before; n != 10 {
 			t.Errorf("10 reads made %d statements", n)
 		}
 	})
@@ -113,17 +98,10 @@ func TestServerEveryStatementFails(t *testing.T) {
 		a, f := s.faulty(t, entclient.Options{})
 		before := snapshot(t, a)
 		for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
-			for nth := int32(1); nth < 20; nth++ {
-				var n atomic.Int32
-				f.fail(func(string) error {
-					if n.Add(1) == nth {
-						return errInjected
-					}
-					return nil
-				})
+			for nth := 1; nth < 20; nth++ {
+				heal := f.FailAt(nth, errInjected)
 				err := c.Do(t.Context(), a)
-				f.heal()
-				if n.Load() < nth {
+				if !heal() {
 					if nth == 1 || err != nil {
 						t.Fatalf("%s: %d statements, error %v", c.Name, nth-1, err)
 					}
@@ -162,7 +140,7 @@ func TestServerDeadlockIsTriedAgain(t *testing.T) {
 		a, f := s.faulty(t, entclient.Options{})
 		for _, at := range []string{"UPDATE", "COMMIT"} {
 			var n atomic.Int32
-			f.fail(func(statement string) error {
+			f.Fail(func(statement string) error {
 				if strings.HasPrefix(strings.TrimSpace(statement), at) && n.Add(1) <= 3 {
 					return s.deadlock
 				}
@@ -186,7 +164,7 @@ func TestServerDeadlockIsTriedAgain(t *testing.T) {
 			}
 		}
 		// Not for ever: the context, or the patience, ends it.
-		f.fail(func(statement string) error {
+		f.Fail(func(statement string) error {
 			if statement == "COMMIT" {
 				return s.deadlock
 			}
@@ -198,7 +176,7 @@ func TestServerDeadlockIsTriedAgain(t *testing.T) {
 			t.Errorf("got %v, want DeadlineExceeded", err)
 		}
 		brief, f := s.faulty(t, entclient.Options{BusyTimeout: 50 * time.Millisecond})
-		f.fail(func(statement string) error {
+		f.Fail(func(statement string) error {
 			if statement == "COMMIT" {
 				return s.deadlock
 			}
@@ -415,16 +393,7 @@ func TestServerSecondHandle(t *testing.T) {
 				case !errors.Is(err, engine.ErrNotFound):
 					t.Error(err)
 				}
-				err := handles[i%2].Tx(ctx, func(tx engine.Adapter) error {
-					a := tx.(engine.AuthenticatorAdapter)
-					c, err := a.GetAuthenticator(ctx, "c1")
-					if err != nil {
-						return err
-					}
-					_, err = a.UpdateAuthenticatorCounter(ctx, "c1", c.Counter+1)
-					return err
-				})
-				if err != nil {
+				if err := countOn(ctx, handles[i%2]); err != nil {
 					t.Error(err)
 				} else {
 					counted.Add(1)

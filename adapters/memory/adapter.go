@@ -16,11 +16,11 @@ func authenticators(d *data) map[string]engine.Authenticator { return d.authenti
 
 // CreateUser implements engine.UserAdapter.
 func (a *Adapter) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
-	err := a.write(ctx, func(d *data) error {
+	err := a.write(ctx, func(d *data) (err error) {
 		if u.ID == "" {
 			return fmt.Errorf("memory: %w: the id of a user is empty", engine.ErrInvalid)
 		}
-		if err := checkExtra("user", a.userFields, u.Extra); err != nil {
+		if u.Extra, err = mergeExtra("user", nil, u.Extra, a.schema.UserField); err != nil {
 			return err
 		}
 		if _, taken := d.users[u.ID]; taken {
@@ -62,20 +62,19 @@ func (a *Adapter) GetUserByEmail(ctx context.Context, email string) (u engine.Us
 // UpdateUser implements engine.UserAdapter.
 func (a *Adapter) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.User, error) {
 	var u engine.User
-	err := a.write(ctx, func(d *data) error {
+	err := a.write(ctx, func(d *data) (err error) {
 		old, ok := d.users[up.ID]
 		if !ok {
 			return engine.ErrNotFound
 		}
-		if err := checkExtra("user", a.userFields, up.Extra); err != nil {
+		u = cloneUser(old)
+		if u.Extra, err = mergeExtra("user", u.Extra, up.Extra, a.schema.UserField); err != nil {
 			return err
 		}
-		u = cloneUser(old)
 		up.Name.Apply(&u.Name)
 		up.Email.Apply(&u.Email)
 		up.EmailVerified.Apply(&u.EmailVerified)
 		up.Image.Apply(&u.Image)
-		u.Extra = changeExtra(u.Extra, up.Extra)
 		if u.Email != nil {
 			if id, taken := d.emails[*u.Email]; taken && id != u.ID {
 				return engine.ErrConflict{Field: "email"}
@@ -162,8 +161,8 @@ func (a *Adapter) ListAccountsByUserID(ctx context.Context, userID string) ([]en
 
 // CreateSession implements engine.SessionAdapter.
 func (a *Adapter) CreateSession(ctx context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
-	err := a.write(ctx, func(d *data) error {
-		if err := checkExtra("session", a.sessionFields, s.Extra); err != nil {
+	err := a.write(ctx, func(d *data) (err error) {
+		if s.Extra, err = mergeExtra("session", nil, s.Extra, a.schema.SessionField); err != nil {
 			return err
 		}
 		if _, taken := d.sessions[s.SessionToken]; taken {
@@ -202,23 +201,25 @@ func (a *Adapter) GetSessionAndUser(ctx context.Context, sessionToken string) (s
 // UpdateSession implements engine.SessionAdapter.
 func (a *Adapter) UpdateSession(ctx context.Context, up engine.SessionUpdate) (engine.AdapterSession, error) {
 	var s engine.AdapterSession
-	err := a.write(ctx, func(d *data) error {
+	err := a.write(ctx, func(d *data) (err error) {
 		old, ok := d.sessions[up.SessionToken]
 		if !ok {
 			return engine.ErrNotFound
 		}
-		if err := checkExtra("session", a.sessionFields, up.Extra); err != nil {
+		s = cloneSession(old)
+		if s.Extra, err = mergeExtra("session", s.Extra, up.Extra, a.schema.SessionField); err != nil {
 			return err
 		}
-		s = cloneSession(old)
 		if up.Expires != nil {
 			s.Expires = instant(*up.Expires)
 		}
-		s.Extra = changeExtra(s.Extra, up.Extra)
 		d.sessions[s.SessionToken] = cloneSession(s)
 		return nil
 	})
-	return s, err
+	if err != nil {
+		return engine.AdapterSession{}, err
+	}
+	return s, nil
 }
 
 // DeleteSession implements engine.SessionAdapter.
@@ -347,12 +348,4 @@ func (d *data) hasUser(id string) error {
 		return fmt.Errorf("memory: no such user: %w", engine.ErrNotFound)
 	}
 	return nil
-}
-
-// changeExtra returns extra with the named fields changed.
-func changeExtra(extra, changes map[string]any) map[string]any {
-	merged := make(map[string]any, len(extra)+len(changes))
-	maps.Copy(merged, extra)
-	maps.Copy(merged, changes)
-	return cloneExtra(merged)
 }

@@ -11,12 +11,13 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
 )
 
 // Adapter is an engine.Adapter, and an AuthenticatorAdapter, Transactor,
 // Purger and SessionLister. Use [New] to make one.
 type Adapter struct {
-	userFields, sessionFields map[string]bool
+	schema *engine.Schema
 
 	writing chan struct{} // full while a writer or a transaction is at work
 
@@ -61,10 +62,9 @@ func (d *data) clone() *data {
 // New returns an empty adapter. It accepts the extra fields of users and
 // sessions that s declares and no others; nil declares none.
 func New(s *engine.Schema) *Adapter {
-	a := &Adapter{
-		userFields:    map[string]bool{},
-		sessionFields: map[string]bool{},
-		writing:       make(chan struct{}, 1),
+	return &Adapter{
+		schema:  s,
+		writing: make(chan struct{}, 1),
 		data: &data{
 			users:          map[string]engine.User{},
 			emails:         map[string]string{},
@@ -74,18 +74,6 @@ func New(s *engine.Schema) *Adapter {
 			authenticators: map[string]engine.Authenticator{},
 		},
 	}
-	if s == nil {
-		return a
-	}
-	for _, f := range s.User {
-		if _, extra := s.UserField(f.Name); extra {
-			a.userFields[f.Name] = true
-		}
-	}
-	for _, f := range s.Session {
-		a.sessionFields[f.Name] = true
-	}
-	return a
 }
 
 // Close drops everything. Every method fails afterwards.
@@ -116,7 +104,7 @@ func (a *Adapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
 		return err
 	}
 	defer a.endWrite()
-	tx := &Adapter{userFields: a.userFields, sessionFields: a.sessionFields, writing: make(chan struct{}, 1)}
+	tx := &Adapter{schema: a.schema, writing: make(chan struct{}, 1)}
 	if err := a.read(ctx, func(d *data) error { tx.data = d.clone(); return nil }); err != nil {
 		return err
 	}
@@ -258,25 +246,16 @@ func cloneAuthenticator(a engine.Authenticator) engine.Authenticator {
 	return a
 }
 
-// cloneExtra copies deep; nil values mean none.
+// cloneExtra copies deep.
 func cloneExtra(extra map[string]any) map[string]any {
-	var out map[string]any
-	for k, v := range extra {
-		if v == nil {
-			continue
-		}
-		if out == nil {
-			out = make(map[string]any, len(extra))
-		}
-		out[k] = cloneValue(v)
+	if extra == nil {
+		return nil
 	}
-	return out
+	return cloneValue(extra).(map[string]any)
 }
 
 func cloneValue(v any) any {
 	switch v := v.(type) {
-	case time.Time:
-		return instant(v)
 	case []any:
 		out := make([]any, len(v))
 		for i := range v {
@@ -293,38 +272,11 @@ func cloneValue(v any) any {
 	return v
 }
 
-// checkExtra refuses what is not declared and what is not canonical.
-func checkExtra(table string, declared map[string]bool, extra map[string]any) error {
-	for key, v := range extra {
-		if !declared[key] {
-			return fmt.Errorf("memory: %w: the schema declares no %s field %q", engine.ErrInvalid, table, key)
-		}
-		if bad, ok := notCanonical(v); ok {
-			return fmt.Errorf("memory: %w: the %s field %q holds a %T; canonical values are nil, bool, string, int64, float64, time.Time, []any and map[string]any of them", engine.ErrInvalid, table, key, bad)
-		}
+// mergeExtra returns the extra fields of a user or a session after changes.
+func mergeExtra(of string, extra, changes map[string]any, declared func(string) (schema.Field, bool)) (map[string]any, error) {
+	merged, err := schema.MergeExtra(extra, changes, declared)
+	if err != nil {
+		return nil, fmt.Errorf("memory: %w: the %s field %w", engine.ErrInvalid, of, err)
 	}
-	return nil
-}
-
-// notCanonical finds a value that cannot be copied.
-func notCanonical(v any) (any, bool) {
-	switch v := v.(type) {
-	case nil, bool, string, int64, float64, time.Time:
-		return nil, false
-	case []any:
-		for _, e := range v {
-			if bad, ok := notCanonical(e); ok {
-				return bad, true
-			}
-		}
-		return nil, false
-	case map[string]any:
-		for _, e := range v {
-			if bad, ok := notCanonical(e); ok {
-				return bad, true
-			}
-		}
-		return nil, false
-	}
-	return v, true
+	return merged, nil
 }

@@ -26,9 +26,13 @@ func TestContract(t *testing.T) {
 var declared = &engine.Schema{
 	User: []schema.Field{
 		{Name: "id"}, {Name: "name", Client: schema.Write}, {Name: "email"}, {Name: "image"}, // built in, no extra fields
-		{Name: "plan"}, {Name: "seats"}, {Name: "since"}, {Name: "tags"}, {Name: "address"},
+		{Name: "plan"},
+		{Name: "seats", Type: schema.Type{Kind: schema.Int, Nullable: true}},
+		{Name: "since", Type: schema.Type{Kind: schema.Time}},
+		{Name: "tags", Type: schema.Type{List: true}},
+		{Name: "address", Type: schema.Type{Kind: schema.Object, Fields: []schema.Field{{Name: "city"}, {Name: "lines", Type: schema.Type{List: true}}}}},
 	},
-	Session: []schema.Field{{Name: "device"}, {Name: "seen"}},
+	Session: []schema.Field{{Name: "device", Type: schema.Type{Nullable: true}}, {Name: "seen", Type: schema.Type{List: true}}},
 }
 
 func extra() map[string]any {
@@ -128,17 +132,17 @@ func TestExtraIsCopiedDeep(t *testing.T) {
 func TestExtraRefused(t *testing.T) {
 	ctx, a := t.Context(), memory.New(declared)
 	for name, bad := range map[string]map[string]any{
-		"undeclared":             {"other": "x"},
-		"built in":               {"name": "x"},
-		"built in id":            {"id": "x"},
-		"built in email":         {"email": "x"},
-		"built in image":         {"image": "x"},
-		"of the session":         {"device": "x"},
-		"undeclared nil":         {"other": nil},
-		"int":                    {"seats": 3},
-		"pointer":                {"plan": new(string)},
-		"typed list":             {"tags": []string{"a"}},
-		"typed list in an Extra": {"address": map[string]any{"lines": []any{map[string]string{}}}},
+		"undeclared":     {"other": "x"},
+		"built in":       {"name": "x"},
+		"built in id":    {"id": "x"},
+		"built in email": {"email": "x"},
+		"built in image": {"image": "x"},
+		"of the session": {"device": "x"},
+		"undeclared nil": {"other": nil},
+		"another type":   {"seats": "three"},
+		"not UTF-8":      {"plan": "\xff"},
+		"a channel":      {"tags": make(chan int)},
+		"in a member":    {"address": map[string]any{"lines": []any{map[string]string{}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if _, err := a.CreateUser(ctx, engine.User{ID: name, Extra: bad}); !errors.Is(err, engine.ErrInvalid) {

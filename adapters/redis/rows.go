@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
 )
 
 // Keys. A key of two parts has the length of the first before it, so that
@@ -246,22 +247,15 @@ func storable(name string, t time.Time) error {
 // instant is what is stored of t.
 func instant(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
 
-// field is what is asked of a field of the schema.
-type field interface{ Canon(v any) (any, error) }
-
 // splitExtra returns what to write of extra fields, and which to clear.
-func splitExtra[F field](of string, declared func(string) (F, bool), extra map[string]any) (set, clear fields, err error) {
-	for name, v := range extra {
-		f, ok := declared(name)
+func splitExtra(of string, declared func(string) (schema.Field, bool), extra map[string]any) (set, clear fields, err error) {
+	kept, err := schema.MergeExtra(nil, extra, declared)
+	if err != nil {
+		return nil, nil, fmt.Errorf("redis: %w: the %s field %w", engine.ErrInvalid, of, err)
+	}
+	for name := range extra {
+		v, ok := kept[name]
 		if !ok {
-			return nil, nil, fmt.Errorf("redis: %w: the schema declares no %s field %q", engine.ErrInvalid, of, name)
-		}
-		if v != nil {
-			if v, err = f.Canon(v); err != nil {
-				return nil, nil, fmt.Errorf("redis: %w: the %s field %w", engine.ErrInvalid, of, err)
-			}
-		}
-		if v == nil {
 			clear = append(clear, extraPrefix+name)
 			continue
 		}
@@ -277,7 +271,7 @@ func splitExtra[F field](of string, declared func(string) (F, bool), extra map[s
 // readExtra reads an extra field into a map. One that the schema no longer
 // declares stays where it is; one that no longer fits is returned as it is, for
 // the engine to judge.
-func readExtra[F field](r *reader, declared func(string) (F, bool), into *map[string]any, name, text string) {
+func readExtra(r *reader, declared func(string) (schema.Field, bool), into *map[string]any, name, text string) {
 	name, ok := strings.CutPrefix(name, extraPrefix)
 	if !ok {
 		return

@@ -93,7 +93,7 @@ var (
 type checker struct {
 	layout      *Layout
 	differences []Difference
-	// lacks are what the layout is known to lack and the database does lack.
+	// What the layout need not have, and the database has or lacks:
 	missingKeys []string // statements that would make the keys
 	strictKeys  []string // what keys forbid that the contract allows
 	folding     []string // columns that do not compare byte for byte

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
 // Kinds of extra fields only.
@@ -96,11 +97,10 @@ func (c *column) encode(v any) (any, error) {
 	return nil, c.invalid("a Go %T does not fit %s", v, c.Kind)
 }
 
-// checkText wants text that every database can hold (PostgreSQL refuses NUL
-// and invalid UTF-8) and that is not cut.
+// checkText wants text that every database can hold and that is not cut.
 func (c *column) checkText(s string) error {
 	switch {
-	case !utf8.ValidString(s) || strings.IndexByte(s, 0) >= 0:
+	case !authruntime.Storable(s):
 		return c.invalid("it holds a NUL byte or is not UTF-8")
 	case c.maxBytes > 0 && len(s) > c.maxBytes:
 		return c.invalid("%d bytes, and %d fit", len(s), c.maxBytes)

@@ -131,20 +131,13 @@ func (s *store) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.Use
 			}
 		}
 		updated := userOf(row)
-		change(&updated.Name, u.Name)
-		change(&updated.Email, u.Email)
-		change(&updated.EmailVerified, u.EmailVerified)
-		change(&updated.Image, u.Image)
+		u.Name.Apply(&updated.Name)
+		u.Email.Apply(&updated.Email)
+		u.EmailVerified.Apply(&updated.EmailVerified)
+		u.Image.Apply(&updated.Image)
 		updated.Extra = merge(updated.Extra, u.Extra, extra)
 		return copyUser(updated), s.update(ctx, r, id)
 	})
-}
-
-// change applies c.
-func change[T any](to **T, c engine.Change[T]) {
-	if c.Set {
-		*to = c.Value
-	}
 }
 
 // DeleteUser implements engine.UserAdapter.

@@ -8,9 +8,7 @@ import (
 	"net"
 	"net/url"
 	"os"
-	"runtime"
 	"strings"
-	"time"
 
 	"entgo.io/ent/dialect"
 	"github.com/go-sql-driver/mysql"
@@ -68,26 +66,17 @@ func openDB(dsn string, l *Layout, o Options) (*sql.DB, error) {
 		if err != nil {
 			return nil, err
 		}
-		connector, err := sqlstore.MySQLConnector(dsn, o.busyTimeout(), l.sessionZone())
+		connector, err := sqlstore.MySQLConnector(dsn, sqlstore.Patience(o.BusyTimeout), l.sessionZone())
 		if err != nil {
 			return nil, err
 		}
-		return pool(sql.OpenDB(connector)), nil
+		return sqlstore.OpenServer(connector), nil
 	}
-	connector, err := sqlstore.PostgresConnector(postgresDSN(dsn), o.busyTimeout())
+	connector, err := sqlstore.PostgresConnector(postgresDSN(dsn), sqlstore.Patience(o.BusyTimeout))
 	if err != nil {
 		return nil, err
 	}
-	return pool(sql.OpenDB(connector)), nil
-}
-
-// pool sets how many connections a server gets: few enough for several replicas
-// on one that takes a hundred.
-func pool(db *sql.DB) *sql.DB {
-	db.SetMaxOpenConns(20)
-	db.SetMaxIdleConns(20) // their prepared statements stay warm
-	db.SetConnMaxIdleTime(time.Minute)
-	return db
+	return sqlstore.OpenServer(connector), nil
 }
 
 // openSQLite opens a file that exists. It leaves the journal mode as it is: the
@@ -102,18 +91,7 @@ func openSQLite(dsn string) (*sql.DB, error) {
 	} else if info.IsDir() {
 		return nil, fmt.Errorf("%s is a folder; want the file of the Auth.js app", path)
 	}
-	dsn, err := sqlstore.SQLiteDSN(path, params)
-	if err != nil {
-		return nil, err
-	}
-	db, err := sql.Open("sqlite3", dsn)
-	if err != nil {
-		return nil, err
-	}
-	conns := max(4, 2*runtime.GOMAXPROCS(0))
-	db.SetMaxOpenConns(conns)
-	db.SetMaxIdleConns(conns) // their prepared statements stay warm
-	return db, nil
+	return sqlstore.OpenSQLite(path, params)
 }
 
 // mysqlDSN makes a DSN of the driver of a URL as Node.js has it.

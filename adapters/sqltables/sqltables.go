@@ -63,13 +63,6 @@ type Options struct {
 	BusyTimeout time.Duration
 }
 
-func (o Options) busyTimeout() time.Duration {
-	if o.BusyTimeout <= 0 {
-		return 5 * time.Second
-	}
-	return o.BusyTimeout
-}
-
 // Adapter is an engine.Adapter, Transactor, Purger, SessionLister and
 // Inspector. For passkeys see [Adapter.WebAuthn].
 type Adapter struct {
@@ -123,7 +116,7 @@ func newAdapter(ctx context.Context, db *sql.DB, layout Layout, o Options) (*Ada
 	if err != nil {
 		return nil, fmt.Errorf("layout %s: %w", layout.Name, err)
 	}
-	locks := d.Locks(o.busyTimeout())
+	locks := d.Locks(sqlstore.Patience(o.BusyTimeout))
 	c := checker{layout: &layout}
 	var t *tables
 	var hot *statements

@@ -4,6 +4,7 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"sync"
@@ -49,7 +50,7 @@ type pool struct {
 func (l *lab) open(ctx context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
 	l.mu.Lock()
 	l.files++
-	path := filepath.Join(l.dir, "auth-"+time.Now().Format("150405.000000000")+".db")
+	path := filepath.Join(l.dir, fmt.Sprintf("auth-%d.db", l.files))
 	l.mu.Unlock()
 	a, err := l.openAt(ctx, path, s, l.ddl)
 	if err != nil {

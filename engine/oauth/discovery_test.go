@@ -124,28 +124,6 @@ func TestDiscoveryIsKeptForAnHour(t *testing.T) {
 	}
 }
 
-// While the provider's metadata cannot be had, that of the last day does.
-func TestDiscoveryIsKeptWhileTheProviderIsDown(t *testing.T) {
-	f := newFake(t)
-	client := f.oidc()
-	if err := authorize(t, client); err != nil {
-		t.Fatal(err)
-	}
-	f.handlers["/openid-configuration"] = http.NotFound
-	for _, at := range []time.Duration{time.Hour, 0, 0, 23*time.Hour - 1} {
-		f.clock.Advance(at)
-		if err := authorize(t, client); err != nil {
-			t.Errorf("at %s: %v", f.clock.Now(), err)
-		}
-	}
-	f.clock.Advance(1)
-	mustFail(t, "a day old", authorize(t, client), oauth.Discovery)
-	delete(f.handlers, "/openid-configuration")
-	if err := authorize(t, client); err != nil {
-		t.Errorf("up again: %v", err)
-	}
-}
-
 func TestDiscoveryFailureIsNotKept(t *testing.T) {
 	f := newFake(t)
 	client := f.oidc()

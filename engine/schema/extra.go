@@ -18,15 +18,17 @@ func MergeExtra(extra, changes map[string]any, declared func(name string) (Field
 		if !ok {
 			return nil, fmt.Errorf("%s: the schema declares no such field", name)
 		}
-		if v == nil {
+		if v != nil {
+			var err error
+			if v, err = f.Canon(v); err != nil {
+				return nil, err
+			}
+		}
+		if v == nil { // or a pointer that is
 			delete(all, name)
 			continue
 		}
-		c, err := f.Canon(v)
-		if err != nil {
-			return nil, err
-		}
-		all[name] = c
+		all[name] = v
 	}
 	if len(all) == 0 {
 		return nil, nil

@@ -47,6 +47,9 @@ func TestMergeExtra(t *testing.T) {
 			t.Errorf("%v cleared: %v, %v, want nil", extra, got, err)
 		}
 	}
+	if got, err := schema.MergeExtra(old, map[string]any{"seats": (*int64)(nil)}, extras.UserField); err != nil || !cmp.Equal(got, map[string]any{"plan": "free", "gone": "kept"}) {
+		t.Errorf("a pointer that is nil: %v, %v, want seats cleared", got, err)
+	}
 	var none *schema.Schema
 	if got, err := schema.MergeExtra(nil, nil, none.UserField); got != nil || err != nil {
 		t.Error(got, err)

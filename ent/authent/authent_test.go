@@ -184,6 +184,7 @@ func TestExtraFields(t *testing.T) {
 		"none, in ent's way": {schema.Field{Name: "orgId"}, nil, `needs ent field "org_id"`},
 		"by its name":        {schema.Field{Name: "orgId"}, field.Text("orgId"), ""},
 		"by ent's name":      {schema.Field{Name: "orgId"}, field.Text("org_id"), ""},
+		"by the mixin's":     {schema.Field{Name: "orgID"}, field.Text("org_id"), ""}, // of typegen
 		"another kind":       {schema.Field{Name: "x", Type: typ(schema.Int)}, field.Text("x").Optional().Nillable(), "it is string, and the schema says int"},
 		"null":               {schema.Field{Name: "x", Type: typ(schema.Int)}, field.Int64("x"), "null is allowed; add .Optional().Nillable()"},
 		"zero for null":      {schema.Field{Name: "x", Type: typ(schema.Int)}, field.Int64("x").Optional(), "null could not be told from the zero value"},

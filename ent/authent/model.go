@@ -17,6 +17,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/ent/authmixin"
+	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 
 // model is what the template prints.
@@ -294,10 +295,10 @@ func (f *findings) owned(p, user *part) {
 func (f *findings) extra(p *part, section string, declared schema.Field) {
 	at := "auth schema field " + section + "." + declared.Name
 	i := slices.IndexFunc(p.Type.Fields, func(have *gen.Field) bool {
-		return have.Name == declared.Name || have.Name == snake(declared.Name)
+		return have.Name == declared.Name || have.Name == schemafile.SnakeName(declared.Name)
 	})
 	if i < 0 {
-		f.add("%s needs ent field %q on type %s; add it or use the generated mixin", at, snake(declared.Name), p.Name)
+		f.add("%s needs ent field %q on type %s; add it or use the generated mixin", at, schemafile.SnakeName(declared.Name), p.Name)
 		return
 	}
 	e := extra{Field: p.Type.Fields[i], Declared: declared, Literal: literal(declared)}
@@ -391,21 +392,6 @@ func unlike(t schema.Type, r *field.RType) string {
 
 func kindName(t schema.Type) string {
 	return [...]string{"string", "bool", "int", "float", "time", "enum", "object"}[t.Kind]
-}
-
-// snake is the name of a field as ent's documentation has it.
-func snake(name string) string {
-	var b strings.Builder
-	for i, r := range name {
-		if r >= 'A' && r <= 'Z' {
-			if i > 0 {
-				b.WriteByte('_')
-			}
-			r += 'a' - 'A'
-		}
-		b.WriteRune(r)
-	}
-	return b.String()
 }
 
 // literal is what canonical values of the field depend on, as Go source.

@@ -214,7 +214,7 @@ func answer[C, T any](ctx context.Context, s *Store[C], doing, unique string, v 
 	}
 	var none T
 	cause := err
-	if err = s.failure(ctx, doing, unique, err); s.abort != nil && !ofContract(err) {
+	if err = s.failure(ctx, doing, unique, err); s.abort != nil && !OfContract(err) {
 		if again(s.driver.Dialect(), cause) {
 			s.lost.Store(&cause)
 		}

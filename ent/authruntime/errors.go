@@ -15,9 +15,9 @@ import (
 // OfUser says that the unique keys are those of a user: the id and the address.
 const OfUser = "user"
 
-// ofContract reports whether the database did what it was asked and err is its
+// OfContract reports whether the database did what it was asked and err is its
 // answer.
-func ofContract(err error) bool {
+func OfContract(err error) bool {
 	return errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrInvalid) ||
 		errors.Is(err, engine.ErrStaleCounter) || errors.Is(err, engine.ErrConflict{})
 }
@@ -33,7 +33,7 @@ func (s *Store[C]) failure(ctx context.Context, doing, unique string, err error)
 		return fmt.Errorf("ent adapter: %s: %w", doing, quiet(name, err))
 	case ctx.Err() != nil:
 		return fmt.Errorf("ent adapter: %s: %w (%v)", doing, ctx.Err(), quiet(name, err))
-	case ofContract(err):
+	case OfContract(err):
 		return err
 	case isUnique(name, err):
 		return engine.ErrConflict{Field: s.field(unique, uniqueKey(name, err)), Err: quiet(name, err)}

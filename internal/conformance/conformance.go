@@ -14,6 +14,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/internal/faultdb"
 )
 
 // A Target is an adapter on a database.
@@ -57,18 +58,10 @@ func Reference(fields *engine.Schema, columns func(t testing.TB, dialect string)
 // errInjected is what a broken database answers.
 var errInjected = errors.New("the database is down")
 
-// faults is a connection to a database that can be made to fail.
-type faults interface {
-	Fail(before func(statement string) error)
-	FailAt(n int, err error) (heal func() bool)
-	Heal()
-	Statements() int
-}
-
 // store is what is known of an adapter that was opened.
 type store struct {
 	place  string // where its database is
-	faults faults
+	faults *faultdb.Faults
 	db     *sql.DB // nil where there is none
 }
 

@@ -3,14 +3,10 @@ package conformance
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"path/filepath"
 	"testing"
 
 	"entgo.io/ent/dialect"
-	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
@@ -25,55 +21,30 @@ type database struct {
 	name, dialect string
 	// find finds the server, or skips the test. It returns what returns the DSN
 	// of a new and empty place.
-	find    func(t testing.TB) (place func(t testing.TB) string)
-	connect func(dsn string) (driver.Connector, error)
+	find func(t testing.TB) (place func(t testing.TB) string)
 }
 
 func databases() []database {
 	return []database{
-		{
-			"sqlite", dialect.SQLite,
-			func(testing.TB) func(testing.TB) string {
-				return func(t testing.TB) string {
-					return "file:" + filepath.Join(t.TempDir(), "auth.db") + "?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL"
-				}
-			},
-			func(dsn string) (driver.Connector, error) { return faultdb.SQLite(dsn, nil).Connector, nil },
-		},
-		{
-			"mariadb", dialect.MySQL,
-			func(t testing.TB) func(testing.TB) string {
-				testdb.MySQL(t)
-				return testdb.MySQL
-			},
-			func(dsn string) (driver.Connector, error) {
-				cfg, err := mysql.ParseDSN(dsn + "&charset=utf8mb4")
-				if err != nil {
-					return nil, err
-				}
-				return mysql.NewConnector(cfg)
-			},
-		},
-		{
-			"postgres", dialect.Postgres, testdb.PostgresSchemas,
-			func(dsn string) (driver.Connector, error) {
-				cfg, err := pgx.ParseConfig(dsn)
-				if err != nil {
-					return nil, err
-				}
-				return stdlib.GetConnector(*cfg), nil
-			},
-		},
+		{"sqlite", dialect.SQLite, func(testing.TB) func(testing.TB) string {
+			return func(t testing.TB) string {
+				return "file:" + filepath.Join(t.TempDir(), "auth.db") + "?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL"
+			}
+		}},
+		{"mariadb", dialect.MySQL, func(t testing.TB) func(testing.TB) string {
+			testdb.MySQL(t)
+			return func(t testing.TB) string { return testdb.MySQL(t) + "&charset=utf8mb4" }
+		}},
+		{"postgres", dialect.Postgres, testdb.PostgresSchemas},
 	}
 }
 
 // open opens a pool that can be made to fail.
 func (d database) open(dsn string) (*sql.DB, *faultdb.Connector, error) {
-	c, err := d.connect(dsn)
+	f, err := faultdb.Open(d.dialect, dsn)
 	if err != nil {
 		return nil, nil, err
 	}
-	f := faultdb.New(c)
 	db := sql.OpenDB(f)
 	db.SetMaxOpenConns(8)
 	db.SetMaxIdleConns(8)
@@ -125,6 +96,6 @@ func (d database) lab(t *testing.T, adapter func(context.Context, *sql.DB, *engi
 		if err != nil {
 			db.Close()
 		}
-		return a, store{faults: f, db: db}, err
+		return a, store{faults: &f.Faults, db: db}, err
 	}}
 }

@@ -3,7 +3,6 @@ package conformance
 import (
 	"context"
 	"database/sql"
-	"database/sql/driver"
 	"fmt"
 	"net/url"
 	"path/filepath"
@@ -13,9 +12,6 @@ import (
 	"time"
 
 	"entgo.io/ent/dialect"
-	"github.com/go-sql-driver/mysql"
-	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/stdlib"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/adapters/sqltables"
@@ -159,28 +155,14 @@ func withParams(dsn string, params ...string) string {
 	return u.String()
 }
 
-// Connector returns the connector of the database.
-func (p *Place) Connector(t testing.TB) driver.Connector {
+// Connector returns a connector of the database, on which nothing fails yet.
+func (p *Place) Connector(t testing.TB) *faultdb.Connector {
 	t.Helper()
-	switch p.Layout.Dialect {
-	case dialect.SQLite:
-		return faultdb.SQLite(p.DSN, nil).Connector
-	case dialect.MySQL:
-		cfg, err := mysql.ParseDSN(p.DSN)
-		if err != nil {
-			t.Fatal(err)
-		}
-		c, err := mysql.NewConnector(cfg)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return c
-	}
-	cfg, err := pgx.ParseConfig(p.DSN)
+	c, err := faultdb.Open(p.Layout.Dialect, p.DSN)
 	if err != nil {
 		t.Fatal(err)
 	}
-	return stdlib.GetConnector(*cfg)
+	return c
 }
 
 // Exec runs statements, each ended by a semicolon at the end of its line.
@@ -209,7 +191,7 @@ func (p *Place) Exec(t testing.TB, text string) {
 func (p *Place) Open(t testing.TB, o sqltables.Options) (engine.Adapter, error) {
 	t.Helper()
 	if p.Faults == nil {
-		p.Faults = faultdb.New(p.Connector(t))
+		p.Faults = p.Connector(t)
 	}
 	db := sql.OpenDB(p.Faults)
 	db.SetMaxOpenConns(8)

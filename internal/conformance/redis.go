@@ -3,7 +3,6 @@ package conformance
 import (
 	"context"
 	"net"
-	"sync/atomic"
 	"testing"
 
 	goredis "github.com/redis/go-redis/v9"
@@ -11,6 +10,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/redis"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/internal/faultdb"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
@@ -34,7 +34,7 @@ func redisTarget() Target {
 				f := &redisFaults{}
 				client.AddHook(f)
 				a, err := redis.New(client, redis.Options{Schema: s, Prefix: prefix})
-				return a, store{faults: f}, err
+				return a, store{faults: &f.Faults}, err
 			},
 		}
 		return l.run(t, adaptertest.NativeTTL(), adaptertest.Require(adaptertest.WebAuthn, adaptertest.SignUp))
@@ -42,33 +42,7 @@ func redisTarget() Target {
 }
 
 // redisFaults counts commands and makes them fail before they are sent.
-type redisFaults struct {
-	ask   atomic.Pointer[func(string) error]
-	count atomic.Int64
-}
-
-func (f *redisFaults) Fail(before func(string) error) { f.ask.Store(&before) }
-func (f *redisFaults) Heal()                          { f.ask.Store(nil) }
-func (f *redisFaults) Statements() int                { return int(f.count.Load()) }
-
-func (f *redisFaults) FailAt(n int, err error) func() bool {
-	var seen atomic.Int64
-	f.Fail(func(string) error {
-		if seen.Add(1) == int64(n) {
-			return err
-		}
-		return nil
-	})
-	return func() bool { f.Heal(); return seen.Load() >= int64(n) }
-}
-
-func (f *redisFaults) before(command string) error {
-	f.count.Add(1)
-	if ask := f.ask.Load(); ask != nil {
-		return (*ask)(command)
-	}
-	return nil
-}
+type redisFaults struct{ faultdb.Faults }
 
 func (f *redisFaults) DialHook(next goredis.DialHook) goredis.DialHook {
 	return func(ctx context.Context, network, addr string) (net.Conn, error) { return next(ctx, network, addr) }
@@ -76,7 +50,7 @@ func (f *redisFaults) DialHook(next goredis.DialHook) goredis.DialHook {
 
 func (f *redisFaults) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook {
 	return func(ctx context.Context, cmd goredis.Cmder) error {
-		if err := f.before(cmd.Name()); err != nil {
+		if err := f.Before(cmd.Name()); err != nil {
 			cmd.SetErr(err)
 			return err
 		}
@@ -86,7 +60,7 @@ func (f *redisFaults) ProcessHook(next goredis.ProcessHook) goredis.ProcessHook 
 
 func (f *redisFaults) ProcessPipelineHook(next goredis.ProcessPipelineHook) goredis.ProcessPipelineHook {
 	return func(ctx context.Context, cmds []goredis.Cmder) error {
-		if err := f.before("pipeline"); err != nil {
+		if err := f.Before("pipeline"); err != nil {
 			for _, cmd := range cmds {
 				cmd.SetErr(err)
 			}

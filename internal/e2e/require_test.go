@@ -1,14 +1,13 @@
 package e2e_test
 
 import (
-	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
-	"strings"
 	"testing"
 
 	"github.com/evanw/esbuild/pkg/api"
+
+	"github.com/sesame-auth/sesame/internal/need"
 )
 
 // findChromium skips the test when there is none, or fails it where
@@ -24,11 +23,7 @@ func findChromium(t *testing.T) string {
 			return path
 		}
 	}
-	message := "chromium is needed for this test: install Chromium or Chrome (Debian: apt-get install chromium)"
-	if slices.Contains(strings.Split(os.Getenv("SESAME_REQUIRE"), ","), "chromium") {
-		t.Fatal(message + " (SESAME_REQUIRE lists it)")
-	}
-	t.Skip(message)
+	need.Missing(t, "chromium", "install Chromium or Chrome (Debian: apt-get install chromium)")
 	return ""
 }
 

@@ -1,5 +1,6 @@
 // Package faultdb is a database/sql driver for tests that counts what is sent to
-// the database and makes it fail where the test says so.
+// the database and makes it fail where the test says so. Drivers of other
+// databases have its [Faults].
 package faultdb
 
 import (
@@ -7,56 +8,87 @@ import (
 	"database/sql/driver"
 	"sync/atomic"
 
+	"entgo.io/ent/dialect"
+	"github.com/go-sql-driver/mysql"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/mattn/go-sqlite3"
 )
 
-// Connector wraps the connector of a driver. Before every statement, BEGIN and
-// COMMIT it asks whether it is to fail. It is safe for concurrent use.
-type Connector struct {
-	driver.Connector
+// Faults counts what is sent to a database and makes it fail. The zero value
+// counts and lets nothing fail. It is safe for concurrent use.
+type Faults struct {
 	ask   atomic.Pointer[func(statement string) error]
 	count atomic.Int64
-}
-
-// New returns a Connector on which nothing fails yet.
-func New(c driver.Connector) *Connector { return &Connector{Connector: c} }
-
-// SQLite returns a Connector for a DSN of github.com/mattn/go-sqlite3. setUp
-// prepares the n-th connection, from 1; it may be nil.
-func SQLite(dsn string, setUp func(n int, c *sqlite3.SQLiteConn) error) *Connector {
-	return New(&sqliteConnector{dsn: dsn, setUp: setUp})
 }
 
 // Fail has before called with every statement from now on; the statement is not
 // sent when it returns an error, and fails with that. Statements come from any
 // goroutine.
-func (c *Connector) Fail(before func(statement string) error) { c.ask.Store(&before) }
+func (f *Faults) Fail(before func(statement string) error) { f.ask.Store(&before) }
 
 // FailAt makes the n-th statement from now on fail with err, from 1, and no
 // other. heal ends that and reports whether it came so far.
-func (c *Connector) FailAt(n int, err error) (heal func() bool) {
+func (f *Faults) FailAt(n int, err error) (heal func() bool) {
 	var seen atomic.Int64
-	c.Fail(func(string) error {
+	f.Fail(func(string) error {
 		if seen.Add(1) == int64(n) {
 			return err
 		}
 		return nil
 	})
-	return func() bool { c.Heal(); return seen.Load() >= int64(n) }
+	return func() bool { f.Heal(); return seen.Load() >= int64(n) }
 }
 
 // Heal ends what Fail and FailAt began.
-func (c *Connector) Heal() { c.ask.Store(nil) }
+func (f *Faults) Heal() { f.ask.Store(nil) }
 
 // Statements returns how many statements were sent, or failed, so far.
-func (c *Connector) Statements() int { return int(c.count.Load()) }
+func (f *Faults) Statements() int { return int(f.count.Load()) }
 
-func (c *Connector) before(statement string) error {
-	c.count.Add(1)
-	if ask := c.ask.Load(); ask != nil {
+// Before is called by the driver before it sends a statement, which it must not
+// when there is an error.
+func (f *Faults) Before(statement string) error {
+	f.count.Add(1)
+	if ask := f.ask.Load(); ask != nil {
 		return (*ask)(statement)
 	}
 	return nil
+}
+
+// Connector wraps the connector of a driver with Faults: every statement, BEGIN
+// and COMMIT.
+type Connector struct {
+	driver.Connector
+	Faults
+}
+
+// Open returns a Connector for a DSN of the driver of what ent calls the dialect:
+// github.com/mattn/go-sqlite3, github.com/go-sql-driver/mysql or
+// github.com/jackc/pgx/v5.
+func Open(name, dsn string) (*Connector, error) {
+	switch name {
+	case dialect.SQLite:
+		return SQLite(dsn, nil), nil
+	case dialect.MySQL:
+		cfg, err := mysql.ParseDSN(dsn)
+		if err != nil {
+			return nil, err
+		}
+		c, err := mysql.NewConnector(cfg)
+		return &Connector{Connector: c}, err
+	}
+	cfg, err := pgx.ParseConfig(dsn)
+	if err != nil {
+		return nil, err
+	}
+	return &Connector{Connector: stdlib.GetConnector(*cfg)}, nil
+}
+
+// SQLite returns a Connector for a DSN of github.com/mattn/go-sqlite3. setUp
+// prepares the n-th connection, from 1; it may be nil.
+func SQLite(dsn string, setUp func(n int, c *sqlite3.SQLiteConn) error) *Connector {
+	return &Connector{Connector: &sqliteConnector{dsn: dsn, setUp: setUp}}
 }
 
 // Connect implements driver.Connector.
@@ -118,7 +150,7 @@ func (c *conn) ExecContext(ctx context.Context, query string, args []driver.Name
 	if c.prepares(args) {
 		return nil, driver.ErrSkip
 	}
-	if err := c.to.before(query); err != nil {
+	if err := c.to.Before(query); err != nil {
 		return nil, err
 	}
 	return c.driverConn.ExecContext(ctx, query, args)
@@ -129,7 +161,7 @@ func (c *conn) QueryContext(ctx context.Context, query string, args []driver.Nam
 	if c.prepares(args) {
 		return nil, driver.ErrSkip
 	}
-	if err := c.to.before(query); err != nil {
+	if err := c.to.Before(query); err != nil {
 		return nil, err
 	}
 	return c.driverConn.QueryContext(ctx, query, args)
@@ -145,7 +177,7 @@ func (c *conn) prepares(args []driver.NamedValue) bool {
 
 // BeginTx implements driver.ConnBeginTx.
 func (c *conn) BeginTx(ctx context.Context, o driver.TxOptions) (driver.Tx, error) {
-	if err := c.to.before("BEGIN"); err != nil {
+	if err := c.to.Before("BEGIN"); err != nil {
 		return nil, err
 	}
 	t, err := c.driverConn.BeginTx(ctx, o)
@@ -169,7 +201,7 @@ type stmt struct {
 
 // ExecContext implements driver.StmtExecContext.
 func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (driver.Result, error) {
-	if err := s.to.before(s.query); err != nil {
+	if err := s.to.Before(s.query); err != nil {
 		return nil, err
 	}
 	return s.driverStmt.ExecContext(ctx, args)
@@ -177,7 +209,7 @@ func (s *stmt) ExecContext(ctx context.Context, args []driver.NamedValue) (drive
 
 // QueryContext implements driver.StmtQueryContext.
 func (s *stmt) QueryContext(ctx context.Context, args []driver.NamedValue) (driver.Rows, error) {
-	if err := s.to.before(s.query); err != nil {
+	if err := s.to.Before(s.query); err != nil {
 		return nil, err
 	}
 	return s.driverStmt.QueryContext(ctx, args)
@@ -190,7 +222,7 @@ type tx struct {
 
 // Commit implements driver.Tx. One that is made to fail is rolled back.
 func (t *tx) Commit() error {
-	if err := t.to.before("COMMIT"); err != nil {
+	if err := t.to.Before("COMMIT"); err != nil {
 		_ = t.Rollback()
 		return err
 	}

@@ -57,7 +57,7 @@ var rooms = []room{
 	{path: "adapters/entclient/...", ours: []string{"engine", "adapters/entclient/...", "adapters/internal/sqlstore", "ent/..."}, libs: []string{anything}},
 	{path: "adapters/internal/sqlstore", ours: []string{"engine", "ent/authruntime"}, libs: []string{anything}},
 	{path: "adapters/sqltables", ours: []string{"engine", "engine/schema", "adapters/internal/sqlstore", "ent/authruntime"}, libs: []string{anything}},
-	{path: "adapters/...", ours: []string{"engine", "engine/limit"}, libs: []string{anything}},
+	{path: "adapters/...", ours: []string{"engine", "engine/schema", "engine/limit"}, libs: []string{anything}},
 	{path: "ent/authmixin", libs: []string{"entgo.io/ent"}},
 	{path: "ent/authruntime", ours: []string{"engine", "engine/schema"}, libs: []string{"entgo.io/ent"}},
 	{path: "ent/authent", ours: []string{"engine/schema", "ent/authmixin", "typegen/schemafile"}, libs: []string{"entgo.io/ent"}},

@@ -46,11 +46,7 @@ export const { auth, handlers: { GET, POST } } = NextAuth({
 // TestMove is steps 4 and 5 of docs/moving-from-authjs.md and the way back, with
 // the next.config.mjs of that page: whoever is signed in stays so.
 func TestMove(t *testing.T) {
-	modules, err := filepath.EvalSymlinks(filepath.Join(npm.Install(t, web), "node_modules"))
-	if err != nil {
-		t.Fatal(err)
-	}
-	root := filepath.Dir(modules)
+	root := npm.Packages(t, web)
 	dir, err := os.MkdirTemp(root, "moving-")
 	if err != nil {
 		t.Fatal(err)

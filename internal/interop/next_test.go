@@ -20,6 +20,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/sesame-auth/sesame/internal/cachedir"
 	"github.com/sesame-auth/sesame/internal/npm"
 )
 
@@ -37,24 +38,21 @@ var built struct {
 	err  error
 }
 
-// apps returns the folder of the built apps.
-func apps(t *testing.T) string {
+// apps returns the folder of the built apps, and that of the packages above it.
+func apps(t *testing.T) (dir, root string) {
 	t.Helper()
 	// The apps are built beside the folder of the packages, for the builder does
 	// not follow links out of the folder of the lock file.
-	modules, err := filepath.EvalSymlinks(filepath.Join(npm.Install(t, web), "node_modules"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	root = npm.Packages(t, web)
 	built.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		built.dir, built.err = build(ctx, filepath.Dir(modules))
+		built.dir, built.err = build(ctx, root)
 	})
 	if built.err != nil {
 		t.Fatal(built.err)
 	}
-	return built.dir
+	return built.dir, root
 }
 
 // build builds the apps below root, where the packages are, unless an earlier
@@ -73,40 +71,26 @@ func build(ctx context.Context, root string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	final := filepath.Join(root, "interop-"+hex.EncodeToString(hash.Sum(nil))[:16])
-	if _, err := os.Stat(final); err == nil {
-		return final, nil
-	}
-	// Built beside and renamed, so that a run that is cut off leaves nothing that
-	// looks finished.
-	unfinished, err := os.MkdirTemp(root, "building-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(unfinished)
-	if err := os.CopyFS(unfinished, sources); err != nil {
-		return "", err
-	}
-	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
-		if err := os.Remove(filepath.Join(unfinished, name)); err != nil { // those of root count
-			return "", err
+	return cachedir.Get(filepath.Join(root, "interop"), hex.EncodeToString(hash.Sum(nil))[:16], func(dir string) error {
+		if err := os.CopyFS(dir, sources); err != nil {
+			return err
 		}
-	}
-	for _, app := range []string{"v5", "v4"} {
-		cmd, _, err := nextCommand(ctx, root, "build", filepath.Join(unfinished, app))
-		if err != nil {
-			return "", err
+		for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
+			if err := os.Remove(filepath.Join(dir, name)); err != nil { // those of root count
+				return err
+			}
 		}
-		if said, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("next build of the app %s: %w\n%s", app, err, said)
+		for _, app := range []string{"v5", "v4"} {
+			cmd, _, err := nextCommand(ctx, root, "build", filepath.Join(dir, app))
+			if err != nil {
+				return err
+			}
+			if said, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("next build of the app %s: %w\n%s", app, err, said)
+			}
 		}
-	}
-	if err := os.Rename(unfinished, final); err != nil {
-		if _, there := os.Stat(final); there != nil { // no other run was faster
-			return "", err
-		}
-	}
-	return final, nil
+		return nil
+	})
 }
 
 // nextCommand is a command of Next.js. It ends when its standard input
@@ -138,12 +122,12 @@ type setup struct {
 // gets beside s.
 func startNext(t *testing.T, app string, s setup, env ...string) (host string) {
 	t.Helper()
-	dir := apps(t)
+	dir, root := apps(t)
 	text, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd, stdin, err := nextCommand(context.Background(), filepath.Dir(dir), "start", filepath.Join(dir, app), "--port", "0", "--hostname", "127.0.0.1")
+	cmd, stdin, err := nextCommand(context.Background(), root, "start", filepath.Join(dir, app), "--port", "0", "--hostname", "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}

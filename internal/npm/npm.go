@@ -14,15 +14,17 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
-	"slices"
 	"strconv"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/sesame-auth/sesame/internal/cachedir"
+	"github.com/sesame-auth/sesame/internal/need"
 )
 
-// OldestNode is the oldest major version of Node.js that tests run on.
-const OldestNode = 20
+// oldestNode is the oldest major version of Node.js that tests run on.
+const oldestNode = 20
 
 // patience is how long npm may take to install the packages.
 const patience = 10 * time.Minute
@@ -31,17 +33,16 @@ const patience = 10 * time.Minute
 // folder.
 var lockFiles = []string{"package.json", "package-lock.json", ".npmrc"}
 
-// Install installs the packages of dir's lock file once, into the user's cache,
-// and returns a temporary folder with what lies in dir, folders included, and
-// the packages in its node_modules.
+// Install returns a temporary folder with what lies in dir, folders included,
+// and the packages of its lock file in its node_modules.
 func Install(t testing.TB, dir string) string {
 	t.Helper()
-	modules := packages(t, dir)
+	shared := Packages(t, dir)
 	work := t.TempDir()
 	if err := copyFolder(work, dir); err != nil {
 		t.Fatal(err)
 	}
-	if err := os.Symlink(modules, filepath.Join(work, "node_modules")); err != nil {
+	if err := os.Symlink(filepath.Join(shared, "node_modules"), filepath.Join(work, "node_modules")); err != nil {
 		t.Fatal(err)
 	}
 	return work
@@ -52,7 +53,7 @@ func Install(t testing.TB, dir string) string {
 // the one that it returns, where Node.js looks, too.
 func InstallAbove(t testing.TB, dir string) string {
 	t.Helper()
-	work, err := os.MkdirTemp(filepath.Dir(packages(t, dir)), "work-")
+	work, err := os.MkdirTemp(Packages(t, dir), "work-")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -70,15 +71,17 @@ func InstallAbove(t testing.TB, dir string) string {
 	return work
 }
 
-// packages returns the folder node_modules of dir's lock file.
-func packages(t testing.TB, dir string) string {
+// Packages installs the packages of dir's lock file once, into the user's cache,
+// and returns the folder with the lock file and node_modules, which all tests
+// share. It is removed some time after its last use; see package cachedir.
+func Packages(t testing.TB, dir string) string {
 	t.Helper()
 	findNode(t)
-	modules, err := install(t.Context(), dir)
+	shared, err := install(t.Context(), dir)
 	if err != nil {
-		lacking(t, fmt.Sprintf("npm must be able to install the packages of %s/package.json (%v)", dir, err))
+		need.Missing(t, "node", fmt.Sprintf("npm must be able to install the packages of %s/package.json (%v)", dir, err))
 	}
-	return modules
+	return shared
 }
 
 // copyFolder copies all of a folder but what npm and other tools have left in
@@ -107,33 +110,23 @@ func copyFolder(to, from string) error {
 	})
 }
 
-// lacking skips the test, or fails it where SESAME_REQUIRE lists node.
-func lacking(t testing.TB, install string) {
-	t.Helper()
-	message := "node is needed for this test: " + install
-	if slices.Contains(strings.Split(os.Getenv("SESAME_REQUIRE"), ","), "node") {
-		t.Fatal(message + " (SESAME_REQUIRE lists it)")
-	}
-	t.Skip(message)
-}
-
 func findNode(t testing.TB) {
 	t.Helper()
-	install := fmt.Sprintf("install Node.js %d or newer with npm (https://nodejs.org; Debian: apt-get install nodejs npm)", OldestNode)
+	install := fmt.Sprintf("install Node.js %d or newer with npm (https://nodejs.org; Debian: apt-get install nodejs npm)", oldestNode)
 	for _, tool := range []string{"node", "npm"} {
 		if _, err := exec.LookPath(tool); err != nil {
-			lacking(t, install)
+			need.Missing(t, "node", install)
 		}
 	}
 	out, err := exec.Command("node", "--version").Output()
 	version := strings.TrimSpace(string(out))
 	number, _, _ := strings.Cut(strings.TrimPrefix(version, "v"), ".")
-	if major, atoi := strconv.Atoi(number); err != nil || atoi != nil || major < OldestNode {
-		lacking(t, fmt.Sprintf("the version is %q (%v): %s", version, err, install))
+	if major, atoi := strconv.Atoi(number); err != nil || atoi != nil || major < oldestNode {
+		need.Missing(t, "node", fmt.Sprintf("the version is %q (%v): %s", version, err, install))
 	}
 }
 
-// install returns the folder node_modules of a lock file.
+// install is Packages for those who have Node.js.
 func install(ctx context.Context, dir string) (string, error) {
 	hash := sha256.New()
 	contents := map[string][]byte{}
@@ -151,42 +144,23 @@ func install(ctx context.Context, dir string) (string, error) {
 	if err != nil {
 		cache = os.TempDir()
 	}
-	cache = filepath.Join(cache, "sesame-npm")
-	final := filepath.Join(cache, hex.EncodeToString(hash.Sum(nil))[:16])
-	modules := filepath.Join(final, "node_modules")
-	if _, err := os.Stat(modules); err == nil {
-		return modules, nil
-	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	// Installed beside and renamed, so that a run that is cut off leaves nothing
-	// that looks finished.
-	unfinished, err := os.MkdirTemp(cache, "installing-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(unfinished)
-	for name, content := range contents {
-		if err := os.WriteFile(filepath.Join(unfinished, name), content, 0o644); err != nil {
-			return "", err
+	return cachedir.Get(filepath.Join(cache, "sesame-npm"), hex.EncodeToString(hash.Sum(nil))[:16], func(dir string) error {
+		for name, content := range contents {
+			if err := os.WriteFile(filepath.Join(dir, name), content, 0o644); err != nil {
+				return err
+			}
 		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, patience)
-	defer cancel()
-	// Peer dependencies are left out: next-auth names Next.js, the adapters
-	// every database there is.
-	cmd := exec.CommandContext(ctx, "npm", "ci", "--legacy-peer-deps", "--omit=peer", "--ignore-scripts", "--no-audit", "--no-fund",
-		"--prefer-offline", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
-	cmd.Dir = unfinished
-	cmd.WaitDelay = 5 * time.Second
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci: %w\n%s", err, said)
-	}
-	if err := os.Rename(unfinished, final); err != nil {
-		if _, there := os.Stat(modules); there != nil { // no other run was faster
-			return "", err
+		ctx, cancel := context.WithTimeout(ctx, patience)
+		defer cancel()
+		// Peer dependencies are left out: next-auth names Next.js, the adapters
+		// every database there is.
+		cmd := exec.CommandContext(ctx, "npm", "ci", "--legacy-peer-deps", "--omit=peer", "--ignore-scripts", "--no-audit", "--no-fund",
+			"--prefer-offline", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
+		cmd.Dir = dir
+		cmd.WaitDelay = 5 * time.Second
+		if said, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("npm ci: %w\n%s", err, said)
 		}
-	}
-	return modules, nil
+		return nil
+	})
 }

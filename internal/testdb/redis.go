@@ -11,6 +11,8 @@ import (
 
 	goredis "github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
+
+	"github.com/sesame-auth/sesame/internal/need"
 )
 
 var redisServer = kind{
@@ -133,7 +135,7 @@ func startForTest(t testing.TB, options ...string) *RedisServer {
 	t.Helper()
 	s, err := newRedisServer(options...)
 	if err != nil {
-		lacking(t, "redis", installRedis+" ("+err.Error()+")")
+		need.Missing(t, "redis", installRedis+" ("+err.Error()+")")
 	}
 	s.Start(t)
 	t.Cleanup(func() { s.Stop(t) })

@@ -14,11 +14,12 @@ import (
 	"context"
 	"crypto/rand"
 	"os"
-	"slices"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+
+	"github.com/sesame-auth/sesame/internal/need"
 )
 
 // patience is how long a server may take to start, or to answer a question of
@@ -48,7 +49,7 @@ func (k *kind) find(t testing.TB) string {
 	case k.err != nil:
 		t.Fatalf("testdb: %s: %v", k.variable, k.err)
 	case k.missing != nil:
-		lacking(t, k.name, k.install+" ("+k.missing.Error()+")")
+		need.Missing(t, k.name, k.install+" ("+k.missing.Error()+")")
 	}
 	return k.address
 }
@@ -64,17 +65,6 @@ func (k *kind) look() {
 		return
 	}
 	k.address, k.missing = k.start()
-}
-
-// lacking skips the test because a database is not there, or fails it where
-// SESAME_REQUIRE lists it.
-func lacking(t testing.TB, name, install string) {
-	t.Helper()
-	message := name + " is needed for this test: " + install
-	if slices.Contains(strings.Split(os.Getenv("SESAME_REQUIRE"), ","), name) {
-		t.Fatal(message + "; SESAME_REQUIRE lists it")
-	}
-	t.Skip(message)
 }
 
 // unique returns a name that no other run uses.

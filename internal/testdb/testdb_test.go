@@ -15,6 +15,8 @@ import (
 	"time"
 
 	goredis "github.com/redis/go-redis/v9"
+
+	"github.com/sesame-auth/sesame/internal/need"
 )
 
 func TestMySQL(t *testing.T) {
@@ -195,7 +197,7 @@ func TestServersEndWithTheProcess(t *testing.T) {
 			defer func() { _ = cmd.Process.Kill(); _ = cmd.Wait() }()
 			address := strings.TrimSpace(must(bufio.NewReader(out).ReadString('\n')))
 			if reason, missing := strings.CutPrefix(address, "missing:"); missing {
-				lacking(t, k.name, k.install+" ("+must(strconv.Unquote(reason))+")")
+				need.Missing(t, k.name, k.install+" ("+must(strconv.Unquote(reason))+")")
 			}
 			if err := k.works(t.Context(), address); err != nil {
 				t.Fatal(err)
@@ -230,36 +232,6 @@ func TestStartedServer(t *testing.T) {
 		}
 		fmt.Println(address)
 		_, _ = fmt.Scanln() // until the end
-	}
-}
-
-func TestRequire(t *testing.T) {
-	for list, fails := range map[string]bool{"": false, "mysql": false, "redis": true, "mysql,redis,node": true} {
-		t.Setenv("SESAME_REQUIRE", list)
-		r := &recorder{TB: t}
-		lacking(r, "redis", "install it")
-		if r.fatal != fails || r.skip == fails || !strings.Contains(r.message, "install it") {
-			t.Errorf("SESAME_REQUIRE=%s: %+v", list, r)
-		}
-	}
-}
-
-// recorder notes what a test would do.
-type recorder struct {
-	testing.TB
-	fatal, skip bool
-	message     string
-}
-
-func (r *recorder) Fatal(args ...any) {
-	if !r.skip && !r.fatal {
-		r.fatal, r.message = true, fmt.Sprint(args...)
-	}
-}
-
-func (r *recorder) Skip(args ...any) {
-	if !r.fatal {
-		r.skip, r.message = true, fmt.Sprint(args...)
 	}
 }
 

@@ -1,9 +1,6 @@
 package tscheck
 
 import (
-	"crypto/sha256"
-	"encoding/hex"
-	"fmt"
 	"maps"
 	"os"
 	"os/exec"
@@ -15,74 +12,13 @@ import (
 
 	"github.com/sesame-auth/sesame/gen/authtypes"
 	"github.com/sesame-auth/sesame/gen/authtypes/authtypestest"
+	"github.com/sesame-auth/sesame/internal/npm"
 )
 
 const (
 	web          = "testdata/web"
 	declarations = "../../gen/next-auth.d.ts"
 )
-
-// packages returns a folder with the packages of the lock file in its
-// node_modules, made once per lock file.
-func packages(t *testing.T) string {
-	t.Helper()
-	missing := t.Skipf
-	for name := range strings.SplitSeq(os.Getenv("SESAME_REQUIRE"), ",") {
-		if strings.TrimSpace(name) == "node" {
-			missing = t.Fatalf
-		}
-	}
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			missing("this test needs Node.js 20 or newer with npm (https://nodejs.org; Debian: apt-get install nodejs npm): %v", err)
-		}
-	}
-	inputs := map[string][]byte{}
-	hash := sha256.New()
-	for _, name := range []string{".npmrc", "package-lock.json", "package.json"} {
-		data, err := os.ReadFile(filepath.Join(web, name))
-		if err != nil {
-			t.Fatal(err)
-		}
-		inputs[name] = data
-		fmt.Fprintf(hash, "%s %d\n%s", name, len(data), data)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	cache = filepath.Join(cache, "sesame-tscheck")
-	final := filepath.Join(cache, hex.EncodeToString(hash.Sum(nil))[:16])
-	if _, err := os.Stat(filepath.Join(final, "node_modules")); err == nil {
-		return final
-	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		t.Fatal(err)
-	}
-	// Installed beside and moved, so that what was cut off does not look
-	// finished.
-	dir, err := os.MkdirTemp(cache, "installing-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	for name, data := range inputs {
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	cmd := exec.CommandContext(t.Context(), "npm", "ci", "--omit=peer", "--ignore-scripts")
-	cmd.Dir, cmd.WaitDelay = dir, 5*time.Second
-	if out, err := cmd.CombinedOutput(); err != nil {
-		missing("this test needs the npm packages of %s, which could not be installed: %v\n%s", web, err, out)
-	}
-	if err := os.Rename(dir, final); err != nil {
-		if _, there := os.Stat(filepath.Join(final, "node_modules")); there != nil { // no other run was faster
-			t.Fatal(err)
-		}
-	}
-	return final
-}
 
 // project makes a folder whose node_modules has one version of next-auth under
 // its own name, as an isolated layout (pnpm's) has it: by symbolic links.
@@ -219,7 +155,7 @@ export const options: NextAuthOptions = { providers: [], callbacks: { session({ 
 }
 
 func TestTypeScript(t *testing.T) {
-	installed := packages(t)
+	installed := npm.Install(t, web)
 	types, err := os.ReadFile(declarations)
 	if err != nil {
 		t.Fatal(err)

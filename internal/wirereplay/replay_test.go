@@ -3,8 +3,6 @@ package wirereplay_test
 import (
 	"bytes"
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
 	"maps"
 	"net"
@@ -20,6 +18,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/internal/labserver"
+	"github.com/sesame-auth/sesame/internal/npm"
 	"github.com/sesame-auth/sesame/internal/wirereplay"
 )
 
@@ -148,45 +147,9 @@ func startLabserver(t *testing.T, profiles []labserver.Profile) {
 // lab is a folder with the lab's scripts and their installed packages.
 type lab struct{ dir string }
 
-// newLab installs the lab's packages once per lock file, into the user's cache.
-// The test is skipped where Node.js is missing, unless SESAME_REQUIRE names it.
 func newLab(t *testing.T) lab {
 	t.Helper()
-	missing := t.Skipf
-	for name := range strings.SplitSeq(os.Getenv("SESAME_REQUIRE"), ",") {
-		if strings.TrimSpace(name) == "node" {
-			missing = t.Fatalf
-		}
-	}
-	for _, tool := range []string{"node", "npm"} {
-		if _, err := exec.LookPath(tool); err != nil {
-			missing("this test needs Node.js 20 or newer with npm (https://nodejs.org; Debian: apt-get install nodejs npm): %v", err)
-		}
-	}
-	installed, err := install(t.Context())
-	if err != nil {
-		missing("this test needs the npm packages of testdata/lab/package.json, which could not be installed: %v", err)
-	}
-	l := lab{t.TempDir()}
-	scripts, _ := filepath.Glob("testdata/lab/*")
-	for _, script := range scripts {
-		copyFile(t, script, filepath.Join(l.dir, filepath.Base(script)))
-	}
-	if err := os.Symlink(installed, filepath.Join(l.dir, "node_modules")); err != nil {
-		t.Fatal(err)
-	}
-	return l
-}
-
-func copyFile(t *testing.T, from, to string) {
-	t.Helper()
-	data, err := os.ReadFile(from)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := os.WriteFile(to, data, 0o644); err != nil {
-		t.Fatal(err)
-	}
+	return lab{npm.Install(t, "testdata/lab")}
 }
 
 // node runs a script of the lab to its end and returns what it printed.
@@ -264,61 +227,4 @@ func (u *untilSaid) text() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
 	return u.said.String()
-}
-
-// install runs npm ci for the lab's lock file, unless that was done before, and
-// returns the folder node_modules.
-func install(ctx context.Context) (string, error) {
-	hash := sha256.New()
-	inputs := []string{"package.json", "package-lock.json", ".npmrc"}
-	for _, name := range inputs {
-		data, err := os.ReadFile(filepath.Join("testdata/lab", name))
-		if err != nil {
-			return "", err
-		}
-		fmt.Fprintf(hash, "%s %d\n%s", name, len(data), data)
-	}
-	cache, err := os.UserCacheDir()
-	if err != nil {
-		cache = os.TempDir()
-	}
-	cache = filepath.Join(cache, "sesame-wirelab")
-	final := filepath.Join(cache, hex.EncodeToString(hash.Sum(nil))[:16])
-	modules := filepath.Join(final, "node_modules")
-	if _, err := os.Stat(modules); err == nil {
-		return modules, nil
-	}
-	if err := os.MkdirAll(cache, 0o755); err != nil {
-		return "", err
-	}
-	// installed beside and moved, so that a run that is cut off leaves nothing
-	// that looks finished
-	dir, err := os.MkdirTemp(cache, "installing-")
-	if err != nil {
-		return "", err
-	}
-	defer os.RemoveAll(dir)
-	for _, name := range inputs {
-		data, err := os.ReadFile(filepath.Join("testdata/lab", name))
-		if err != nil {
-			return "", err
-		}
-		if err := os.WriteFile(filepath.Join(dir, name), data, 0o644); err != nil {
-			return "", err
-		}
-	}
-	ctx, cancel := context.WithTimeout(ctx, 5*time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, "npm", "ci", "--ignore-scripts")
-	cmd.Dir = dir
-	cmd.WaitDelay = 5 * time.Second
-	if said, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("npm ci: %w\n%s", err, said)
-	}
-	if err := os.Rename(dir, final); err != nil {
-		if _, there := os.Stat(modules); there != nil { // no other run was faster
-			return "", err
-		}
-	}
-	return modules, nil
 }

@@ -104,7 +104,7 @@ func TestShapes(t *testing.T) {
 		if err != nil || !json.Valid(s) {
 			t.Errorf("%s: %v", name, err)
 		}
-		for _, d := range emit.Dialects() {
+		for _, d := range schemafile.SQLDialects() {
 			if _, err := emit.SQL(f, "auth.schema.yaml", d); err != nil {
 				t.Errorf("%s: %v", name, err)
 			}

@@ -63,7 +63,7 @@ func Files(f *schemafile.File, schemaPath string) ([]File, error) {
 		s, err := JSONSchema(f, source)
 		add(o.JSONSchema, s, err)
 	}
-	for _, dialect := range dialects {
+	for _, dialect := range schemafile.SQLDialects() {
 		if name := o.SQL[dialect]; name != "" {
 			s, err := SQL(f, source, dialect)
 			add(name, s, err)

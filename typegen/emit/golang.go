@@ -5,12 +5,10 @@ import (
 	"embed"
 	"fmt"
 	"go/format"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
 	"text/template"
-	"time"
 
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/typegen/schemafile"
@@ -134,16 +132,6 @@ func view(f *schemafile.File, o GoOptions) *goView {
 	return v
 }
 
-// HasTime and HasEnum say which helpers the ent mixins need.
-func (v *goView) HasTime() bool { return v.has(schema.Time) }
-func (v *goView) HasEnum() bool { return v.has(schema.Enum) }
-
-func (v *goView) has(kind schema.Kind) bool {
-	return slices.ContainsFunc(slices.Concat(v.UserFields, v.ShownSession, v.HiddenSession), func(p place) bool {
-		return p.Type.Kind == kind && !p.Type.List
-	})
-}
-
 // Types returns the package of types.
 func Types(f *schemafile.File, o GoOptions) ([]byte, error) {
 	v := view(f, o)
@@ -161,16 +149,6 @@ func Types(f *schemafile.File, o GoOptions) ([]byte, error) {
 // TestHelpers returns the package of helpers for the tests of an application.
 func TestHelpers(f *schemafile.File, o GoOptions) ([]byte, error) {
 	body, err := render("authtest.go.tmpl", view(f, o))
-	if err != nil {
-		return nil, err
-	}
-	return finish(body)
-}
-
-// EntMixins returns a package of ent mixins: the fields of users and sessions as
-// ent fields. pkg is its name.
-func EntMixins(f *schemafile.File, source, pkg string) ([]byte, error) {
-	body, err := render("authfields.go.tmpl", view(f, GoOptions{Source: source, Package: pkg}))
 	if err != nil {
 		return nil, err
 	}
@@ -477,184 +455,4 @@ func appendBuiltin(name string) string {
 // sortedMembers are in the order in which schema.AppendJSON writes them.
 func sortedMembers(members []schemafile.Field) []schemafile.Field {
 	return slices.SortedFunc(slices.Values(members), func(a, b schemafile.Field) int { return strings.Compare(a.Name, b.Name) })
-}
-
-// literal is a schema.Field as a composite literal without its type.
-func literal(p place) string { return fieldLiteral(p.Field.Field) }
-
-func fieldLiteral(f schema.Field) string {
-	parts := []string{"Name: " + strconv.Quote(f.Name)}
-	add := func(format string, args ...any) { parts = append(parts, fmt.Sprintf(format, args...)) }
-	if t := typeLiteral(f.Type); t != "schema.Type{}" {
-		add("Type: %s", t)
-	}
-	if f.Client != schema.Default {
-		add("Client: schema.%s", [...]string{schema.None: "None", schema.Read: "Read", schema.Write: "Write"}[f.Client])
-	}
-	if f.Default != nil {
-		add("Default: %s", valueLiteral(f.Default))
-	}
-	if f.Max != 0 {
-		add("Max: %d", f.Max)
-	}
-	if len(f.Was) > 0 {
-		add("Was: %s", stringsLiteral(f.Was))
-	}
-	if len(f.Profile) > 0 {
-		var pairs []string
-		for _, provider := range slices.Sorted(maps.Keys(f.Profile)) {
-			pairs = append(pairs, strconv.Quote(provider)+": "+strconv.Quote(f.Profile[provider]))
-		}
-		add("Profile: map[string]string{%s}", strings.Join(pairs, ", "))
-	}
-	if f.Token {
-		add("Token: true")
-	}
-	return "{" + strings.Join(parts, ", ") + "}"
-}
-
-func typeLiteral(t schema.Type) string {
-	var parts []string
-	if t.Kind != schema.String {
-		parts = append(parts, "Kind: schema."+[...]string{
-			schema.Bool: "Bool", schema.Int: "Int", schema.Float: "Float", schema.Time: "Time", schema.Enum: "Enum", schema.Object: "Object",
-		}[t.Kind])
-	}
-	if t.List {
-		parts = append(parts, "List: true")
-	}
-	if t.Nullable {
-		parts = append(parts, "Nullable: true")
-	}
-	if t.Name != "" {
-		parts = append(parts, "Name: "+strconv.Quote(t.Name))
-	}
-	if len(t.Enum) > 0 {
-		parts = append(parts, "Enum: "+stringsLiteral(t.Enum))
-	}
-	if len(t.Fields) > 0 {
-		var b strings.Builder
-		b.WriteString("Fields: []schema.Field{\n")
-		for _, m := range t.Fields {
-			b.WriteString(fieldLiteral(m) + ",\n")
-		}
-		b.WriteString("}")
-		parts = append(parts, b.String())
-	}
-	return "schema.Type{" + strings.Join(parts, ", ") + "}"
-}
-
-func stringsLiteral(list []string) string {
-	quoted := make([]string, len(list))
-	for i, s := range list {
-		quoted[i] = strconv.Quote(s)
-	}
-	return "[]string{" + strings.Join(quoted, ", ") + "}"
-}
-
-// valueLiteral is a canonical value in Go. Times are text, which Canon takes.
-func valueLiteral(v any) string {
-	switch v := v.(type) {
-	case nil:
-		return "nil"
-	case string:
-		return strconv.Quote(v)
-	case bool:
-		return strconv.FormatBool(v)
-	case int64:
-		return "int64(" + strconv.FormatInt(v, 10) + ")"
-	case float64:
-		return "float64(" + strconv.FormatFloat(v, 'g', -1, 64) + ")"
-	case time.Time:
-		return strconv.Quote(string(schema.AppendTime(nil, v)))
-	case []any:
-		items := make([]string, len(v))
-		for i, item := range v {
-			items[i] = valueLiteral(item)
-		}
-		return "[]any{" + strings.Join(items, ", ") + "}"
-	case map[string]any:
-		var pairs []string
-		for _, name := range slices.Sorted(maps.Keys(v)) {
-			pairs = append(pairs, strconv.Quote(name)+": "+valueLiteral(v[name]))
-		}
-		return "map[string]any{" + strings.Join(pairs, ", ") + "}"
-	}
-	return "nil"
-}
-
-// ---- ent
-
-// entField is a field as an ent field builder.
-func entField(p place) string {
-	name := schemafile.SnakeName(p.Name)
-	quoted := strconv.Quote(name)
-	var b strings.Builder
-	t := p.Type
-	switch {
-	case t.List:
-		item := map[schema.Kind]string{
-			schema.Bool: "bool", schema.Int: "int64", schema.Float: "float64", schema.Time: "time.Time", schema.Object: "map[string]any",
-		}[t.Kind]
-		if item == "" {
-			item = "string"
-		}
-		fmt.Fprintf(&b, "field.JSON(%s, []%s{})", quoted, item)
-	case t.Kind == schema.Object:
-		fmt.Fprintf(&b, "field.JSON(%s, map[string]any{})", quoted)
-	case t.Kind == schema.Enum:
-		values := make([]string, len(t.Enum))
-		for i, v := range t.Enum {
-			values[i] = strconv.Quote(v)
-		}
-		// Text, not an enum of the database: a value that goes must not need a migration.
-		fmt.Fprintf(&b, "field.String(%s).MaxLen(63).Validate(oneOf(%s))", quoted, strings.Join(values, ", "))
-	case t.Kind == schema.String && p.Max > 0:
-		fmt.Fprintf(&b, "field.String(%s).MaxLen(%d)", quoted, p.Max)
-	case t.Kind == schema.String:
-		fmt.Fprintf(&b, "field.Text(%s)", quoted)
-	case t.Kind == schema.Bool:
-		fmt.Fprintf(&b, "field.Bool(%s)", quoted)
-	case t.Kind == schema.Int:
-		fmt.Fprintf(&b, "field.Int64(%s)", quoted)
-	case t.Kind == schema.Float:
-		fmt.Fprintf(&b, "field.Float(%s)", quoted)
-	case t.Kind == schema.Time:
-		fmt.Fprintf(&b, "field.Time(%s).SchemaType(millis())", quoted)
-	}
-	if name != p.Name {
-		fmt.Fprintf(&b, ".StorageKey(%q)", p.Name)
-	}
-	switch {
-	case t.List, t.Kind == schema.Object && t.Nullable:
-		b.WriteString(".Optional()")
-	case t.Kind == schema.Object:
-		fmt.Fprintf(&b, ".Default(%s)", valueLiteral(p.Zero()))
-	case t.Nullable:
-		b.WriteString(".Optional().Nillable()")
-	default:
-		switch v := p.Zero().(type) {
-		case time.Time:
-			if v.IsZero() {
-				b.WriteString(".Default(func() time.Time { return time.Time{} })")
-			} else {
-				fmt.Fprintf(&b, ".Default(func() time.Time { return time.UnixMilli(%d).UTC() })", v.UnixMilli())
-			}
-		case int64:
-			fmt.Fprintf(&b, ".Default(%d)", v)
-		case float64:
-			fmt.Fprintf(&b, ".Default(%s)", strconv.FormatFloat(v, 'g', -1, 64))
-		default:
-			fmt.Fprintf(&b, ".Default(%s)", valueLiteral(v))
-		}
-	}
-	// Not ent's Deprecated: its queries leave such a column out.
-	comment := p.Doc
-	if p.Deprecated != "" {
-		comment = strings.TrimSpace(comment + "\nDeprecated: " + p.Deprecated)
-	}
-	if comment != "" {
-		fmt.Fprintf(&b, ".Comment(%q)", comment)
-	}
-	return b.String()
 }

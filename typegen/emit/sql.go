@@ -11,18 +11,12 @@ import (
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 
-// Dialects are the databases that SQL knows.
-var dialects = []string{"sqlite", "mysql", "postgres"}
-
-// Dialects returns the names that [SQL] takes.
-func Dialects() []string { return slices.Clone(dialects) }
-
 // SQL returns the statements that add the declared columns to the tables user
 // and session, each column under the name of its field. It never changes or
 // drops one: that is for the migration tool of the application. dialect is one
-// of [Dialects].
+// of [schemafile.SQLDialects].
 func SQL(f *schemafile.File, source, dialect string) ([]byte, error) {
-	if !slices.Contains(dialects, dialect) {
+	if dialects := schemafile.SQLDialects(); !slices.Contains(dialects, dialect) {
 		return nil, fmt.Errorf("unknown SQL dialect %q: there are %s", dialect, strings.Join(dialects, ", "))
 	}
 	var b bytes.Buffer

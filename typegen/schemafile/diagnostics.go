@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -90,4 +91,14 @@ func quote(s string) string {
 		s = s[:cut] + "…"
 	}
 	return fmt.Sprintf("%q", s)
+}
+
+// printable drops what would disturb a terminal.
+func printable(line string) string {
+	return strings.Map(func(c rune) rune {
+		if c != '\t' && !unicode.IsPrint(c) {
+			return '\uFFFD'
+		}
+		return c
+	}, strings.TrimSuffix(line, "\r"))
 }

@@ -2,6 +2,7 @@ package schemafile
 
 import (
 	"fmt"
+	"io"
 	"os"
 
 	"github.com/sesame-auth/sesame/engine/schema"
@@ -89,16 +90,6 @@ func (f *File) Schema() *schema.Schema {
 	return &schema.Schema{User: plain(f.User), Session: plain(f.Session), Token: plain(f.Token), Computed: plain(f.Computed)}
 }
 
-// Object returns the declared object with the name, or nil.
-func (f *File) Object(name string) *Object {
-	for i := range f.Objects {
-		if f.Objects[i].Name == name {
-			return &f.Objects[i]
-		}
-	}
-	return nil
-}
-
 // Load reads and parses the file at path. The error is [Diagnostics] when the
 // file is there and has problems. Warnings are returned with a File.
 func Load(path string) (*File, Diagnostics, error) {
@@ -108,12 +99,11 @@ func Load(path string) (*File, Diagnostics, error) {
 	}
 	defer f.Close()
 	// One byte more than is allowed, so that Parse sees what is too large.
-	src := make([]byte, MaxSize+1)
-	n, err := readFull(f, src)
+	src, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %s: %w", path, err)
 	}
-	file, diagnostics := Parse(path, src[:n])
+	file, diagnostics := Parse(path, src)
 	if file == nil {
 		return nil, nil, diagnostics
 	}

@@ -1,6 +1,7 @@
 package schemafile
 
 import (
+	"fmt"
 	"slices"
 	"strings"
 )
@@ -95,6 +96,14 @@ var reservedTypes = []string{
 	"ServerSide", "ServerSideFrom", "Session", "SessionFields", "SessionFrom", "SessionParams", "SessionUpdate", "SessionUser",
 	"SessionUserFields", "SignInParams", "Token", "TokenFrom", "Update", "UpdateData", "User", "WriteSession", "WriteToken",
 	"WriteUser",
+}
+
+// didYouMean is the hint that name was meant as another word, or "".
+func didYouMean(name string, among []string) string {
+	if guess := nearest(name, among); guess != "" && guess != name {
+		return fmt.Sprintf("did you mean %q?", guess)
+	}
+	return ""
 }
 
 // nearest returns the word that was probably meant, or "".

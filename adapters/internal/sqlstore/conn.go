@@ -23,6 +23,11 @@ type Conn struct {
 	Locks   *authruntime.Locks // nil in a transaction, which has the locks
 	// Pinned keeps a transaction's connection for [Conn.Exclusive] on MySQL.
 	Pinned bool
+	// Bare: outside of a transaction a call that writes is one statement, which
+	// is a transaction by itself. A server's gets one all the same: there a
+	// statement may go on after its caller has left, and is nothing without its
+	// COMMIT.
+	Bare bool
 
 	tx   *sql.Tx               // nil outside of a transaction
 	lost atomic.Pointer[error] // why the database has undone the transaction
@@ -205,7 +210,12 @@ func Write[T any](ctx context.Context, c *Conn, doing string, call func(*Conn) (
 		return none, c.failure(ctx, doing, err)
 	}
 	defer release()
-	return Read(ctx, c, doing, func() (T, error) { return alone(ctx, c, call) })
+	return Read(ctx, c, doing, func() (T, error) {
+		if c.Bare && !c.Server {
+			return call(c)
+		}
+		return alone(ctx, c, call)
+	})
 }
 
 // Read makes a call, one statement or one whole transaction, again while the
@@ -222,7 +232,7 @@ func Read[T any](ctx context.Context, c *Conn, doing string, call func() (T, err
 	}
 	cause := err
 	err = c.failure(ctx, doing, err)
-	if c.tx != nil && !ofContract(err) {
+	if c.tx != nil && !authruntime.OfContract(err) {
 		if c.again(cause) {
 			c.lost.Store(&cause)
 		}
@@ -296,13 +306,6 @@ func giveBack(conn *sql.Conn, held []string) {
 	_ = conn.Close()
 }
 
-// ofContract reports whether the database did what it was asked and err is its
-// answer.
-func ofContract(err error) bool {
-	return errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrInvalid) ||
-		errors.Is(err, engine.ErrStaleCounter) || errors.Is(err, engine.ErrConflict{})
-}
-
 // failure gives err the identity that the contract demands.
 func (c *Conn) failure(ctx context.Context, doing string, err error) error {
 	switch cause := ctx.Err(); {
@@ -312,7 +315,7 @@ func (c *Conn) failure(ctx context.Context, doing string, err error) error {
 		return fmt.Errorf("%s: %s: %w (%v)", c.Adapter, doing, cause, err)
 	case err == engine.ErrNotFound, errors.Is(err, sql.ErrNoRows):
 		return engine.ErrNotFound
-	case ofContract(err):
+	case authruntime.OfContract(err):
 		return fmt.Errorf("%s: %s: %w", c.Adapter, doing, err)
 	}
 	return fmt.Errorf("%s: %s: %w", c.Adapter, doing, c.explain(err))

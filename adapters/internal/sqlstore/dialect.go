@@ -9,6 +9,7 @@ package sqlstore
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"fmt"
 	"time"
 
@@ -53,13 +54,32 @@ type Dialect struct {
 func DialectOf(name string) (*Dialect, error) {
 	switch name {
 	case dialect.SQLite:
-		return SQLite(), nil
+		return sqliteDialect(), nil
 	case dialect.MySQL:
-		return MySQL(), nil
+		return mysqlDialect(), nil
 	case dialect.Postgres:
-		return Postgres(), nil
+		return postgresDialect(), nil
 	}
 	return nil, fmt.Errorf("no support for dialect %q; want %q, %q or %q", name, dialect.SQLite, dialect.MySQL, dialect.Postgres)
+}
+
+// OpenServer returns the pool of a server: few enough connections for several
+// replicas on one that takes a hundred.
+func OpenServer(c driver.Connector) *sql.DB {
+	db := sql.OpenDB(c)
+	db.SetMaxOpenConns(20)
+	db.SetMaxIdleConns(20) // their prepared statements stay warm
+	db.SetConnMaxIdleTime(time.Minute)
+	return db
+}
+
+// Patience is how long a call waits for others when it may wait for d: 5 seconds
+// if that is 0 or less.
+func Patience(d time.Duration) time.Duration {
+	if d <= 0 {
+		return 5 * time.Second
+	}
+	return d
 }
 
 // Locks returns the locks of a database. A wait takes patience at most.
@@ -76,10 +96,6 @@ type Duplicate struct {
 	// Err is the driver's error without the value, which may be a secret.
 	Err error
 }
-
-// Again reports whether the database has turned a call away and undone it, so
-// that it can be made again.
-func (d *Dialect) Again(err error) bool { return d.again(err) }
 
 // Duplicate reports whether err is a violation of a unique key.
 func (d *Dialect) Duplicate(err error) (Duplicate, bool) { return d.duplicate(err) }

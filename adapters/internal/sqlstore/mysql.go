@@ -19,8 +19,8 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-// MySQL is the dialect of MySQL and MariaDB. Nothing here is known to one of them only.
-func MySQL() *Dialect {
+// mysqlDialect is the dialect of MySQL and MariaDB. Nothing here is known to one of them only.
+func mysqlDialect() *Dialect {
 	return &Dialect{
 		Name:       dialect.MySQL,
 		Server:     true,

@@ -16,8 +16,8 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-// Postgres is the dialect of PostgreSQL.
-func Postgres() *Dialect {
+// postgresDialect is the dialect of PostgreSQL.
+func postgresDialect() *Dialect {
 	return &Dialect{
 		Name:       dialect.Postgres,
 		Server:     true,

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/url"
 	"path/filepath"
+	"runtime"
 	"strings"
 
 	"entgo.io/ent/dialect"
@@ -15,20 +16,20 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-// SQLiteParams is what every connection of a pool is opened with.
+// sqliteParams is what every connection of a pool is opened with.
 //
 //   - Foreign keys are a property of the connection, so they must stand here.
 //   - A transaction takes the write lock when it begins. One that reads first
 //     and writes later would fail at once when another writer came between,
 //     whatever the timeout.
 //   - SQLite waits for locks without looking at the context. It waits briefly
-//     here; the rest is waited for in [Locks].
+//     here; the rest is waited for in authruntime.Locks.
 //   - Every commit reaches the disk: with anything less a power cut could
 //     bring back a verification token that was used already.
-const SQLiteParams = "_fk=1&_txlock=immediate&_busy_timeout=20&_synchronous=FULL"
+const sqliteParams = "_fk=1&_txlock=immediate&_busy_timeout=20&_synchronous=FULL"
 
-// SQLite is the dialect of SQLite.
-func SQLite() *Dialect {
+// sqliteDialect is the dialect of SQLite.
+func sqliteDialect() *Dialect {
 	return &Dialect{
 		Name: dialect.SQLite,
 		again: func(err error) bool {
@@ -49,19 +50,26 @@ func SQLite() *Dialect {
 	}
 }
 
-// SQLiteDSN returns the DSN of a database file, with [SQLiteParams] and those in
-// params.
-func SQLiteDSN(path, params string) (string, error) {
+// OpenSQLite returns the pool of a database file, whose connections are opened
+// as adapters need them, and with params.
+func OpenSQLite(path, params string) (*sql.DB, error) {
 	path, err := filepath.Abs(path) // connections are opened later too, wherever the process is then
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	query := SQLiteParams
+	query := sqliteParams
 	if params != "" {
 		query = params + "&" + query
 	}
 	uri := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: query}
-	return uri.String(), nil
+	db, err := sql.Open("sqlite3", uri.String())
+	if err != nil {
+		return nil, err
+	}
+	conns := max(4, 2*runtime.GOMAXPROCS(0))
+	db.SetMaxOpenConns(conns)
+	db.SetMaxIdleConns(conns) // their prepared statements stay warm
+	return db, nil
 }
 
 func checkForeignKeys(ctx context.Context, db *sql.DB) error {
