@@ -488,7 +488,7 @@ func TestOpenErrors(t *testing.T) {
 		"memory":    {":memory:", "adapters/memory"},
 		"DSN":       {"file:x.db?_fk=1", "not a DSN"},
 		"directory": {dir, "is a directory"},
-		"no folder": {filepath.Join(dir, "no", "auth.db"), "no such file"},
+		"no folder": {filepath.Join(dir, "no", "auth.db"), "make the folder " + filepath.Join(dir, "no")},
 		"NUL":       {filepath.Join(dir, "no\x00", "auth.db"), "invalid argument"},
 	} {
 		t.Run(name, func(t *testing.T) {

@@ -122,10 +122,12 @@ func openSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 // SQLite holds on it in this process.
 func createPrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	switch {
+	case errors.Is(err, fs.ErrExist):
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w (make the folder %s first)", err, filepath.Dir(path))
+	case err != nil:
 		return err
 	}
 	return f.Close()
