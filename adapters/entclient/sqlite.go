@@ -15,6 +15,7 @@ import (
 	"entgo.io/ent/dialect"
 	"github.com/mattn/go-sqlite3"
 
+	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
 	"github.com/sesame-auth/sesame/engine"
 )
 
@@ -68,6 +69,9 @@ func sqlite() *backend {
 // It waits up to 15 seconds while another process holds the file locked,
 // unless ctx ends first.
 func OpenSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
+	if err := sqlstore.CheckPath(path); err != nil {
+		return nil, fmt.Errorf("entclient: open: %w", err)
+	}
 	a, err := openSQLite(ctx, path, o)
 	if err != nil {
 		return nil, fmt.Errorf("entclient: open %s: %w", path, err)

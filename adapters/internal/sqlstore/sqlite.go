@@ -49,6 +49,17 @@ func SQLite() *Dialect {
 	}
 }
 
+// CheckPath refuses a path that looks like the DSN of a server, and does not
+// repeat it: it may hold a password.
+func CheckPath(path string) error {
+	for _, sign := range []string{"://", "@tcp(", "@unix(", "password="} {
+		if strings.Contains(path, sign) {
+			return errors.New("this is the DSN of a server; want the path of an SQLite file, or the adapter of that server")
+		}
+	}
+	return nil
+}
+
 // SQLiteDSN returns the DSN of a database file, with [SQLiteParams] and those in
 // params.
 func SQLiteDSN(path, params string) (string, error) {
