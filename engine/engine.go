@@ -117,12 +117,13 @@ func (e *Engine) route(r *http.Request) (action, provider string, err *Error) {
 	}
 	path := r.URL.EscapedPath()
 	rest, ok := strings.CutPrefix(path, e.base)
-	if !ok {
-		return unknown("mount the engine at its base path, without http.StripPrefix, or set BasePath",
+	if !ok || rest != "" && rest[0] != '/' {
+		return unknown("mount the engine at "+e.base+"/, without http.StripPrefix, or set BasePath to where it is mounted",
 			"the path %s is not below %s", cut(path), e.base)
 	}
-	if !strings.HasPrefix(rest, "/") {
-		return unknown("", "the path %s has no action", cut(path))
+	if rest == "" || rest == "/" {
+		return unknown("the sign-in page is "+e.base+"/signin; where that is not found, mount the engine at "+e.base+"/, with the slash",
+			"there is nothing at the path %s", cut(path))
 	}
 	action, rest = segment(rest)
 	provider, rest = segment(rest)

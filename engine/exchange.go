@@ -282,16 +282,30 @@ func (x *exchange) checkOrigin() error {
 	if x.e.cfg.DangerousForeignOrigin {
 		return nil
 	}
+	origin := x.r.Header.Get("Origin")
+	other := origin != "" && !strings.EqualFold(origin, x.origin)
 	if site := x.r.Header.Get("Sec-Fetch-Site"); site != "" {
-		if site == "same-origin" || site == "none" {
-			return nil
+		if site != "same-origin" && site != "none" {
+			return fmt.Errorf("Sec-Fetch-Site is %q", cut(site))
 		}
-		return fmt.Errorf("Sec-Fetch-Site is %q", cut(site))
+		if other && origin != "null" {
+			x.noteOrigin(origin)
+		}
+		return nil
 	}
-	if origin := x.r.Header.Get("Origin"); origin != "" && !strings.EqualFold(origin, x.origin) {
+	if other {
 		return fmt.Errorf("the Origin %q is not %q", cut(origin), x.origin)
 	}
 	return nil
+}
+
+// noteOrigin says once that browsers are elsewhere than at the public URL. The
+// cookies they get stay there, and redirects lead away from them.
+func (x *exchange) noteOrigin(origin string) {
+	if x.e.first("public URL differs") {
+		x.e.cfg.Logger.WarnContext(x.ctx, fmt.Sprintf("auth: a browser is at %q, and the public URL is %s: redirects lead there, and cookies stay behind", cut(origin), x.origin),
+			"code", "public-url-differs", "hint", "open the site at "+x.origin+", or set AUTH_URL to what browsers have in the address bar")
+	}
 }
 
 // readCallbackURL settles where the browser goes afterwards: the body's

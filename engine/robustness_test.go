@@ -204,6 +204,25 @@ func TestUnknownProvider(t *testing.T) {
 	}
 }
 
+// Whoever has mounted the engine at the wrong place is told where it belongs.
+func TestMountedElsewhere(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	for path, want := range map[string]string{
+		"/signin":          "mount the engine at /api/auth/, without http.StripPrefix, or set BasePath to where it is mounted",
+		"/auth/signin":     "mount the engine at /api/auth/, without http.StripPrefix, or set BasePath to where it is mounted",
+		"/api/auth-signin": "mount the engine at /api/auth/, without http.StripPrefix, or set BasePath to where it is mounted",
+		"/api/auth":        "the sign-in page is /api/auth/signin; where that is not found, mount the engine at /api/auth/, with the slash",
+		"/api/auth/":       "the sign-in page is /api/auth/signin; where that is not found, mount the engine at /api/auth/, with the slash",
+	} {
+		s.forget()
+		b.do(b.request("GET", path, nil))
+		if got := s.problem(t).attrs["hint"]; got != want {
+			t.Errorf("GET %s: the hint is %q, want %q", path, got, want)
+		}
+	}
+}
+
 func TestWrongMethod(t *testing.T) {
 	s := newSite(t, withStrategy(engine.StrategyDatabase))
 	b := s.browser()

@@ -152,6 +152,22 @@ func TestSecurity13_FetchMetadata(t *testing.T) {
 		b.signIn()
 		b.post("/signout").wantTo(f.origin)
 	}
+	s := newSite(t)
+	// A browser that is elsewhere than at the public URL, as at 127.0.0.1 instead
+	// of localhost, says so: the log does, once.
+	for _, origin := range []string{httpOrigin, "null", "http://127.0.0.1:3000", "http://127.0.0.1:3001"} {
+		b := s.browser()
+		b.header.Set("Sec-Fetch-Site", "same-origin")
+		b.header.Set("Origin", origin)
+		b.signIn()
+		if origin == "null" {
+			s.quiet(t)
+		}
+	}
+	if lines := s.logs.problems(); len(lines) != 1 || lines[0].attrs["code"] != "public-url-differs" ||
+		!strings.Contains(lines[0].msg, `"http://127.0.0.1:3000"`) || !strings.Contains(lines[0].attrs["hint"], httpOrigin) {
+		t.Errorf("the log: %v", lines)
+	}
 	// What a provider posts is cross-site, and guarded by its checks instead.
 	b := f.browser()
 	back := f.idp.approve(t, b.leave("oidc"))

@@ -465,7 +465,10 @@ func TestOpenErrors(t *testing.T) {
 		"memory":    {":memory:", "adapters/memory"},
 		"DSN":       {"file:x.db?_fk=1", "not a DSN"},
 		"directory": {dir, "is a directory"},
-		"no folder": {filepath.Join(dir, "no", "auth.db"), "no such file"},
+		"URL":       {"postgres://u:hunter2@127.0.0.1/db", "DSN of a server"},
+		"MySQL":     {"u:hunter2@tcp(127.0.0.1:3306)/db", "DSN of a server"},
+		"key=value": {"host=127.0.0.1 user=u password=hunter2", "DSN of a server"},
+		"no folder": {filepath.Join(dir, "no", "auth.db"), "make the folder " + filepath.Join(dir, "no")},
 		"NUL":       {filepath.Join(dir, "no\x00", "auth.db"), "invalid argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -474,10 +477,13 @@ func TestOpenErrors(t *testing.T) {
 				a.Close()
 				t.Fatal("it opened")
 			}
-			if !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %q, want it to say %q", err, c.want)
+			if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
+				t.Errorf("got %q, want it to say %q, and no password", err, c.want)
 			}
 		})
+	}
+	if _, err := entclient.OpenPostgres(t.Context(), "", entclient.Options{}); err == nil || !strings.Contains(err.Error(), "DSN is empty") {
+		t.Errorf("OpenPostgres without a DSN: %v", err)
 	}
 	_, err := entclient.OpenSQLite(t.Context(), filepath.Join(dir, "no", "auth.db"), entclient.Options{})
 	if !errors.Is(err, fs.ErrNotExist) {

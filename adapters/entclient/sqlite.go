@@ -45,6 +45,9 @@ func sqlite(d *sqlstore.Dialect) *backend {
 // It waits up to 15 seconds while another process holds the file locked,
 // unless ctx ends first.
 func OpenSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
+	if err := sqlstore.CheckPath(path); err != nil {
+		return nil, fmt.Errorf("entclient: open: %w", err)
+	}
 	a, err := openSQLite(ctx, path, o)
 	if err != nil {
 		return nil, fmt.Errorf("entclient: open %s: %w", path, err)
@@ -98,10 +101,12 @@ func openSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 // SQLite holds on it in this process.
 func createPrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
-	if errors.Is(err, fs.ErrExist) {
+	switch {
+	case errors.Is(err, fs.ErrExist):
 		return nil
-	}
-	if err != nil {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%w (make the folder %s first)", err, filepath.Dir(path))
+	case err != nil:
 		return err
 	}
 	return f.Close()

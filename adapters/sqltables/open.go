@@ -86,6 +86,9 @@ func openSQLite(dsn string) (*sql.DB, error) {
 	if path == "" || path == ":memory:" {
 		return nil, errors.New("want the path of the app's database file")
 	}
+	if err := sqlstore.CheckPath(path); err != nil {
+		return nil, err
+	}
 	if info, err := os.Stat(path); err != nil {
 		return nil, fmt.Errorf("%w (this adapter makes no database; want the file of the Auth.js app)", err)
 	} else if info.IsDir() {

@@ -94,6 +94,9 @@ func TestOpenRefuses(t *testing.T) {
 		"memory":       {":memory:", sqltables.DrizzleSQLite(), "want the path"},
 		"Node's ssl":   {"mysql://u:hunter2@127.0.0.1/db?ssl=true", sqltables.DrizzleMySQL(), "parameters of Node.js"},
 		"a broken URL": {"postgres://u:hunter2@:x/", sqltables.DrizzlePostgres(), "cannot be read"},
+		"nothing":      {"", sqltables.DrizzlePostgres(), "the DSN is empty"},
+		"a URL":        {"postgres://u:hunter2@127.0.0.1/db", sqltables.DrizzleSQLite(), "DSN of a server"},
+		"a DSN":        {"u:hunter2@tcp(127.0.0.1:3306)/db", sqltables.DrizzleSQLite(), "DSN of a server"},
 		"no server":    {"postgres://u:hunter2@127.0.0.1:1/db", sqltables.DrizzlePostgres(), "refused"},
 		"no dialect":   {"x", sqltables.Layout{Name: "Mine", Dialect: "oracle"}, "no support for dialect"},
 	} {

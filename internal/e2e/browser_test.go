@@ -128,6 +128,9 @@ func (b *tab) observe(event any) {
 		if e.Type == runtime.ConsoleAPICalledTypeInfo && strings.Contains(text, "Download the React DevTools") {
 			return
 		}
+		if e.Type == runtime.ConsoleAPICalledTypeDebug && strings.HasPrefix(text, "[vite] connect") {
+			return
+		}
 		b.problem("console.%s: %s", e.Type, text)
 	case *runtime.EventExceptionThrown:
 		text := e.ExceptionDetails.Text

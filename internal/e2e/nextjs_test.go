@@ -30,15 +30,7 @@ func TestNextjs(t *testing.T) {
 
 	// The front end's port is taken until Next.js can have it: the build knows
 	// the Go server's URL, which knows that of the front end.
-	listener, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer listener.Close()
-	_, port, err := net.SplitHostPort(listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
+	listener, port := takePort(t)
 	front := "http://localhost:" + port
 
 	binary := filepath.Join(t.TempDir(), "nextjs.exe")
@@ -283,6 +275,21 @@ func (s *nextjs) static(t *testing.T, dir string) {
 }
 
 // ---- programs
+
+// takePort takes a port until the listener is closed, at the latest with the
+// test.
+func takePort(t *testing.T) (listener net.Listener, port string) {
+	t.Helper()
+	listener, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { listener.Close() })
+	if _, port, err = net.SplitHostPort(listener.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	return listener, port
+}
 
 // program is a process, with those that it starts. All end with the test,
 // however that ends.

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -51,6 +52,9 @@ func postgresDialect() *Dialect {
 // PostgresConnector returns the connector of a DSN of github.com/jackc/pgx/v5.
 // A wait for a row's lock ends after patience unless dsn sets lock_timeout.
 func PostgresConnector(dsn string, patience time.Duration) (driver.Connector, error) {
+	if strings.TrimSpace(dsn) == "" { // pgx would take whatever server and database it finds
+		return nil, errors.New("the DSN is empty (is the environment variable set?); want a URL such as postgres://user@host/database, or key=value text")
+	}
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		// The error quotes dsn, which may hold a password.

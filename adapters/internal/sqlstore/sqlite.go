@@ -50,6 +50,17 @@ func sqliteDialect() *Dialect {
 	}
 }
 
+// CheckPath refuses a path that looks like the DSN of a server, and does not
+// repeat it: it may hold a password.
+func CheckPath(path string) error {
+	for _, sign := range []string{"://", "@tcp(", "@unix(", "password="} {
+		if strings.Contains(path, sign) && !strings.HasPrefix(path, "file:") {
+			return errors.New("this is the DSN of a server; want the path of an SQLite file, or the adapter of that server")
+		}
+	}
+	return nil
+}
+
 // OpenSQLite returns the pool of a database file, whose connections are opened
 // as adapters need them, and with params.
 func OpenSQLite(path, params string) (*sql.DB, error) {

@@ -1,4 +1,4 @@
-//go:build ignore
+//go:build entc
 
 // Command entc generates this package, with the adapter of Sesame, from
 // ./schema.

@@ -1,4 +1,4 @@
-import { signIn, signOut, useSession } from "next-auth/react"
+import { getSession, signIn, signOut, useSession } from "next-auth/react"
 import { useState } from "react"
 
 export function App() {
@@ -26,6 +26,7 @@ function SignIn() {
       redirect: false,
     })
     setError(result?.error ? "That is not the password." : null)
+    if (!result?.error) await getSession() // tells the other tabs, which signIn() without a redirect does not
   }
   return (
     <>
