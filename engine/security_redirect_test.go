@@ -97,7 +97,8 @@ func TestSecurity01_CallbackURLOfAnotherSite(t *testing.T) {
 
 func TestSecurity02_CallbackURLWithoutScheme(t *testing.T) {
 	for _, asked := range []string{"//evil.example", "///evil.example", `/\evil.example`, `/\/evil.example`, "////evil.example/x",
-		"http://localhost:3000//evil.example", "http://localhost:3000/\\evil.example"} {
+		"http://localhost:3000//evil.example", "http://localhost:3000/\\evil.example",
+		"HTTP://localhost:3000//evil.example", "http://LOCALHOST:3000/\\evil.example"} {
 		leadsHome(t, asked)
 	}
 }
