@@ -317,7 +317,7 @@ func (x *exchange) readCallbackURL() error {
 	if v, ok := x.form["callbackUrl"]; ok && v != "" {
 		s, ok := v.(string)
 		if !ok || !validCallbackURL(s) {
-			return fail(CodeConfiguration, "InvalidCallbackUrl", errCallbackURL, "")
+			return refuse(CodeConfiguration, "InvalidCallbackUrl", errCallbackURL, "")
 		}
 		wanted = s
 	}

@@ -436,7 +436,7 @@ func TestProtect(t *testing.T) {
 		// spelled in other ways
 		{"GET", "//app/x", true}, {"GET", "/app//x", true}, {"GET", "/./app/x", true}, {"GET", "/public/../app/x", true}, {"GET", "/%61pp/x", true}, {"GET", "/app%2Fx", true},
 		{"GET", "/public/%2e%2e/app/x", true}, {"GET", "/app/../public", true}, {"GET", "/app/../api/auth/x", true}, {"GET", "/app/%2e%2e/api/auth/x", true},
-		{"GET", "/api/auth/../../app/x", true}, {"GET", "/api/auth/%2e%2e/%2e%2e/app/x", true}, {"GET", "/exact?x=/public", true}, {"GET", "///app///x", true},
+		{"GET", "/api/auth/../../app/x", true}, {"GET", "/api/auth/%2e%2e/%2e%2e/app/x", true}, {"GET", "/exact?x=/public", true}, {"GET", "/exact/", true}, {"GET", "/exact%2f", true}, {"GET", "/api/orders/a%2Fb/", true}, {"POST", "/api/orders/", true}, {"GET", "/api/orders/", false}, {"GET", "///app///x", true},
 		{"CONNECT", "/app/x", true}, {"CONNECT", "//app/x", true}, {"CONNECT", "/public/../app/x", true}, {"CONNECT", "/public/%2e%2e/app/x", true}, {"CONNECT", "//app/../public", true}, {"CONNECT", "//public", false},
 		// the engine's own
 		{"GET", "/api/auth/session", false}, {"GET", "/api/auth/signin", false}, {"POST", "/api/auth/callback/credentials", false}, {"GET", "/api/authx", false},

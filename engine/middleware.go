@@ -216,7 +216,8 @@ func (e *Engine) RequireIf(allow func(ctx context.Context, p *AuthorizedParams) 
 // Protect returns a middleware that does what Require does for the requests
 // that match one of the patterns, as of [http.ServeMux] ("/app/", "GET
 // /api/orders/{id}"), and leaves the others alone. "/app/" is the
-// page /app and all below it, "/app" that page alone. The paths of the engine
+// page /app and all below it, "/app" that page alone (and /app/, which many
+// routers take for it). The paths of the engine
 // itself are never protected. A pattern that cannot be parsed, or that has a
 // host, is an error.
 func (e *Engine) Protect(patterns ...string) (func(http.Handler) http.Handler, error) {
@@ -261,16 +262,25 @@ func handle(mux *http.ServeMux, pattern string) (err error) {
 
 // matches reports whether a pattern fits the path in any of the ways in which
 // what is behind may read it: as it was sent or decoded (/app%2Fsecret), with
-// dot segments resolved, as ServeMux does, or kept (/app/../public).
+// dot segments resolved, as ServeMux does, or kept (/app/../public), with the
+// slash at its end or without.
 func matches(mux *http.ServeMux, r *http.Request) bool {
-	if matchesAt(mux, r, r.URL.Path, r.URL.RawPath) {
+	if matchesAs(mux, r, r.URL.Path, r.URL.RawPath) {
 		return true
 	}
-	if r.URL.RawPath != "" && matchesAt(mux, r, r.URL.Path, "") {
+	short := strings.TrimRight(r.URL.Path, "/")
+	return short != r.URL.Path && matchesAs(mux, r, short, strings.TrimRight(r.URL.RawPath, "/"))
+}
+
+func matchesAs(mux *http.ServeMux, r *http.Request, decoded, raw string) bool {
+	if matchesAt(mux, r, decoded, raw) {
 		return true
 	}
-	kept := keepDots(r.URL.Path)
-	return kept != r.URL.Path && matchesAt(mux, r, kept, "")
+	if raw != "" && matchesAt(mux, r, decoded, "") {
+		return true
+	}
+	kept := keepDots(decoded)
+	return kept != decoded && matchesAt(mux, r, kept, "")
 }
 
 func matchesAt(mux *http.ServeMux, r *http.Request, decoded, raw string) bool {

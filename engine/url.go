@@ -440,7 +440,7 @@ func (x *exchange) ownURL(u string) string {
 		}
 		return x.origin
 	}
-	if parsed, err := url.Parse(u); err == nil && strings.EqualFold(parsed.Scheme+"://"+parsed.Host, x.origin) && parsed.User == nil {
+	if parsed, err := url.Parse(u); err == nil && strings.EqualFold(parsed.Scheme+"://"+parsed.Host, x.origin) && parsed.User == nil && safePath(parsed.Path) {
 		return u
 	}
 	return x.origin
