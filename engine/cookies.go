@@ -115,12 +115,12 @@ func (s *settings) applyCookies() {
 	for _, n := range named {
 		o := n.options
 		if o.Name != "" && !wire.ValidCookieName(o.Name) {
-			problem("it has letters, digits and - _ . only", "Cookies.%s.Name is %q", n.field, o.Name)
+			problem("it must have letters, digits and - _ . only", "Cookies.%s.Name is %q", n.field, o.Name)
 		}
 		s.checkDomain(n.field, o.Domain, problem)
 		switch {
 		case o.SameSite < 0 || o.SameSite > http.SameSiteNoneMode:
-			problem("it is 0 or http.SameSiteLaxMode, SameSiteStrictMode or SameSiteNoneMode", "Cookies.%s.SameSite is %d", n.field, o.SameSite)
+			problem("it must be 0 or http.SameSiteLaxMode, SameSiteStrictMode or SameSiteNoneMode", "Cookies.%s.SameSite is %d", n.field, o.SameSite)
 		case o.SameSite == http.SameSiteStrictMode && n.lax:
 			problem("leave it out, or use http.SameSiteLaxMode", "Cookies.%s.SameSite is Strict, so no sign-in comes back from a provider: browsers do not send the cookie along with its answer", n.field)
 		case o.Partitioned && o.SameSite != http.SameSiteNoneMode:
@@ -159,7 +159,7 @@ func (s *settings) checkDomain(field, text string, problem func(fix, format stri
 	}
 	domain := cookieDomain(text)
 	if !validHost(domain) || !strings.Contains(domain, ".") || strings.ContainsAny(domain, ":[]") || net.ParseIP(domain) != nil || strings.HasPrefix(domain, ".") {
-		problem("it is the name above all hosts that share the cookie, such as example.com", "Cookies.%s.Domain is %q", field, text)
+		problem("it must be the name above all hosts that share the cookie, such as example.com", "Cookies.%s.Domain is %q", field, text)
 		return
 	}
 	fix := "use the name that this host and those beside it end with, or leave it out"

@@ -144,7 +144,7 @@ func TestDiagnoseNamesTheCause(t *testing.T) {
 		{what: "hosts beside a URL", breaks: func(w *wellKept) { w.AllowedHosts = []string{"app.example.com"} }, level: warn, subject: "public URL", says: "not looked at", fix: "leave out AUTH_URL"},
 		{what: "a redirect proxy", breaks: func(w *wellKept) { w.env["AUTH_REDIRECT_PROXY_URL"] = "https://x.example" }, level: warn, subject: "public URL", says: "AUTH_REDIRECT_PROXY_URL", fix: "unset"},
 		{what: "paths that differ", breaks: func(w *wellKept) { w.env["AUTH_URL"], w.BasePath = "https://app.example.com/login", "/api/auth" }, level: warn, subject: "base path", says: `"/login" of AUTH_URL differs from BasePath "/api/auth"`, fix: "let one of them"},
-		{what: "a base path without a slash", breaks: func(w *wellKept) { w.BasePath = "api/auth" }, level: fail, subject: "base path", says: `"api/auth"`, fix: "begins with /"},
+		{what: "a base path without a slash", breaks: func(w *wellKept) { w.BasePath = "api/auth" }, level: fail, subject: "base path", says: `"api/auth"`, fix: "must begin with /"},
 
 		// Cookies and sessions.
 		{what: "secure cookies over http", breaks: func(w *wellKept) { w.env["AUTH_URL"] = "http://app.example.com"; w.UseSecureCookies = new(true) }, level: warn, subject: "cookies", says: "browsers take no secure cookie", fix: "https URL"},

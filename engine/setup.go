@@ -248,7 +248,7 @@ func (s *settings) applySession() {
 	case StrategyJWT, StrategyDatabase:
 		s.strategy = c.SessionStrategy
 	default:
-		s.problem(aboutSessions, fmt.Sprintf("it is %q or %q", StrategyJWT, StrategyDatabase), "SessionStrategy is %q", c.SessionStrategy)
+		s.problem(aboutSessions, fmt.Sprintf("it must be %q or %q", StrategyJWT, StrategyDatabase), "SessionStrategy is %q", c.SessionStrategy)
 	}
 	if s.strategy == StrategyDatabase && c.Adapter == nil {
 		s.problem(aboutSessions, "set Config.Adapter, or SessionStrategy to StrategyJWT", "SessionStrategy %q needs an Adapter", StrategyDatabase)
@@ -264,7 +264,7 @@ func (s *settings) applySession() {
 		time.Duration
 	}{{"SessionMaxAge", c.SessionMaxAge}, {"JWTMaxAge", c.JWTMaxAge}} {
 		if d.Duration < time.Second || d.Duration%time.Second != 0 {
-			s.problem(aboutSessions, "it is a whole number of seconds, at least one", "%s is %v", d.name, d.Duration)
+			s.problem(aboutSessions, "it must be a whole number of seconds, at least one", "%s is %v", d.name, d.Duration)
 		}
 	}
 	if c.PurgeInterval == 0 {
@@ -276,7 +276,7 @@ func (s *settings) applySession() {
 	case c.SessionUpdateAge == 0:
 		c.SessionUpdateAge = min(24*time.Hour, c.SessionMaxAge/2, c.JWTMaxAge/2)
 	case c.SessionUpdateAge > 0 && c.SessionUpdateAge < time.Second:
-		s.problem(aboutSessions, "it is at least a second, or negative for every read", "SessionUpdateAge is %v", c.SessionUpdateAge)
+		s.problem(aboutSessions, "it must be at least a second, or negative for every read", "SessionUpdateAge is %v", c.SessionUpdateAge)
 	case c.SessionUpdateAge >= c.JWTMaxAge && c.SessionUpdateAge < c.SessionMaxAge:
 		s.problem(aboutSessions, "a token would run out before it is issued anew; make it shorter", "SessionUpdateAge (%v) is not shorter than JWTMaxAge (%v)", c.SessionUpdateAge, c.JWTMaxAge)
 	}
@@ -287,14 +287,14 @@ func (s *settings) applySession() {
 		}
 	}
 	if c.UserRefreshAge > 0 && c.UserRefreshAge < time.Second {
-		s.problem(aboutSessions, "it is at least a second, or negative for never", "UserRefreshAge is %v", c.UserRefreshAge)
+		s.problem(aboutSessions, "it must be at least a second, or negative for never", "UserRefreshAge is %v", c.UserRefreshAge)
 	}
 	for _, page := range []struct{ name, url string }{
 		{"SignIn", c.Pages.SignIn}, {"SignOut", c.Pages.SignOut}, {"Error", c.Pages.Error},
 		{"VerifyRequest", c.Pages.VerifyRequest}, {"NewUser", c.Pages.NewUser}, {"VerifyEmail", c.Pages.VerifyEmail},
 	} {
 		if page.url != "" && (!validCallbackURL(page.url) || !safePath(page.url)) {
-			s.problem(aboutPages, "it is a path such as /login, or an http or https URL", "Pages.%s is %q", page.name, page.url)
+			s.problem(aboutPages, "it must be a path such as /login, or an http or https URL", "Pages.%s is %q", page.name, page.url)
 		}
 	}
 }
@@ -318,7 +318,7 @@ func (s *settings) applyProviders() {
 		}
 		p := &provider{ProviderInfo: configured.ProviderInfo()}
 		if !validID(p.ID) {
-			s.problem(aboutProviders, "it has letters, digits, - _ . and ~ only", "Providers[%d]: the id %q is empty or cannot stand in a URL path", i, p.ID)
+			s.problem(aboutProviders, "it must have letters, digits, - _ . and ~ only", "Providers[%d]: the id %q is empty or cannot stand in a URL path", i, p.ID)
 			continue
 		}
 		if s.byID[p.ID] != nil {
@@ -352,7 +352,7 @@ func (s *settings) applyProviders() {
 			p.secret = configured.Secret
 			effective := or(p.secret, s.cfg.Secret)
 			if d := configured.MaxAge; d != 0 && (d < time.Second || d%time.Second != 0) {
-				s.providerProblem(p.ID, "it is a whole number of seconds, at least one", "MaxAge is %v", d)
+				s.providerProblem(p.ID, "it must be a whole number of seconds, at least one", "MaxAge is %v", d)
 			}
 			if configured.Sender == nil {
 				s.providerProblem(p.ID, "set Sender, which sends the mail", "Sender is nil")

@@ -338,7 +338,7 @@ func flowError(typ string, err error) *Error {
 		return refuse(CodeOAuthCallbackError, "OAuthCallbackError", err, f.Hint)
 	case oauth.Check:
 		return refuse(CodeConfiguration, "InvalidCheck", err,
-			or(f.Hint, "the browser lost its cookies, the sign-in took longer than 15 minutes, or its link was opened twice; try again")).at(stageFlow)
+			or(f.Hint, "the browser lost its cookies or began at another host name, the sign-in took longer than 15 minutes, or its link was opened twice; try again")).at(stageFlow)
 	case oauth.Token:
 		f.Hint = or(f.Hint, "the provider is in trouble, or its token endpoint is another one")
 	case oauth.IDToken:

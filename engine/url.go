@@ -189,7 +189,7 @@ func (s *settings) applyURL() {
 	case c.BasePath != "":
 		s.base = strings.TrimRight(c.BasePath, "/")
 		if !plainPath(s.base) {
-			s.problem(aboutBasePath, "it begins with / and is a plain path such as /api/auth", "BasePath is %q", c.BasePath)
+			s.problem(aboutBasePath, "it must begin with / and be a plain path such as /api/auth", "BasePath is %q", c.BasePath)
 		}
 		switch s.path = s.base; {
 		case path == "" || path == s.base:
@@ -258,7 +258,7 @@ func (s *settings) applyTrust() {
 	case "true", "1":
 		s.trustHost = true
 	default:
-		s.problem(aboutURL, "it is true or false", "AUTH_TRUST_HOST is %q", v)
+		s.problem(aboutURL, "it must be true or false", "AUTH_TRUST_HOST is %q", v)
 	}
 }
 
@@ -274,7 +274,7 @@ func (s *settings) applyHosts() {
 		a.host = plainHost(a.scheme, a.host)
 		name := strings.TrimPrefix(a.host, ".")
 		if a.scheme != "" && a.scheme != "https" && a.scheme != "http" || !validHost(name) || a.below && !strings.Contains(name, ".") && !isLoopback(name) {
-			s.problem(aboutURL, "it is a host such as app.example.com, localhost:3000 or *.example.com, with https:// before it where every page is https",
+			s.problem(aboutURL, "it must be a host such as app.example.com, localhost:3000 or *.example.com, with https:// before it where every page is https",
 				"AllowedHosts[%d] is %q", i, text)
 			continue
 		}
@@ -286,7 +286,7 @@ func (s *settings) applyHosts() {
 			n, err = netip.PrefixFrom(addr.WithZone(""), addr.BitLen()), nil
 		}
 		if err != nil {
-			s.problem(aboutURL, "it is a network such as 10.0.0.0/8 or an address such as 127.0.0.1", "TrustedProxies[%d] is %q", i, text)
+			s.problem(aboutURL, "it must be a network such as 10.0.0.0/8 or an address such as 127.0.0.1", "TrustedProxies[%d] is %q", i, text)
 			continue
 		}
 		s.proxies = append(s.proxies, n.Masked())
@@ -310,7 +310,7 @@ func (s *settings) applyPublicURL() string {
 		s.urlFrom = ""
 		return ""
 	}
-	const fix = "it is the http or https URL of a site such as https://app.example.com"
+	const fix = "it must be the http or https URL of a site such as https://app.example.com"
 	u, err := url.Parse(raw)
 	switch {
 	case err != nil || u.User != nil: // not repeated: it may hold a password
@@ -327,7 +327,7 @@ func (s *settings) applyPublicURL() string {
 	}
 	path := strings.TrimRight(u.EscapedPath(), "/")
 	if path != "" && !plainPath(path) {
-		s.problem(aboutURL, "its path is a plain one such as /api/auth", "%s is %q", s.urlFrom, raw)
+		s.problem(aboutURL, "its path must be a plain one such as /api/auth", "%s is %q", s.urlFrom, raw)
 		return ""
 	}
 	s.origin = u.Scheme + "://" + host

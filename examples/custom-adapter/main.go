@@ -44,7 +44,7 @@ func main() {
 func run(ctx context.Context, addr, data string, stdout io.Writer) (err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("-addr: %w", err)
+		return fmt.Errorf("-addr: %w (want host and port, such as 127.0.0.1:3000)", err)
 	}
 	if !tcp.IP.IsLoopback() { // everybody knows the password
 		return fmt.Errorf("-addr %s could be reached from other machines: use 127.0.0.1:%d", addr, tcp.Port)

@@ -58,7 +58,7 @@ const defaultURL = "http://localhost:3000"
 func run(ctx context.Context, addr, front string, stdout io.Writer, log *slog.Logger) error {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("-addr: %w", err)
+		return fmt.Errorf("-addr: %w (want host and port, such as 127.0.0.1:8080)", err)
 	}
 	if !tcp.IP.IsLoopback() { // everybody knows the password
 		return fmt.Errorf("-addr %s could be reached from other machines: use 127.0.0.1:%d", addr, tcp.Port)

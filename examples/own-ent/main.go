@@ -84,7 +84,7 @@ func run(ctx context.Context, addr, data string, stdout io.Writer, log *slog.Log
 
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("-addr: %w", err)
+		return fmt.Errorf("-addr: %w (want host and port, such as 127.0.0.1:3000)", err)
 	}
 	if !tcp.IP.IsLoopback() {
 		return errors.New("-addr must be of this machine only, for everybody may sign in: use 127.0.0.1")

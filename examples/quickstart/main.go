@@ -200,7 +200,7 @@ func checkPassword(_ context.Context, values map[string]string, _ *http.Request)
 func listen(addr string) (net.Listener, error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
-		return nil, fmt.Errorf("-addr: %w", err)
+		return nil, fmt.Errorf("-addr: %w (want host and port, such as 127.0.0.1:3000)", err)
 	}
 	if !tcp.IP.IsLoopback() {
 		return nil, fmt.Errorf("-addr %s could be reached from other machines, and everybody knows the quickstart's password: use 127.0.0.1:%d", addr, tcp.Port)

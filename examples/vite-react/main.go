@@ -70,7 +70,7 @@ const viteURL = "http://localhost:5173"
 func run(ctx context.Context, s settings, stdout io.Writer, log *slog.Logger) (err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", s.addr)
 	if err != nil {
-		return fmt.Errorf("-addr: %w", err)
+		return fmt.Errorf("-addr: %w (want host and port, such as 127.0.0.1:8080)", err)
 	}
 	if !tcp.IP.IsLoopback() { // everybody knows the password
 		return fmt.Errorf("-addr %s could be reached from other machines: use 127.0.0.1:%d", s.addr, tcp.Port)

@@ -119,7 +119,11 @@ func TestNextjs(t *testing.T) {
 
 	s.signOut(b)
 
-	// with a password
+	// with a password; the other tab hears of it
+	two := newTab(t, "two", front, b.ctx)
+	two.open("/")
+	two.shows("#status", "unauthenticated")
+	two.settled(2)
 	b.fill("input[name=username]", "ada")
 	b.fill("input[name=password]", "wrong")
 	b.click("#credentials")
@@ -128,6 +132,8 @@ func TestNextjs(t *testing.T) {
 	b.click("#credentials")
 	b.shows("#role", "admin")
 	b.shows("#server-role", "admin")
+	two.shows("#role", "admin")
+	two.settled(3)
 	b.shows("#server-name", "Ada Lovelace")
 	s.theme(b, "system")
 	b.click("#billing")

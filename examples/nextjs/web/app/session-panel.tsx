@@ -1,7 +1,7 @@
 "use client"
 
 import { useRouter } from "next/navigation"
-import { signIn, signOut, useSession } from "next-auth/react"
+import { getSession, signIn, signOut, useSession } from "next-auth/react"
 import { type SubmitEvent, useState } from "react"
 import { type Billing, type Project, get } from "../lib/api"
 import type { Role, SessionUpdate, Theme } from "../next-auth"
@@ -62,8 +62,9 @@ function SignIn() {
       password: form.get("password"),
       redirect: false,
     })
-    if (result.error) setWrong(true)
-    else router.refresh() // the server components have somebody to show, too
+    if (result.error) return setWrong(true)
+    router.refresh() // the server components have somebody to show, too
+    await getSession() // tells the other tabs, which signIn() without a redirect does not
   }
   return (
     <>
