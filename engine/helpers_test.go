@@ -345,6 +345,15 @@ func TestRequireBehindStripPrefix(t *testing.T) {
 	b = secure.browser().serve(secure.eng.Require(http.NotFoundHandler()))
 	b.at = "http://10.0.0.1:8080" // behind a proxy
 	b.ask("GET", "/cart?id=1", page...).wantTo(httpsOrigin + base + "/signin?callbackUrl=" + url.QueryEscape(httpsOrigin+"/cart?id=1"))
+
+	// The page whose path is what is cut off, in here and in front.
+	below := newSite(t, func(_ *site, c *engine.Config) { c.URL, c.BasePath = httpsOrigin+"/shop"+base, base })
+	guarded := below.eng.Require(http.NotFoundHandler())
+	for want, handler := range map[string]http.Handler{"/shop?id=1": http.StripPrefix("/shop", guarded), "/shop/shop?id=1": guarded} {
+		b := below.browser().serve(handler)
+		b.at = "http://10.0.0.1:8080"
+		b.ask("GET", "/shop?id=1", page...).wantTo(httpsOrigin + "/shop" + base + "/signin?callbackUrl=" + url.QueryEscape(httpsOrigin+want))
+	}
 }
 
 func TestAuthorized(t *testing.T) {

@@ -498,7 +498,8 @@ func (x *exchange) requestedURL() string {
 		path = x.r.URL.RequestURI()
 	}
 	// What a proxy has taken off comes back, unless it was taken off in here.
-	if before := strings.TrimSuffix(x.e.path, x.e.base); !strings.HasPrefix(path, before+"/") {
+	before := strings.TrimSuffix(x.e.path, x.e.base)
+	if root, _, _ := strings.Cut(path, "?"); !strings.HasPrefix(path, before+"/") && (root != before || x.r.URL.Path == before) {
 		path = before + path
 	}
 	if u := x.origin + path; validCallbackURL(u) {
