@@ -32,7 +32,6 @@ func (x *exchange) postSession() (*answer, error) {
 	s, err := x.readSession(TriggerUpdate, update)
 	if err != nil {
 		x.report(asError(err, "SessionTokenError"))
-		s = nil
 	}
 	return x.json(x.e.appendSession(nil, s)), nil
 }
