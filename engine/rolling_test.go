@@ -429,3 +429,33 @@ func TestChecksAreClearedOnFailure(t *testing.T) {
 		}
 	}
 }
+
+// With parity the checks that the provider uses go when they have passed: with
+// v5 only when the sign-in succeeds, with v4 also when it is refused later.
+func TestChecksAreClearedWhenTheyPass(t *testing.T) {
+	for _, dialect := range []engine.Wire{engine.WireV5, engine.WireV4} {
+		for _, allow := range []bool{true, false} {
+			s := newSite(t, func(_ *site, c *engine.Config) {
+				c.Wire, c.DangerousKeepChecks, c.SingleCheckCookies = dialect, true, true
+				c.Callbacks.SignIn = func(context.Context, *engine.SignInParams) (engine.Decision, error) {
+					if allow {
+						return engine.Allow(), nil
+					}
+					return engine.Deny(), nil
+				}
+			})
+			b := s.browser()
+			location := b.leave("oauth") // uses no nonce
+			prefix := "authjs."
+			if dialect == engine.WireV4 {
+				prefix = "next-auth."
+			}
+			b.set(prefix+"nonce", "of another attempt")
+			b.back("oauth", location)
+			cleared := !b.has(prefix+"state") && !b.has(prefix+"pkce.code_verifier")
+			if want := allow || dialect == engine.WireV4; cleared != want || !b.has(prefix+"nonce") {
+				t.Errorf("%s, allowed %v: left are %q", dialect, allow, b.names())
+			}
+		}
+	}
+}

@@ -171,6 +171,7 @@ func (x *exchange) updateUser(a Adapter, id string, changes map[string]any, tell
 	if err != nil {
 		return u, adapterError("updating a user", err)
 	}
+	x.canonical(&u)
 	if f := x.e.cfg.Events.UpdateUser; f != nil {
 		tell(func() { x.event("updateUser", func() error { return f(x.ctx, &UserEvent{User: &u}) }) })
 	}

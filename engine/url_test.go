@@ -60,6 +60,7 @@ var arrivals = []arrival{
 	{what: "trust over TLS", cfg: engine.Config{TrustHost: new(true)}, host: "app.example.com:443", tls: true, want: "https://app.example.com"},
 	{what: "trust, proxy", cfg: engine.Config{TrustHost: new(true)}, host: "10.0.0.1", headers: headers{"X-Forwarded-Host": "app.example.com, b.example", "X-Forwarded-Proto": "https, http"}, want: "https://app.example.com"},
 	{what: "trust, rewrites", cfg: engine.Config{TrustHost: new(true)}, host: "127.0.0.1:8080", headers: fromNext, want: "http://app.example.com", warned: true},
+	{what: "trust, rewrites over TLS", cfg: engine.Config{TrustHost: new(true)}, host: "127.0.0.1:8080", tls: true, headers: fromNext, want: "https://app.example.com"},
 	{what: "trust, rewrites behind TLS", cfg: engine.Config{TrustHost: new(true)}, host: "127.0.0.1:8080", headers: headers{"X-Forwarded-Host": "app.example.com", "X-Forwarded-Proto": "https"}, want: "https://app.example.com"},
 	{what: "no trust", cfg: engine.Config{TrustHost: new(false)}, host: "app.example.com", hint: "AUTH_URL"},
 
@@ -83,6 +84,7 @@ var arrivals = []arrival{
 	{what: "allowed in development", cfg: hosts, host: "localhost:3000", want: "http://localhost:3000"},
 	{what: "another port", cfg: hosts, host: "app.example.com:8443", hint: "AllowedHosts"},
 	{what: "the name above", cfg: hosts, host: "shop.example", hint: "AllowedHosts"},
+	{what: "the name above, with its dot", cfg: hosts, host: ".shop.example", hint: "AllowedHosts"},
 	{what: "a look-alike", cfg: hosts, host: "evilshop.example", hint: "AllowedHosts"},
 	{what: "another loopback", cfg: hosts, host: "localhost:4000", hint: "AllowedHosts"},
 	{what: "a stranger's headers", cfg: hosts, host: "app.example.com", headers: headers{"X-Forwarded-Host": "a.shop.example", "X-Forwarded-Proto": "https"}, want: "http://app.example.com"},
