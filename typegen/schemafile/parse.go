@@ -635,7 +635,7 @@ func (r *reader) builtin(p pair) (Field, bool) {
 func (r *reader) fieldName(at ast.Node, name, what string, w where, taken map[string]string) bool {
 	key := fold(name)
 	switch why, isReserved := reserved[key]; {
-	case name == "" || len(name) > 0 && !letter(name[0]) ||
+	case name == "" || !letter(name[0]) ||
 		strings.ContainsFunc(name, func(c rune) bool { return c > 127 || !letter(byte(c)) && !digit(byte(c)) && c != '_' }):
 		r.problem(at, "", "%s: the name %s is not a letter followed by letters, digits and _", what, quote(name))
 		return false
@@ -1061,6 +1061,10 @@ func (r *reader) value(n ast.Node, what string, t schema.Type) (any, bool) {
 		return x, err == nil
 	case *ast.FloatNode:
 		return n.Value, true
+	case *ast.InfinityNode:
+		return n.Value, true
+	case *ast.NanNode:
+		return math.NaN(), true
 	case *ast.SequenceNode:
 		out := []any{}
 		t.List = false
