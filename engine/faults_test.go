@@ -465,6 +465,9 @@ func TestPanickingCallbacks(t *testing.T) {
 					f.fails(s, b, r, what, boom)
 				}
 				blew++
+				if len(lines) == 0 || !strings.Contains(lines[0].attrs["stack"], "faults_test.go") {
+					t.Errorf("%s: the log does not say where: %v", what, lines)
+				}
 				// It did not leave anything locked or half done.
 				again := s.browser()
 				run = f.start(s, again)

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/wire"
 )
 
 // A session in use is extended when updateAge has passed since the last time.
@@ -117,6 +118,31 @@ func TestJWTMaxAge(t *testing.T) {
 		}
 		if got, want := b.session(), s.clock.Now().Add(c.ends).Format("2006-01-02T15:04:05.000Z"); !strings.Contains(got, want) {
 			t.Errorf("%+v: the session is %s, want the end %s", c, got, want)
+		}
+	}
+}
+
+// A token of another server may live longer than a cookie of this one, and may
+// not say when it was issued.
+func TestSessionOfALongerToken(t *testing.T) {
+	for _, c := range []struct {
+		claims string // of a token that ends in 60 days
+		age    time.Duration
+		ends   time.Duration
+	}{
+		{`"iat":%d`, 0, month}, {`"x":%d`, month, 60 * 24 * time.Hour},
+	} {
+		s := newSite(t, func(_ *site, cfg *engine.Config) { cfg.SessionUpdateAge = c.age })
+		s.clock.now = start.Truncate(time.Second)
+		now := s.clock.Now()
+		token, err := wire.V5.NewKeys(sessionCookie, testSecret).Seal(fmt.Appendf(nil, `{"sub":"1","name":"Ada","exp":%d,`+c.claims+`}`, now.Add(60*24*time.Hour).Unix(), now.Unix()), newDice(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := s.browser()
+		b.set(sessionCookie, token)
+		if got, want := b.session(), now.Add(c.ends).Format("2006-01-02T15:04:05.000Z"); !strings.Contains(got, want) {
+			t.Errorf("%s: the session is %s, want the end %s", c.claims, got, want)
 		}
 	}
 }
@@ -395,6 +421,30 @@ func TestAttemptsAreCapped(t *testing.T) {
 		s.problem(t)
 		if got := b.user(); got != "bob@example.com" {
 			t.Errorf("the session is of %q", got)
+		}
+	}
+}
+
+// The callback URLs of attempts go with them.
+func TestCallbackURLsOfAttemptsAreCapped(t *testing.T) {
+	for _, first := range []string{"/first", "/" + strings.Repeat("x", 1500)} { // a long one is not kept
+		s := newSite(t)
+		b := s.browser()
+		b.leave("oidc", "callbackUrl", first)
+		for i := range 6 {
+			b.leave("oidc", "callbackUrl", fmt.Sprint("/", i))
+			urls, attempts := 0, 0
+			for _, name := range b.names() {
+				if suffix, ok := strings.CutPrefix(name, callbackCookie+"."); ok {
+					if urls++; b.has(stateCookie + "." + suffix) {
+						attempts++
+					}
+				}
+			}
+			// The attempt with the plain names has one whose suffix is no cookie's.
+			if urls > 3 || urls-attempts > 1 {
+				t.Errorf("%.10s, then %d: %d callback URLs for %d attempts: %q", first, i+1, urls, attempts, b.names())
+			}
 		}
 	}
 }
