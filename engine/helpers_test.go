@@ -242,6 +242,26 @@ func TestMiddleware(t *testing.T) {
 	}
 }
 
+// A handler that streams does so also when a cookie is set on the way.
+func TestFlushGoesThrough(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn()
+	s.clock.add(25 * time.Hour) // the cookie is due
+	r := b.request("GET", "/stream", nil)
+	for _, c := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+	}
+	w := httptest.NewRecorder()
+	s.eng.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public")
+		w.(http.Flusher).Flush()
+	})).ServeHTTP(w, r)
+	if h := w.Result().Header; !w.Flushed || h.Get("Set-Cookie") == "" || h.Get("Cache-Control") != "private, no-cache, no-store" {
+		t.Errorf("flushed %v, %v", w.Flushed, h)
+	}
+}
+
 // What one engine does in a request is nothing to another one's session.
 func TestTwoEnginesInOneRequest(t *testing.T) {
 	for _, strategy := range both {

@@ -502,6 +502,37 @@ func TestMailLinkAsksAboutWhoSignsIn(t *testing.T) {
 	}
 }
 
+// The signIn callback is asked about the stored user, once there is one.
+func TestSignInCallbackSeesTheStoredUser(t *testing.T) {
+	for _, strategy := range both {
+		var asked []string
+		s := newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) {
+			c.Callbacks.SignIn = func(_ context.Context, p *engine.SignInParams) (engine.Decision, error) {
+				asked = append(asked, p.User.ID)
+				return engine.Allow(), nil
+			}
+		})
+		for range 2 {
+			s.browser().oauth("oidc").wantTo(s.origin)
+		}
+		u, err := s.store.inner.GetUserByAccount(t.Context(), "oidc", "bob-sub")
+		if err != nil || len(asked) != 2 || asked[1] != u.ID {
+			t.Errorf("%s: asked about %q, stored is %q, %v", strategy, asked, u.ID, err)
+		}
+	}
+}
+
+func TestErrConflict(t *testing.T) {
+	cause := errors.New("unique violation")
+	err := fmt.Errorf("creating: %w", engine.ErrConflict{Field: "email", Err: cause})
+	if !errors.Is(err, engine.ErrConflict{}) || !errors.Is(err, engine.ErrConflict{Field: "email"}) || !errors.Is(err, cause) {
+		t.Errorf("%v is not what it is", err)
+	}
+	if errors.Is(err, engine.ErrConflict{Field: "id"}) || errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("%v is something else", err)
+	}
+}
+
 // A commit that fails because somebody was quicker is tried again, and leaves
 // no cookie of the first time.
 func TestCommitThatConflicts(t *testing.T) {

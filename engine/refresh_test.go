@@ -142,7 +142,9 @@ func TestUserRefreshAtItsEdges(t *testing.T) {
 		t.Errorf("a session without a user: %q, asked %v", got, s.store.called())
 	}
 	// Nothing of the user is in the token, so by default nothing is refreshed.
-	s = newSite(t, func(_ *site, c *engine.Config) { c.Schema = &engine.Schema{User: []schema.Field{{Name: "notes"}}} }, withStrategy(engine.StrategyJWT))
+	s = newSite(t, func(_ *site, c *engine.Config) {
+		c.Schema = &engine.Schema{User: []schema.Field{{Name: "name", Client: schema.Write}, {Name: "notes"}}}
+	}, withStrategy(engine.StrategyJWT))
 	b = s.browser()
 	b.signIn()
 	s.store.reset()

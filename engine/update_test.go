@@ -341,7 +341,7 @@ func TestUpdateByTheApplication(t *testing.T) {
 		if stored.Extra["plan"] != "free" || stored.Extra["notes"] != "a new note" || stored.Extra["internalID"] != "i" || *stored.Name != "Alison" {
 			t.Errorf("%s: stored is %+v", strategy, stored.Extra)
 		}
-		for _, wrong := range []map[string]any{{"plan": "gold"}, {"email": "x@example.com"}, {"id": "x"}, {"nothing": 1}, {"credits": 1.5}} {
+		for _, wrong := range []map[string]any{{"plan": "gold"}, {"email": "x@example.com"}, {"id": "x"}, {"nothing": 1}, {"nothing": "x"}, {"credits": 1.5}} {
 			change(wrong)
 			if failure == nil || session != nil {
 				t.Errorf("%s: Update(%v) returns %v, %v", strategy, wrong, session, failure)

@@ -82,6 +82,8 @@ var arrivals = []arrival{
 	{what: "allowed, over TLS, with its port", cfg: hosts, host: "APP.example.com:443", tls: true, want: "https://app.example.com"},
 	{what: "allowed below", cfg: hosts, host: "a.b.shop.example", want: "http://a.b.shop.example"},
 	{what: "allowed in development", cfg: hosts, host: "localhost:3000", want: "http://localhost:3000"},
+	{what: "allowed by http", cfg: engine.Config{AllowedHosts: []string{"http://app.example.com"}}, host: "app.example.com", want: "http://app.example.com"},
+	{what: "allowed below localhost", cfg: engine.Config{AllowedHosts: []string{"*.localhost:3000"}}, host: "a.localhost:3000", want: "http://a.localhost:3000"},
 	{what: "another port", cfg: hosts, host: "app.example.com:8443", hint: "AllowedHosts"},
 	{what: "the name above", cfg: hosts, host: "shop.example", hint: "AllowedHosts"},
 	{what: "the name above, with its dot", cfg: hosts, host: ".shop.example", hint: "AllowedHosts"},
