@@ -277,6 +277,12 @@ var breakages = []struct {
 			return u, err
 		}
 	}},
+	{id: "race/create-email", what: "who comes too late gets another error", memory: func(p *patch, in full) {
+		p.createUser = func(ctx context.Context, u user) (user, error) {
+			u, err := in.CreateUser(ctx, u)
+			return u, untyped(err)
+		}
+	}},
 	{id: "fault/recovers", what: "an id that failed once stays taken", memory: func(p *patch, in full) {
 		var burnt seen[string]
 		p.createUser = func(ctx context.Context, u user) (user, error) {
