@@ -404,7 +404,6 @@ func (x *exchange) createForCredentials(in signIn) (signIn, error) {
 			return err
 		}
 		in.user = &created
-		in.account.UserID, in.account.ProviderAccountID = created.ID, created.ID
 		return x.startRow(a, in)
 	})
 	return in, err

@@ -175,6 +175,8 @@ func TestPublicURL(t *testing.T) {
 		{what: "development", host: "localhost:3000", want: "http://localhost:3000/api/auth"},
 		{what: "127.0.0.1", host: "127.0.0.1:8080", want: "http://127.0.0.1:8080/api/auth"},
 		{what: "::1", host: "[::1]:8080", want: "http://[::1]:8080/api/auth"},
+		{what: "::1 without a port", host: "[::1]", want: "http://[::1]/api/auth"},
+		{what: "localhost in capitals", host: "LOCALHOST:3000", want: "http://localhost:3000/api/auth"},
 		{what: "a name below localhost", host: "app.localhost:1", want: "http://app.localhost:1/api/auth"},
 		{what: "development with TLS", host: "localhost", tls: true, want: "https://localhost/api/auth"},
 		{what: "a host that is not trusted", host: "app.example.com"},

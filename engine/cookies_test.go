@@ -301,6 +301,9 @@ func TestCookieOptionsThatAreNone(t *testing.T) {
 		{engine.Config{URL: "https://notexample.com", Cookies: engine.Cookies{SessionToken: o{Domain: "example.com"}}}, []string{"notexample.com"}},
 		{engine.Config{AllowedHosts: []string{"notexample.com", "*.test"}, Cookies: engine.Cookies{SessionToken: o{Domain: "example.com"}}}, []string{"each of AllowedHosts"}},
 		{engine.Config{Cookies: engine.Cookies{State: o{SameSite: http.SameSiteStrictMode}}}, []string{"Cookies.State.SameSite is Strict"}},
+		{engine.Config{Cookies: engine.Cookies{CallbackURL: o{SameSite: http.SameSiteStrictMode}}}, []string{"Cookies.CallbackURL.SameSite is Strict"}},
+		{engine.Config{Cookies: engine.Cookies{PKCECodeVerifier: o{SameSite: http.SameSiteStrictMode}}}, []string{"Cookies.PKCECodeVerifier.SameSite is Strict"}},
+		{engine.Config{Cookies: engine.Cookies{Nonce: o{SameSite: http.SameSiteStrictMode}}}, []string{"Cookies.Nonce.SameSite is Strict"}},
 		{engine.Config{Cookies: engine.Cookies{State: o{SameSite: 9}}}, []string{"Cookies.State.SameSite is 9"}},
 		{engine.Config{Cookies: engine.Cookies{SessionToken: o{Partitioned: true}}}, []string{"Cookies.SessionToken is Partitioned"}},
 	} {

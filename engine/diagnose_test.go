@@ -107,6 +107,11 @@ type hanging struct{ engine.Adapter }
 
 func (hanging) GetUser(context.Context, string) (engine.User, error) { select {} }
 
+// named is an adapter without the optional interfaces but its name.
+type named struct{ engine.Adapter }
+
+func (n named) String() string { return n.Adapter.(fmt.Stringer).String() }
+
 // Diagnose names the cause of each of these broken set-ups, and the fix, and
 // finds nothing else wrong.
 func TestDiagnoseNamesTheCause(t *testing.T) {
@@ -134,6 +139,7 @@ func TestDiagnoseNamesTheCause(t *testing.T) {
 		{what: "a wrong scheme", breaks: func(w *wellKept) { w.env["AUTH_URL"] = "http://app.example.com" }, level: warn, subject: "public URL", says: "AUTH_URL is http", fix: "set AUTH_URL to https://app.example.com"},
 		{what: "a scheme of something else", breaks: func(w *wellKept) { w.env["AUTH_URL"] = "postgres://app.example.com" }, level: fail, subject: "public URL", says: "postgres://", fix: "http or https URL"},
 		{what: "a query in the URL", breaks: func(w *wellKept) { w.env["AUTH_URL"] = "https://app.example.com?x=1" }, level: fail, subject: "public URL", says: "?x=1", fix: "URL of a site"},
+		{what: "a URL that cannot be read", breaks: func(w *wellKept) { w.env["AUTH_URL"] = "https://user:canary@app.example.com:x" }, level: fail, subject: "public URL", says: "AUTH_URL is not a URL of a site", fix: "https://app.example.com"},
 		{what: "two URLs", breaks: func(w *wellKept) { w.env["NEXTAUTH_URL"] = "https://old.example.com" }, level: warn, subject: "public URL", says: "NEXTAUTH_URL is another", fix: "unset NEXTAUTH_URL"},
 		{what: "no URL", breaks: func(w *wellKept) { w.env["AUTH_URL"] = "" }, level: warn, subject: "public URL", says: "only requests to localhost", fix: "set AUTH_URL"},
 		{what: "no URL on Vercel", breaks: func(w *wellKept) { w.env["AUTH_URL"], w.env["VERCEL"] = "", "1" }, level: warn, subject: "public URL", says: "Vercel", fix: "set AUTH_URL"},
@@ -274,6 +280,22 @@ func TestDiagnose(t *testing.T) {
 			w.env["AUTH_URL"] = ""
 			w.AllowedHosts, w.TrustedProxies = []string{"https://app.example.com", "*.shop.example"}, []string{"10.0.0.0/8"}
 		},
+		"that of each request, because AUTH_TRUST_HOST is true":  func(w *wellKept) { w.env["AUTH_URL"], w.env["AUTH_TRUST_HOST"] = "", "true" },
+		"that of each request, because Config.TrustHost is true": func(w *wellKept) { w.env["AUTH_URL"] = ""; w.TrustHost = new(true) },
+		"warn  public URL":                    func(w *wellKept) { w.env["AUTH_URL"] = "" },
+		"that of each request to localhost\n": func(w *wellKept) { w.env["AUTH_URL"] = "" },
+		"that of each request that comes from TrustedProxies, or goes to localhost; X-Forwarded-Host": func(w *wellKept) { w.env["AUTH_URL"] = ""; w.TrustedProxies = []string{"10.0.0.1"} },
+		"register https://a.example/api/auth/callback/idp as": func(w *wellKept) {
+			w.env["AUTH_URL"] = ""
+			w.AllowedHosts = []string{"*.shop.example", "a.example", "https://b.example"}
+		},
+		"not secure, because UseSecureCookies says so": func(w *wellKept) { w.UseSecureCookies = new(false) },
+		"not secure, because no public URL is set":     func(w *wellKept) { w.env["AUTH_URL"] = ""; w.AllowedHosts = []string{"https://a.example", "b.example"} },
+		"and are extended on every read":               func(w *wellKept) { w.SessionUpdateAge = -1 },
+		"(ent on sqlite3): it reads and writes": func(w *wellKept) { // a table that tokens do without; the layout is not looked at here
+			w.exec(w.sqlite(""), `DROP TABLE "session"`)
+			w.Adapter, w.SessionStrategy = named{w.Adapter}, engine.StrategyJWT
+		},
 		"https://app.example.com, from NEXTAUTH_URL": func(w *wellKept) { w.env["NEXTAUTH_URL"], w.env["AUTH_URL"] = w.env["AUTH_URL"], "" },
 		"/auth, from BasePath":                       func(w *wellKept) { w.BasePath = "/auth" },
 		"/api/auth, from BasePath; browsers see /shop/api/auth, a proxy takes the beginning off": func(w *wellKept) {
@@ -293,6 +315,22 @@ func TestDiagnose(t *testing.T) {
 		change(w)
 		if report := engine.Diagnose(t.Context(), w.Config); !report.OK() || !strings.Contains(report.String(), want) {
 			t.Errorf("the report does not say %q:\n%s", want, report)
+		} else if text := report.String(); strings.Contains(text, "all hosts below") || strings.Contains(text, "Vercel") {
+			t.Errorf("the report says more than it knows:\n%s", text)
+		}
+	}
+	// Who names hosts or proxies is not told to.
+	for what, change := range map[string]func(*wellKept){
+		"hosts":             func(w *wellKept) { w.AllowedHosts = []string{"https://app.example.com"} },
+		"proxies":           func(w *wellKept) { w.TrustedProxies = []string{"10.0.0.1"} },
+		"hosts and trust":   func(w *wellKept) { w.AllowedHosts, w.TrustHost = []string{"https://app.example.com"}, new(true) },
+		"proxies and trust": func(w *wellKept) { w.TrustedProxies, w.TrustHost = []string{"10.0.0.1"}, new(true) },
+	} {
+		w := newWellKept(t)
+		w.env["AUTH_URL"] = ""
+		change(w)
+		if report := engine.Diagnose(t.Context(), w.Config); !strings.Contains(report.String(), "0 problems, 0 warnings") {
+			t.Errorf("%s:\n%s", what, report)
 		}
 	}
 	// Nothing at all is a report as well.

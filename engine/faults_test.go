@@ -263,6 +263,40 @@ func TestAdapterFailsAtEveryMethod(t *testing.T) {
 	}
 }
 
+// A store that fails once, at any of its calls, fails the flow as cleanly.
+func TestAdapterFailsAtEveryCall(t *testing.T) {
+	down := errors.New("the connection is lost")
+	for _, strategy := range both {
+		for _, tx := range []bool{true, false} {
+			for _, f := range flows {
+				for nth := 1; ; nth++ {
+					s := flowSite(t, f, strategy, tx)
+					b := s.browser()
+					run := f.start(s, b)
+					before := b.cookie(sessionCookie)
+					s.forget()
+					failed := s.store.breaksOnce(down, nth)
+					r := run()
+					s.store.repair()
+					if *failed == "" {
+						break // there are no more calls
+					}
+					what := fmt.Sprintf("%s, %s, transactions %v, call %d (%s) fails", f.name, strategy, tx, nth, *failed)
+					if slices.Contains(f.survives, *failed) {
+						s.logged(what, down.Error())
+						continue
+					}
+					f.fails(s, b, r, what, down.Error())
+					s.forget()
+					if got := b.user(); got != f.want && got != "" && before == "" {
+						t.Errorf("%s: the session is of %q", what, got)
+					}
+				}
+			}
+		}
+	}
+}
+
 // Whatever is written, the disk is full.
 func TestDiskFull(t *testing.T) {
 	full := fmt.Errorf("write auth.db: %w", syscall.ENOSPC)
@@ -431,6 +465,9 @@ func TestPanickingCallbacks(t *testing.T) {
 					f.fails(s, b, r, what, boom)
 				}
 				blew++
+				if len(lines) == 0 || !strings.Contains(lines[0].attrs["stack"], "faults_test.go") {
+					t.Errorf("%s: the log does not say where: %v", what, lines)
+				}
 				// It did not leave anything locked or half done.
 				again := s.browser()
 				run = f.start(s, again)

@@ -535,6 +535,34 @@ func TestCallbackByPOST(t *testing.T) {
 	b := s.browser()
 	back := s.idp.approve(t, b.leave("oidc"))
 	b.do(b.request("POST", base+"/callback/oidc?"+back.Encode(), nil)).wantTo(s.origin)
+
+	// With v4 in the body (response_mode=form_post), which v5 does not look at.
+	for dialect, signedIn := range map[engine.Wire]bool{engine.WireV4: true, engine.WireV5: false} {
+		s := newSite(t, func(_ *site, c *engine.Config) { c.Wire = dialect })
+		b := s.browser()
+		r := b.request("POST", base+"/callback/oidc", strings.NewReader(s.idp.approve(t, b.leave("oidc")).Encode()))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+		if to := b.do(r).location(); (to == s.origin) != signedIn || strings.Contains(to, "error") == signedIn {
+			t.Errorf("%s: a callback in the body leads to %q", dialect, to)
+		}
+	}
+}
+
+// The first of these claims that is there is the name.
+func TestNameOfAProfile(t *testing.T) {
+	s := newSite(t)
+	for profile, want := range map[string]string{
+		`{"id":1,"name":"N","nickname":"K","preferred_username":"P"}`:  "N",
+		`{"id":1,"name":null,"nickname":"K","preferred_username":"P"}`: "K",
+		`{"id":1,"preferred_username":"P"}`:                            "P",
+	} {
+		s.idp.userinfo = profile
+		b := s.browser()
+		b.oauth("oauth").wantTo(s.origin)
+		if got := b.user(); got != want {
+			t.Errorf("%s: the name is %q", profile, got)
+		}
+	}
 }
 
 func TestMailLink(t *testing.T) {
@@ -627,6 +655,54 @@ func TestMailOptions(t *testing.T) {
 		s.forget()
 		b.post("/signin/code", "email", address).wantTo(s.origin + base + "/error?error=Configuration")
 		s.problem(t)
+	}
+}
+
+// What is an address is for NormalizeIdentifier to say; without one v4 wants a
+// domain with a dot.
+func TestAddressesOfV4(t *testing.T) {
+	own := func(a string) (string, error) { return a, nil }
+	for _, c := range []struct {
+		wire      engine.Wire
+		normalize func(string) (string, error)
+		address   string
+		fine      bool
+	}{
+		{engine.WireV4, nil, "carol@example.com", true}, {engine.WireV4, nil, "carol@localhost", false}, {engine.WireV5, nil, "carol@localhost", true},
+		{engine.WireV4, own, "carol@localhost", true}, {engine.WireV4, own, "carol", true},
+	} {
+		s := newSite(t, withStore, func(s *site, cfg *engine.Config) {
+			cfg.Wire = c.wire
+			cfg.Providers[3] = &engine.Email{Sender: s.mails, NormalizeIdentifier: c.normalize}
+		})
+		if to := s.browser().post("/signin/email", "email", c.address).location(); strings.Contains(to, "/verify-request") != c.fine {
+			t.Errorf("%s, own %v, %s: %q", c.wire, c.normalize != nil, c.address, to)
+		}
+	}
+}
+
+// Extra fields that Authorize returns are checked before anything is written.
+func TestCredentialsExtraFields(t *testing.T) {
+	for _, strategy := range both {
+		for _, extra := range []map[string]any{{"undeclared": "x"}, {"credits": "seven"}} {
+			s := newSite(t, withShop, withStore, func(_ *site, c *engine.Config) {
+				c.SessionStrategy = strategy
+				p := c.Providers[2].(*engine.Credentials)
+				p.CreateUsers = strategy == engine.StrategyDatabase
+				p.Authorize = func(context.Context, map[string]string, *http.Request) (*engine.User, error) {
+					return &engine.User{ID: "zoe-id", Extra: extra}, nil
+				}
+			})
+			b := s.browser()
+			b.post("/callback/credentials").wantTo(s.origin + base + "/error?error=Configuration")
+			if entry := s.problem(t); entry.msg != "auth: SchemaError" {
+				t.Errorf("%s, %v: the log line is %v", strategy, extra, entry)
+			}
+			if asked := s.store.called(); len(asked) > 0 {
+				t.Errorf("%s, %v: the adapter was asked %v", strategy, extra, asked)
+			}
+			b.signedOut()
+		}
 	}
 }
 

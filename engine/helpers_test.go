@@ -246,6 +246,93 @@ func TestMiddleware(t *testing.T) {
 	}
 }
 
+// A handler that streams does so also when a cookie is set on the way.
+func TestFlushGoesThrough(t *testing.T) {
+	s := newSite(t)
+	b := s.browser()
+	b.signIn()
+	s.clock.add(25 * time.Hour) // the cookie is due
+	r := b.request("GET", "/stream", nil)
+	for _, c := range b.cookies {
+		r.AddCookie(&http.Cookie{Name: c.Name, Value: c.Value})
+	}
+	w := httptest.NewRecorder()
+	s.eng.Middleware(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Cache-Control", "public")
+		w.(http.Flusher).Flush()
+	})).ServeHTTP(w, r)
+	if h := w.Result().Header; !w.Flushed || h.Get("Set-Cookie") == "" || h.Get("Cache-Control") != "private, no-cache, no-store" {
+		t.Errorf("flushed %v, %v", w.Flushed, h)
+	}
+}
+
+// What one engine does in a request is nothing to another one's session.
+func TestTwoEnginesInOneRequest(t *testing.T) {
+	for _, strategy := range both {
+		s, other := newSite(t, withStrategy(strategy)), newSite(t, withStrategy(strategy))
+		b := s.browser()
+		b.signIn()
+		b.serve(s.eng.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if err := other.eng.SignOut(w, r); err != nil {
+				t.Error(err)
+			}
+			if session, err := s.eng.Session(w, r); err != nil || session == nil {
+				t.Errorf("%s: after another engine's SignOut the session is %v, %v", strategy, session, err)
+			}
+		})))
+		b.get("./page")
+	}
+}
+
+// Without a host that is trusted nothing begins, ends or changes.
+func TestHelpersAtAHostThatIsNotTrusted(t *testing.T) {
+	s := newSite(t, withStrategy(engine.StrategyDatabase))
+	b := s.browser()
+	b.signIn()
+	for what, call := range map[string]func(http.ResponseWriter, *http.Request) error{
+		"SignIn": func(w http.ResponseWriter, r *http.Request) error {
+			_, err := s.eng.SignIn(w, r, "credentials", engine.SignInOptions{Credentials: map[string]string{"password": password}})
+			return err
+		},
+		"SignOut": s.eng.SignOut,
+		"Update": func(w http.ResponseWriter, r *http.Request) error {
+			_, err := s.eng.Update(w, r, nil)
+			return err
+		},
+	} {
+		s.forget()
+		evil := b.copy()
+		evil.at = "http://evil.example"
+		evil.handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var known *engine.Error
+			if err := call(w, r); !errors.As(err, &known) || known.Type != "UntrustedHost" {
+				t.Errorf("%s: %v", what, err)
+			}
+		})
+		if r := evil.get("./page"); len(r.set) > 0 || len(s.store.called()) > 0 {
+			t.Errorf("%s: cookies %q, the adapter was asked %v", what, r.header["Set-Cookie"], s.store.called())
+		}
+	}
+	if got := b.user(); got != "alice@example.com" {
+		t.Errorf("the session is of %q", got)
+	}
+}
+
+// A redirect that the redirect callback fails on leads to the error page.
+func TestAuthorizedRedirectThatFails(t *testing.T) {
+	s := newSite(t, func(_ *site, c *engine.Config) {
+		c.Callbacks.Authorized = func(context.Context, *engine.AuthorizedParams) (engine.Decision, error) {
+			return engine.RedirectTo("/upgrade"), nil
+		}
+		c.Callbacks.Redirect = func(context.Context, engine.RedirectParams) (string, error) { return "", errors.New("no redirects") }
+	})
+	b := s.browser().serve(s.eng.Require(http.NotFoundHandler()))
+	b.ask("GET", "/app", page...).wantTo(s.origin + base + "/error?error=Configuration")
+	if entry := s.problem(t); !strings.Contains(entry.attrs["cause"], "no redirects") {
+		t.Errorf("the log line is %v", entry)
+	}
+}
+
 // ask sends a request as a browser that opens a page, or as a script.
 func (b *browser) ask(method, target string, header ...string) *reply {
 	b.s.t.Helper()

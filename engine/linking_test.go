@@ -480,12 +480,103 @@ func TestMailLinkInAnotherSession(t *testing.T) {
 	}
 }
 
+// Where unverified addresses count, the signIn callback decides on the stored
+// user, as it is the one who will be signed in; else on a new one.
+func TestMailLinkAsksAboutWhoSignsIn(t *testing.T) {
+	for _, dangerous := range []bool{false, true} {
+		var asked []string
+		s := newSite(t, withStrategy(engine.StrategyJWT), func(_ *site, c *engine.Config) {
+			c.DangerousUnverifiedEmail = dangerous
+			c.Callbacks.SignIn = func(_ context.Context, p *engine.SignInParams) (engine.Decision, error) {
+				if !p.VerificationRequest {
+					asked = append(asked, p.User.ID)
+				}
+				return engine.Allow(), nil
+			}
+		})
+		s.browser().followMail("alice@example.com").wantTo(s.origin)
+		u, err := s.store.inner.GetUserByEmail(t.Context(), "alice@example.com")
+		if err != nil || (u.ID == "alice-id") != dangerous || len(asked) != 1 || asked[0] != u.ID {
+			t.Errorf("DangerousUnverifiedEmail %v: asked about %q, signed in is %q, %v", dangerous, asked, u.ID, err)
+		}
+	}
+}
+
+// The signIn callback is asked about the stored user, once there is one.
+func TestSignInCallbackSeesTheStoredUser(t *testing.T) {
+	for _, strategy := range both {
+		var asked []string
+		s := newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) {
+			c.Callbacks.SignIn = func(_ context.Context, p *engine.SignInParams) (engine.Decision, error) {
+				asked = append(asked, p.User.ID)
+				return engine.Allow(), nil
+			}
+		})
+		for range 2 {
+			s.browser().oauth("oidc").wantTo(s.origin)
+		}
+		u, err := s.store.inner.GetUserByAccount(t.Context(), "oidc", "bob-sub")
+		if err != nil || len(asked) != 2 || asked[1] != u.ID {
+			t.Errorf("%s: asked about %q, stored is %q, %v", strategy, asked, u.ID, err)
+		}
+	}
+}
+
+func TestErrConflict(t *testing.T) {
+	cause := errors.New("unique violation")
+	err := fmt.Errorf("creating: %w", engine.ErrConflict{Field: "email", Err: cause})
+	if !errors.Is(err, engine.ErrConflict{}) || !errors.Is(err, engine.ErrConflict{Field: "email"}) || !errors.Is(err, cause) {
+		t.Errorf("%v is not what it is", err)
+	}
+	if errors.Is(err, engine.ErrConflict{Field: "id"}) || errors.Is(err, engine.ErrNotFound) {
+		t.Errorf("%v is something else", err)
+	}
+}
+
+// A commit that fails because somebody was quicker is tried again, and leaves
+// no cookie of the first time.
+func TestCommitThatConflicts(t *testing.T) {
+	s := newSite(t, withStrategy(engine.StrategyDatabase))
+	b := s.browser()
+	location := b.leave("oidc")
+	commits := 0
+	s.store.mu.Lock()
+	s.store.fail = func(method string) error {
+		if method == "Commit" {
+			if commits++; commits == 1 {
+				return engine.ErrConflict{Field: "providerAccountId"}
+			}
+		}
+		return nil
+	}
+	s.store.mu.Unlock()
+	r := b.back("oidc", location)
+	r.wantTo(s.origin)
+	set := 0
+	for _, c := range r.set {
+		if c.Name == sessionCookie {
+			set++
+		}
+	}
+	if got := b.user(); got != "bob@example.com" || set != 1 || commits != 2 {
+		t.Errorf("the session is of %q, %d cookies, %d commits", got, set, commits)
+	}
+}
+
 // An adapter whose store makes the ids.
 func TestStoreAssignsIDs(t *testing.T) {
 	for _, strategy := range both {
+		told := 0
 		s := newSite(t, withStore, func(s *site, c *engine.Config) {
 			c.SessionStrategy = strategy
 			c.Adapter = assigning{s.store.plain()}
+			c.Events.SignIn = func(_ context.Context, e *engine.SignInEvent) error {
+				told++
+				if e.User.ID != "assigned-"+*e.User.Email || e.Account.Type == "email" && e.Account.UserID != e.User.ID {
+					t.Errorf("%s: %+v signs in by the account %+v", strategy, e.User, e.Account)
+				}
+				return nil
+			}
 		})
 		b := s.browser()
 		b.oauth("oidc").wantTo(s.origin)
@@ -500,6 +591,9 @@ func TestStoreAssignsIDs(t *testing.T) {
 		b.followMail("carol@example.com").wantTo(s.origin)
 		if got := b.user(); got != "carol@example.com" {
 			t.Errorf("%s: by mail the session is of %q", strategy, got)
+		}
+		if told != 2 {
+			t.Errorf("%s: %d sign-ins were told", strategy, told)
 		}
 	}
 }

@@ -400,6 +400,7 @@ func TestPurgeFailsInTheBackground(t *testing.T) {
 		"it fails":  func() (int, error) { return 0, errors.New("the disk is gone") },
 		"it panics": func() (int, error) { panic("the disk is gone") },
 	} {
+		where := strings.HasSuffix(what, "panics")
 		synctest.Test(t, func(t *testing.T) {
 			p := &purger{run: func(context.Context, time.Time, int) (int, error) { return run() }}
 			s := newSite(t, withPurger(p, engine.StrategyDatabase))
@@ -415,7 +416,8 @@ func TestPurgeFailsInTheBackground(t *testing.T) {
 			}
 			lines := s.logs.problems()
 			if len(lines) != 1 || lines[0].level != slog.LevelError || lines[0].msg != "auth: PurgeError" ||
-				!strings.Contains(lines[0].attrs["cause"], "the disk is gone") || lines[0].attrs["hint"] == "" {
+				!strings.Contains(lines[0].attrs["cause"], "the disk is gone") || lines[0].attrs["hint"] == "" ||
+				strings.Contains(lines[0].attrs["stack"], "purge_test.go") != where {
 				t.Errorf("%s: the log: %v", what, lines)
 			}
 		})

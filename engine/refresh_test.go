@@ -3,6 +3,7 @@ package engine_test
 import (
 	"cmp"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -47,6 +48,9 @@ func TestUserRefresh(t *testing.T) {
 				t.Errorf("UserRefreshAge %v, %s: %v, asked %d times", c.age, when, user, s.store.count("GetUser"))
 			}
 			s.store.reset()
+		}
+		if token, _, err := wire.V5.NewKeys(sessionCookie, testSecret).DecodeToken(b.cookie(sessionCookie), nil, s.clock.Now()); err != nil || (token.Extra["sesame:userReadAt"] != nil) != (c.want > 0) {
+			t.Errorf("UserRefreshAge %v: the token is %+v, %v", c.age, token, err)
 		}
 		is("at once", "pro", "Alice", 0)
 		// Using the session, so that it is extended all the time, changes nothing.
@@ -124,9 +128,141 @@ func TestUserRefreshAtItsEdges(t *testing.T) {
 	if r := b.get("/session"); r.body != "null" || !r.clears(sessionCookie) {
 		t.Errorf("the user is gone: %s", r.body)
 	}
+	// So is who cannot be a user of this store; a session without a user stays.
+	s, b = updateSite(t, engine.StrategyJWT)
+	s.clock.add(25 * time.Hour)
+	s.store.breaks(engine.ErrInvalid, "GetUser")
+	if r := b.get("/session"); r.body != "null" || !r.clears(sessionCookie) {
+		t.Errorf("an id that the store refuses: %s", r.body)
+	}
+	s.store.repair()
+	b.set(sessionCookie, s.mint(&engine.Token{Name: new("Nobody")}, testSecret))
+	s.store.reset()
+	if got := b.user(); got != "Nobody" || len(s.store.called()) > 0 {
+		t.Errorf("a session without a user: %q, asked %v", got, s.store.called())
+	}
+	// Nothing of the user is in the token, so by default nothing is refreshed.
+	s = newSite(t, func(_ *site, c *engine.Config) {
+		c.Schema = &engine.Schema{User: []schema.Field{{Name: "name", Client: schema.Write}, {Name: "notes"}}}
+	}, withStrategy(engine.StrategyJWT))
+	b = s.browser()
+	b.signIn()
+	s.store.reset()
+	s.clock.add(25 * time.Hour)
+	if got := b.user(); got != "alice@example.com" || len(s.store.called()) > 0 {
+		t.Errorf("nothing to refresh: %q, asked %v", got, s.store.called())
+	}
 	if _, err := engine.New(engine.Config{Secret: testSecret, UserRefreshAge: time.Millisecond, Getenv: func(string) string { return "" }}); err == nil || !strings.Contains(err.Error(), "UserRefreshAge") {
 		t.Errorf("a millisecond: %v", err)
 	}
+}
+
+// Whatever a store makes of extra fields, callbacks, events and sessions get
+// canonical values: of a number its JSON here, and of a value that does not fit
+// any more the default.
+func TestStoredValuesAreCanonical(t *testing.T) {
+	for _, strategy := range both {
+		seen := map[string]int{}
+		look := func(where string, u *engine.User) error {
+			if u == nil || u.Extra == nil {
+				return nil // as the provider has it, or as Authorize has
+			}
+			seen[where]++
+			if u.Extra["credits"] != int64(7) || u.Extra["plan"] != "free" {
+				t.Errorf("%s: %s sees %#v", strategy, where, u.Extra)
+			}
+			return nil
+		}
+		user := func(where string) func(context.Context, *engine.UserEvent) error {
+			return func(_ context.Context, e *engine.UserEvent) error { return look(where, e.User) }
+		}
+		s := newSite(t, withShop, withStrategy(strategy), func(s *site, c *engine.Config) {
+			c.Adapter = rough{s.store.plain()}
+			c.UserRefreshAge = time.Minute
+			c.Providers[0].(*engine.OIDC).AllowDangerousEmailAccountLinking = true
+			c.Callbacks.SignIn = func(_ context.Context, p *engine.SignInParams) (engine.Decision, error) {
+				return engine.Allow(), look("the signIn callback", p.User)
+			}
+			c.Callbacks.JWT = func(_ context.Context, p *engine.JWTParams) error { return look("the jwt callback", p.User) }
+			c.Callbacks.Session = func(_ context.Context, p *engine.SessionParams) error {
+				if p.Session.User.Email != nil && *p.Session.User.Email == "alice@example.com" && strategy == engine.StrategyJWT && s.store.count("GetUser") == 0 {
+					return nil // as Authorize has it
+				}
+				return look("the session callback", &p.Session.User)
+			}
+			c.Events.SignIn = func(_ context.Context, e *engine.SignInEvent) error { return look("signIn", e.User) }
+			c.Events.LinkAccount = func(_ context.Context, e *engine.LinkAccountEvent) error { return look("linkAccount", e.User) }
+			c.Events.CreateUser, c.Events.UpdateUser = user("createUser"), user("updateUser")
+		})
+		verified := start
+		s.putUser(engine.User{ID: "dora-id", Email: new("dora@example.com"), EmailVerified: &verified})
+		b := s.browser()
+		b.signIn()
+		s.clock.add(2 * time.Minute)
+		b.session()
+		b.update(map[string]any{"name": "Alison"})
+		b.oauth("oidc").wantTo(s.origin)                                                             // linked to alice
+		s.browser().oauth("oidc").wantTo(s.origin)                                                   // known
+		s.idp.user = map[string]any{"sub": "d", "email": "dora@example.com", "email_verified": true} // linked by address
+		s.browser().oauth("oidc").wantTo(s.origin)                                                   //
+		s.idp.user = map[string]any{"sub": "e", "email": "emma@example.com", "email_verified": true} // new
+		s.browser().oauth("oidc").wantTo(s.origin)                                                   //
+		s.browser().followMail("frida@example.com").wantTo(s.origin)                                 // new
+		s.browser().followMail("dora@example.com").wantTo(s.origin)                                  // known
+		want := []string{"the signIn callback", "the session callback", "signIn", "linkAccount", "createUser", "updateUser"}
+		if strategy == engine.StrategyJWT {
+			want = append(want, "the jwt callback")
+		}
+		for _, where := range want {
+			if seen[where] == 0 {
+				t.Errorf("%s: %s has seen no stored user", strategy, where)
+			}
+		}
+		misfits := 0
+		for _, entry := range s.logs.problems() {
+			if entry.attrs["field"] == "plan" && !strings.Contains(entry.String(), "gold") {
+				misfits++
+			}
+		}
+		if misfits == 0 {
+			t.Errorf("%s: the log says nothing of the value that does not fit", strategy)
+		}
+	}
+}
+
+// rough is a store that returns extra fields of users as JSON has them, and a
+// plan that there is no more.
+type rough struct{ engine.Adapter }
+
+func roughen(u engine.User, err error) (engine.User, error) {
+	u.Extra = map[string]any{"credits": json.Number("7"), "plan": "gold"}
+	return u, err
+}
+
+func (r rough) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+	return roughen(r.Adapter.CreateUser(ctx, u))
+}
+
+func (r rough) GetUser(ctx context.Context, id string) (engine.User, error) {
+	return roughen(r.Adapter.GetUser(ctx, id))
+}
+
+func (r rough) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
+	return roughen(r.Adapter.GetUserByEmail(ctx, email))
+}
+
+func (r rough) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.User, error) {
+	return roughen(r.Adapter.UpdateUser(ctx, u))
+}
+
+func (r rough) GetUserByAccount(ctx context.Context, provider, id string) (engine.User, error) {
+	return roughen(r.Adapter.GetUserByAccount(ctx, provider, id))
+}
+
+func (r rough) GetSessionAndUser(ctx context.Context, token string) (engine.AdapterSession, engine.User, error) {
+	row, u, err := r.Adapter.GetSessionAndUser(ctx, token)
+	u, err = roughen(u, err)
+	return row, u, err
 }
 
 // Sessions issued under another schema are read under this one, whatever has

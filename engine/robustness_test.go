@@ -223,6 +223,21 @@ func TestMountedElsewhere(t *testing.T) {
 	}
 }
 
+// A session token that fits into no cookies signs nobody in.
+func TestSessionTokenThatIsTooLong(t *testing.T) {
+	s := newSite(t, withStrategy(engine.StrategyDatabase), func(_ *site, c *engine.Config) {
+		c.GenerateSessionToken = func() (string, error) { return strings.Repeat("x", 70000), nil }
+	})
+	b := s.browser()
+	b.csrf()
+	s.forget()
+	b.post("/callback/credentials", "password", password).wantTo(s.origin + base + "/error?error=Configuration")
+	if entry := s.problem(t); !strings.Contains(entry.attrs["hint"], "too long") {
+		t.Errorf("the log line is %v", entry)
+	}
+	b.signedOut()
+}
+
 func TestWrongMethod(t *testing.T) {
 	s := newSite(t, withStrategy(engine.StrategyDatabase))
 	b := s.browser()

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/wire"
 )
 
 // A session in use is extended when updateAge has passed since the last time.
@@ -146,6 +147,31 @@ func TestJWTMaxAge(t *testing.T) {
 		}
 		if got, want := b.session(), s.clock.Now().Add(c.ends).Format("2006-01-02T15:04:05.000Z"); !strings.Contains(got, want) {
 			t.Errorf("%+v: the session is %s, want the end %s", c, got, want)
+		}
+	}
+}
+
+// A token of another server may live longer than a cookie of this one, and may
+// not say when it was issued.
+func TestSessionOfALongerToken(t *testing.T) {
+	for _, c := range []struct {
+		claims string // of a token that ends in 60 days
+		age    time.Duration
+		ends   time.Duration
+	}{
+		{`"iat":%d`, 0, month}, {`"x":%d`, month, 60 * 24 * time.Hour},
+	} {
+		s := newSite(t, func(_ *site, cfg *engine.Config) { cfg.SessionUpdateAge = c.age })
+		s.clock.now = start.Truncate(time.Second)
+		now := s.clock.Now()
+		token, err := wire.V5.NewKeys(sessionCookie, testSecret).Seal(fmt.Appendf(nil, `{"sub":"1","name":"Ada","exp":%d,`+c.claims+`}`, now.Add(60*24*time.Hour).Unix(), now.Unix()), newDice(1))
+		if err != nil {
+			t.Fatal(err)
+		}
+		b := s.browser()
+		b.set(sessionCookie, token)
+		if got, want := b.session(), now.Add(c.ends).Format("2006-01-02T15:04:05.000Z"); !strings.Contains(got, want) {
+			t.Errorf("%s: the session is %s, want the end %s", c.claims, got, want)
 		}
 	}
 }
@@ -409,8 +435,9 @@ func TestAttemptsAreCapped(t *testing.T) {
 		for range 30 {
 			c.leave("oidc", "callbackUrl", "/"+strings.Repeat("x", 1000))
 			c.get("/callback/oidc?error=access_denied")
-			if left := checkCookies(c); len(left) > 12 {
-				t.Fatalf("left are %q", left)
+			urls := slices.DeleteFunc(c.names(), func(name string) bool { return !strings.HasPrefix(name, s.name(callbackCookie)+".") })
+			if left := checkCookies(c); len(left) > 12 || len(urls) > 3 {
+				t.Fatalf("left are %q, %q", left, urls)
 			}
 		}
 		s.forget()
@@ -424,6 +451,36 @@ func TestAttemptsAreCapped(t *testing.T) {
 		s.problem(t)
 		if got := b.user(); got != "bob@example.com" {
 			t.Errorf("the session is of %q", got)
+		}
+	}
+}
+
+// The callback URLs of attempts go with them.
+func TestCallbackURLsOfAttemptsAreCapped(t *testing.T) {
+	for _, first := range []string{"/first", "/" + strings.Repeat("x", 1500)} { // a long one is not kept
+		s := newSite(t)
+		b := s.browser()
+		location := b.leave("oidc", "callbackUrl", first)
+		kept := 0 // the first has the plain names, so the suffix of its URL is no other cookie's
+		if len(first) < 1000 {
+			kept = 1
+		}
+		for i := range 6 {
+			b.leave("oidc", "callbackUrl", fmt.Sprint("/", i))
+			urls, attempts := 0, 0
+			for _, name := range b.names() {
+				if suffix, ok := strings.CutPrefix(name, callbackCookie+"."); ok {
+					if urls++; b.has(stateCookie + "." + suffix) {
+						attempts++
+					}
+				}
+			}
+			if urls > 3 || urls-attempts != kept {
+				t.Errorf("%.10s, then %d: %d callback URLs for %d attempts: %q", first, i+1, urls, attempts, b.names())
+			}
+		}
+		if kept > 0 {
+			b.back("oidc", location).wantTo(s.origin + first)
 		}
 	}
 }
@@ -454,6 +511,36 @@ func TestChecksAreClearedOnFailure(t *testing.T) {
 			left := checkCookies(b)
 			if keep && !slices.Equal(left, held) || !keep && len(left) > 0 {
 				t.Errorf("keep %v, %s: left are %q", keep, what, left)
+			}
+		}
+	}
+}
+
+// With parity the checks that the provider uses go when they have passed: with
+// v5 only when the sign-in succeeds, with v4 also when it is refused later.
+func TestChecksAreClearedWhenTheyPass(t *testing.T) {
+	for _, dialect := range []engine.Wire{engine.WireV5, engine.WireV4} {
+		for _, allow := range []bool{true, false} {
+			s := newSite(t, func(_ *site, c *engine.Config) {
+				c.Wire, c.DangerousKeepChecks, c.SingleCheckCookies = dialect, true, true
+				c.Callbacks.SignIn = func(context.Context, *engine.SignInParams) (engine.Decision, error) {
+					if allow {
+						return engine.Allow(), nil
+					}
+					return engine.Deny(), nil
+				}
+			})
+			b := s.browser()
+			location := b.leave("oauth") // uses no nonce
+			prefix := "authjs."
+			if dialect == engine.WireV4 {
+				prefix = "next-auth."
+			}
+			b.set(prefix+"nonce", "of another attempt")
+			b.back("oauth", location)
+			cleared := !b.has(prefix+"state") && !b.has(prefix+"pkce.code_verifier")
+			if want := allow || dialect == engine.WireV4; cleared != want || !b.has(prefix+"nonce") {
+				t.Errorf("%s, allowed %v: left are %q", dialect, allow, b.names())
 			}
 		}
 	}

@@ -97,7 +97,7 @@ func TestSecurity01_CallbackURLOfAnotherSite(t *testing.T) {
 }
 
 func TestSecurity02_CallbackURLWithoutScheme(t *testing.T) {
-	for _, asked := range []string{"//evil.example", "///evil.example", `/\evil.example`, `/\/evil.example`, "////evil.example/x",
+	for _, asked := range []string{"//", `/\`, "//evil.example", "///evil.example", `/\evil.example`, `/\/evil.example`, "////evil.example/x",
 		"http://localhost:3000//evil.example", "http://localhost:3000/\\evil.example",
 		"HTTP://localhost:3000//evil.example", "http://LOCALHOST:3000/\\evil.example"} {
 		leadsHome(t, asked)
@@ -182,6 +182,8 @@ func TestSecurity06_CallbackURLKeepsQueryAndFragment(t *testing.T) {
 		"http://localhost:3000/a?x=1#part":   "http://localhost:3000/a?x=1#part",
 		"http://localhost:3000":              "http://localhost:3000",
 		"http://localhost:3000?x=1":          "http://localhost:3000?x=1",
+		"http://localhost:3000?/x":           "http://localhost:3000?/x",
+		"http://localhost:3000#/x":           "http://localhost:3000#/x",
 		"/ü?ü=ü":                             "http://localhost:3000/ü?ü=ü",
 		"/a%2Fb":                             "http://localhost:3000/a%2Fb",
 		"/" + strings.Repeat("a", 1000) + "": "http://localhost:3000/" + strings.Repeat("a", 1000),
@@ -194,6 +196,23 @@ func TestSecurity06_CallbackURLKeepsQueryAndFragment(t *testing.T) {
 		b.get("/signin?callbackUrl=" + url.QueryEscape(asked))
 		b.signIn().wantTo(want)
 		b.back("oidc", b.leave("oidc")).wantTo(want)
+	}
+}
+
+// A callback URL fits into its cookie, escaped as that is: 2048 bytes, 3800
+// when it is escaped.
+func TestCallbackURLSize(t *testing.T) {
+	b := newSite(t).browser()
+	accepted := func(u string) bool { return b.get("/csrf?callbackUrl="+url.QueryEscape(u)).status == http.StatusOK }
+	for _, c := range "azAZ09-_.!~*'()" {
+		if u := "/" + strings.Repeat(string(c), 2047); !accepted(u) || accepted(u+string(c)) {
+			t.Errorf("%c: 2048 bytes are not the limit", c)
+		}
+	}
+	for _, c := range "@[`{/:=+,;" {
+		if u := "/" + strings.Repeat(string(c), 1265); !accepted(u) || accepted(u+string(c)) {
+			t.Errorf("%c: 3800 bytes when escaped are not the limit", c)
+		}
 	}
 }
 

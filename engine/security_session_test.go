@@ -135,6 +135,26 @@ func TestSecurity20_SignOutEndsTheSession(t *testing.T) {
 	b.signedOut()
 	s.quiet(t)
 
+	// Also with a listener, which needs the row, when that is gone or its token
+	// can be none: the cookie goes and nobody is told.
+	for _, gone := range []error{engine.ErrNotFound, engine.ErrInvalid} {
+		s := newSite(t, withStrategy(engine.StrategyDatabase), func(_ *site, c *engine.Config) {
+			c.Events.SignOut = func(context.Context, *engine.SignOutEvent) error {
+				t.Error("a session that is gone has ended")
+				return nil
+			}
+		})
+		b := s.browser()
+		b.signIn()
+		s.store.breaks(gone, "GetSession")
+		r := b.post("/signout")
+		r.wantTo(s.origin)
+		if !r.clears(sessionCookie) {
+			t.Errorf("%v: the cookie is not cleared", gone)
+		}
+		s.quiet(t)
+	}
+
 	// By the application, both strategies: the cookie goes as well.
 	for _, strategy := range both {
 		s := newSite(t, withStrategy(strategy))

@@ -19,8 +19,7 @@ import (
 func (x *exchange) getSession() (*answer, error) {
 	s, err := x.readSession(TriggerRead, nil)
 	if err != nil {
-		x.report(asError(err, "SessionTokenError"))
-		s = nil // what cannot be read is signed out
+		x.report(asError(err, "SessionTokenError")) // what cannot be read is signed out
 	}
 	return x.json(x.e.appendSession(nil, s)), nil
 }
@@ -154,9 +153,7 @@ func (x *exchange) refreshUser(t *Token) error {
 		to    **string
 		value *string
 	}{{"name", &t.Name, u.Name}, {"email", &t.Email, u.Email}, {"picture", &t.Picture, u.Image}} {
-		if *claim.to != nil || claim.value != nil { // null stays null, and absent absent
-			*claim.to = claim.value
-		}
+		*claim.to = claim.value // where both are nil, null stays null, and absent absent
 	}
 	x.stampUser(t)
 	if c := x.e.cfg.Schema; c != nil {

@@ -201,13 +201,13 @@ func (x *exchange) attemptUnderWay() bool {
 // plain names; only its callback URL has a suffix.
 func (x *exchange) dropOldAttempts() {
 	n := &x.site.cookies
-	attempts := x.suffixes(n.state.Name)
+	attempts, urls := x.suffixes(n.state.Name), x.suffixes(n.callbackURL.Name)
 	for len(attempts) > maxAttempts-2 {
 		x.always = append(x.always, x.clearedChecks(attempts[0])...)
 		x.dropAttemptURL(attempts[0])
+		urls = slices.DeleteFunc(urls, func(suffix string) bool { return suffix == attempts[0] })
 		attempts = attempts[1:]
 	}
-	urls := x.suffixes(n.callbackURL.Name)
 	for i := 0; len(urls)-i >= maxAttempts; i++ {
 		if !slices.Contains(attempts, urls[i]) {
 			x.dropAttemptURL(urls[i])

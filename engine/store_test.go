@@ -77,6 +77,24 @@ func (s *store) breaks(err error, methods ...string) {
 	}
 }
 
+// breaksOnce makes the nth call from now on fail, and returns which method that
+// was, once it has been.
+func (s *store) breaksOnce(err error, nth int) (failed *string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	failed = new(string)
+	s.fail = func(method string) error {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if nth--; nth != 0 {
+			return nil
+		}
+		*failed = method
+		return err
+	}
+	return failed
+}
+
 func (s *store) repair() {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -32,7 +32,6 @@ func (x *exchange) postSession() (*answer, error) {
 	s, err := x.readSession(TriggerUpdate, update)
 	if err != nil {
 		x.report(asError(err, "SessionTokenError"))
-		s = nil
 	}
 	return x.json(x.e.appendSession(nil, s)), nil
 }
@@ -178,6 +177,7 @@ func (x *exchange) updateUser(a Adapter, id string, changes map[string]any, tell
 	if err != nil {
 		return u, adapterError("updating a user", err)
 	}
+	x.canonical(&u)
 	if f := x.e.cfg.Events.UpdateUser; f != nil {
 		tell(func() { x.event("updateUser", func() error { return f(x.ctx, &UserEvent{User: &u}) }) })
 	}

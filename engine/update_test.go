@@ -341,7 +341,7 @@ func TestUpdateByTheApplication(t *testing.T) {
 		if stored.Extra["plan"] != "free" || stored.Extra["notes"] != "a new note" || stored.Extra["internalID"] != "i" || *stored.Name != "Alison" {
 			t.Errorf("%s: stored is %+v", strategy, stored.Extra)
 		}
-		for _, wrong := range []map[string]any{{"plan": "gold"}, {"email": "x@example.com"}, {"id": "x"}, {"nothing": 1}, {"credits": 1.5}} {
+		for _, wrong := range []map[string]any{{"plan": "gold"}, {"email": "x@example.com"}, {"id": "x"}, {"nothing": 1}, {"nothing": "x"}, {"credits": 1.5}} {
 			change(wrong)
 			if failure == nil || session != nil {
 				t.Errorf("%s: Update(%v) returns %v, %v", strategy, wrong, session, failure)
@@ -360,6 +360,31 @@ func TestUpdateByTheApplication(t *testing.T) {
 		if !errors.As(failure, &known) || !errors.Is(failure, down) || session != nil {
 			t.Errorf("%s: Update with the store down returns %v, %v", strategy, session, failure)
 		}
+	}
+}
+
+// What no cookie can hold is an error, and the session stays as it was.
+func TestUpdateThatIsTooLarge(t *testing.T) {
+	s := newSite(t, func(_ *site, c *engine.Config) {
+		c.Schema = &engine.Schema{User: []schema.Field{{Name: "bio", Client: schema.Read}}}
+	})
+	b := s.browser()
+	b.signIn()
+	before := b.session()
+	b.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		session, err := s.eng.Update(w, r, map[string]any{"bio": strings.Repeat("x", 70000)})
+		var known *engine.Error
+		if session != nil || !errors.As(err, &known) || known.Code != engine.CodeConfiguration || !strings.Contains(known.Hint, "keep less in the token") {
+			t.Errorf("Update returns %v, %v", session, err)
+		}
+	}))
+	s.forget()
+	if r := b.get("./settings"); len(r.set) > 0 {
+		t.Errorf("cookies are set: %q", r.header["Set-Cookie"])
+	}
+	s.problem(t)
+	if after := b.session(); after != before {
+		t.Errorf("the session is %s, was %s", after, before)
 	}
 }
 
@@ -394,12 +419,15 @@ func TestProfileFields(t *testing.T) {
 		// A profile callback cannot set what is not declared.
 		s = newSite(t, func(_ *site, c *engine.Config) {
 			c.Providers[0].(*engine.OIDC).Profile = func(context.Context, engine.Profile, *engine.Tokens) (engine.User, error) {
-				return engine.User{ID: "x", Extra: map[string]any{"undeclared": 1}}, nil
+				return engine.User{ID: "x", Extra: map[string]any{"undeclared": "x"}}, nil
 			}
 		}, withStore)
 		b = s.browser()
 		location := b.leave("oidc")
 		s.forget()
 		s.refusesCallback("an undeclared field", b, b.back("oidc", location), engine.CodeConfiguration)
+		if asked := s.store.called(); len(asked) > 0 {
+			t.Errorf("an undeclared field: the adapter was asked %v", asked)
+		}
 	}
 }

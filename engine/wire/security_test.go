@@ -522,6 +522,14 @@ func TestRandomnessFails(t *testing.T) {
 	} else if got, _, err := keys.DecodeToken(token, nil, epoch); err != nil || got.Subject != "" || got.Extra != nil {
 		t.Errorf("no claims are read as %+v, %v", got, err)
 	}
+	// HKDF's info, which the salt is part of, has 1024 bytes at most.
+	longest := strings.Repeat("s", 1024-len("Auth.js Generated Encryption Key ()"))
+	if v := panics(func() { wire.V5.NewKeys(longest, secret) }); v != nil {
+		t.Errorf("a salt of %d bytes: %v", len(longest), v)
+	}
+	if panics(func() { wire.V5.NewKeys(longest+"s", secret) }) == nil {
+		t.Errorf("a salt of %d bytes is taken", len(longest)+1)
+	}
 	if panics(func() { wire.V5.NewKeys(salt) }) == nil || panics(func() { wire.NewCSRF() }) == nil || panics(func() { wire.NewCSRF(secret, "") }) == nil {
 		t.Error("no secret, no panic")
 	}

@@ -1,6 +1,7 @@
 package schemafile
 
 import (
+	"math"
 	"slices"
 	"strconv"
 	"strings"
@@ -70,6 +71,10 @@ func (r *reader) value(n ast.Node, what string, t schema.Type) (any, bool) {
 		return x, err == nil
 	case *ast.FloatNode:
 		return n.Value, true
+	case *ast.InfinityNode:
+		return n.Value, true
+	case *ast.NanNode:
+		return math.NaN(), true
 	case *ast.SequenceNode:
 		out := []any{}
 		t.List = false

@@ -98,7 +98,7 @@ func (r *reader) builtin(p pair) (Field, bool) {
 func (r *reader) fieldName(at ast.Node, name, what string, w where, taken map[string]string) bool {
 	key := fold(name)
 	switch why, isReserved := reserved[key]; {
-	case name == "" || len(name) > 0 && !letter(name[0]) ||
+	case name == "" || !letter(name[0]) ||
 		strings.ContainsFunc(name, func(c rune) bool { return c > 127 || !letter(byte(c)) && !digit(byte(c)) && c != '_' }):
 		r.problem(at, "", "%s: the name %s is not a letter followed by letters, digits and _", what, quote(name))
 		return false

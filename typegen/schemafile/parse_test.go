@@ -1,6 +1,7 @@
 package schemafile_test
 
 import (
+	"fmt"
 	"os"
 	"slices"
 	"strings"
@@ -103,6 +104,85 @@ auth.schema.yaml:5:3: user.ü: the name "ü" is not a letter followed by letters
       ^`
 	if diff := cmp.Diff(want, got.Error()); diff != "" {
 		t.Error(diff)
+	}
+}
+
+// A tab is as wide as the reader's terminal makes it, so the caret's line has
+// one as well; a place behind the end, and a line that is too long, are shown
+// as far as that goes.
+func TestDiagnosticAsText(t *testing.T) {
+	long := strings.Repeat("x", 200)
+	for _, c := range []struct {
+		d    schemafile.Diagnostic
+		want string
+	}{
+		{schemafile.Diagnostic{File: "f", Line: 1, Column: 3, Message: "m", Source: "\ta"}, "f:1:3: m\n    \ta\n    \t ^"},
+		{schemafile.Diagnostic{File: "f", Line: 1, Column: 6, Message: "m", Hint: "h", Source: "ab"}, "f:1:6: m (h)\n    ab\n         ^"},
+		{schemafile.Diagnostic{File: "f", Line: 1, Column: 1, Warning: true, Message: "m"}, "f:1:1: warning: m"},
+		{schemafile.Diagnostic{File: "f", Line: 1, Column: 160, Message: "m", Source: long}, "f:1:160: m\n    " + long[:160] + "…\n    " + strings.Repeat(" ", 159) + "^"},
+		{schemafile.Diagnostic{File: "f", Line: 1, Column: 161, Message: "m", Source: long}, "f:1:161: m"},
+	} {
+		if diff := cmp.Diff(c.want, c.d.String()); diff != "" {
+			t.Errorf("%+v:\n%s", c.d, diff)
+		}
+	}
+}
+
+// What fits, up to the limits, and what is one too many.
+func TestAccepted(t *testing.T) {
+	values := func(n int) string {
+		var b strings.Builder
+		for i := range n {
+			fmt.Fprintf(&b, "v%d, ", i)
+		}
+		return "version: 1\nenums: {Role: [" + b.String() + "]}\n"
+	}
+	objects := func(n int) string { // O1 holds O2 holds …
+		var b strings.Builder
+		for i := 1; i < n; i++ {
+			fmt.Fprintf(&b, "  O%d: {o: O%d}\n", i, i+1)
+		}
+		return fmt.Sprintf("version: 1\nobjects:\n%s  O%d: {s: string}\n", b.String(), n)
+	}
+	const geo = "version: 1\nobjects: {Geo: {lat: float, name: string?}}\nuser:\n"
+	for src, want := range map[string]any{ // the default of the first user field, or the diagnostic
+		values(1000): nil, values(1001): "f:2:9: enum Role: has more than 1000 values",
+		objects(8): nil, objects(9): "f:3:3: object O1: objects are nested more than 8 deep",
+		"version: 1\nuser: {ab: {type: string, max: 1}}":                        "",
+		"version: 1\nuser: {ab: {type: \"int[]\", max: 1}}":                     []any{},
+		"version: 1\nuser: {ab: {type: int, default: -3}}":                      int64(-3),
+		"version: 1\nuser: {ab: {type: int?, default: null}}":                   nil,
+		"version: 1\nuser: {ab: {type: float, default: 1.5}}":                   1.5,
+		"version: 1\nuser: {ab: {type: bool, default: true}}":                   true,
+		"version: 1\nuser: {ab: {type: [int], default: [1, 2]}}":                []any{int64(1), int64(2)},
+		"version: 1\nuser:\n  ab:\n    type: string\n    default: |\n      x\n": "x\n",
+		geo + "  ab: {type: Geo, default: {lat: 2}}\n":                          map[string]any{"lat": 2.0, "name": nil},
+		geo + "  ab: {type: \"Geo[]\", default: [{lat: 2}]}\n":                  []any{map[string]any{"lat": 2.0, "name": nil}},
+		"version: 1\n\xff":         "f:2:1: the line is not UTF-8 (save it as UTF-8)",
+		"version: 1\nuser: {\xff}": "f:2:1: the line is not UTF-8 (save it as UTF-8)",
+	} {
+		f, found := schemafile.Parse("f", []byte(src))
+		if f == nil {
+			if text, ok := want.(string); !ok || !strings.HasPrefix(found.Error(), text) || len(found) != 1 {
+				t.Errorf("%.80s: %s, want %v", src, found, want)
+			}
+			continue
+		}
+		var got any
+		if len(f.User) > 0 {
+			got = f.User[0].Zero()
+		}
+		if diff := cmp.Diff(want, got); diff != "" || len(found) > 0 {
+			t.Errorf("%.80s: %s\n%s", src, found, diff)
+		}
+	}
+	// An earlier name may differ from the new one in case and _ alone.
+	f, found := schemafile.Parse("f", []byte("version: 1\nuser: {orgID: {type: string, was: [org_id, orgId, org]}}"))
+	if f == nil || !slices.Equal(f.User[0].Was, []string{"org_id", "orgId", "org"}) {
+		t.Errorf("%+v, %s", f, found)
+	}
+	if f, found := schemafile.Parse("f", []byte("version: 1\nuser: {orgID: {type: string, was: [org_id, org_id]}}")); f != nil || !strings.Contains(found.Error(), "is used by user.orgID already") {
+		t.Errorf("an earlier name twice: %+v, %s", f, found)
 	}
 }
 
