@@ -12,6 +12,7 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/sesame-auth/sesame/engine/oauth"
+	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/wire"
 )
 
@@ -407,7 +408,7 @@ func (x *exchange) requestMail(p *provider) (*answer, error) {
 	if maxAge == 0 {
 		maxAge = 24 * time.Hour
 	}
-	expires := x.now.Add(maxAge).UTC().Truncate(time.Millisecond)
+	expires := schema.Instant(x.now.Add(maxAge))
 	_, err = x.e.adapter.CreateVerificationToken(x.ctx, VerificationToken{
 		Identifier: address, Token: wire.HashVerificationToken(token, or(p.secret, x.e.hashSecrets[0])), Expires: expires,
 	})

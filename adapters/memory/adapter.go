@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
 )
 
 func users(d *data) map[string]engine.User                   { return d.users }
@@ -211,7 +212,7 @@ func (a *Adapter) UpdateSession(ctx context.Context, up engine.SessionUpdate) (e
 			return err
 		}
 		if up.Expires != nil {
-			s.Expires = instant(*up.Expires)
+			s.Expires = schema.Instant(*up.Expires)
 		}
 		d.sessions[s.SessionToken] = cloneSession(s)
 		return nil

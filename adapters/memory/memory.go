@@ -198,8 +198,6 @@ func list[K comparable, V any](ctx context.Context, a *Adapter, in func(*data) m
 	return found, err
 }
 
-func instant(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
-
 func clonePtr[T any](p *T) *T {
 	if p == nil {
 		return nil
@@ -212,7 +210,7 @@ func cloneTime(t *time.Time) *time.Time {
 	if t == nil {
 		return nil
 	}
-	v := instant(*t)
+	v := schema.Instant(*t)
 	return &v
 }
 
@@ -231,13 +229,13 @@ func cloneAccount(a engine.Account) engine.Account {
 }
 
 func cloneSession(s engine.AdapterSession) engine.AdapterSession {
-	s.Expires = instant(s.Expires)
+	s.Expires = schema.Instant(s.Expires)
 	s.Extra = cloneExtra(s.Extra)
 	return s
 }
 
 func cloneToken(t engine.VerificationToken) engine.VerificationToken {
-	t.Expires = instant(t.Expires)
+	t.Expires = schema.Instant(t.Expires)
 	return t
 }
 

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
 )
 
 // rows runs a script and returns its rows, which begin after the 'ok'. No
@@ -350,7 +351,7 @@ func (a *Adapter) CreateVerificationToken(ctx context.Context, t engine.Verifica
 	if err := storable("expires", t.Expires); err != nil {
 		return engine.VerificationToken{}, err
 	}
-	t.Expires = instant(t.Expires)
+	t.Expires = schema.Instant(t.Expires)
 	at := max(1, t.Expires.UnixMilli()) // SET refuses what PEXPIREAT takes
 	answer, err := a.do(ctx, "create verification token", "set", a.key("token", pair(t.Identifier, t.Token)), t.Expires.UnixMilli(), "nx", "pxat", at)
 	if err != nil {

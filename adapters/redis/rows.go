@@ -244,9 +244,6 @@ func storable(name string, t time.Time) error {
 	return nil
 }
 
-// instant is what is stored of t.
-func instant(t time.Time) time.Time { return time.UnixMilli(t.UnixMilli()).UTC() }
-
 // splitExtra returns what to write of extra fields, and which to clear.
 func splitExtra(of string, declared func(string) (schema.Field, bool), extra map[string]any) (set, clear fields, err error) {
 	kept, err := schema.MergeExtra(nil, extra, declared)

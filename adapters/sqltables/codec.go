@@ -291,7 +291,7 @@ func parseInt(s string) (int64, bool) {
 func (c *column) instant(src any) (time.Time, bool) {
 	switch src := src.(type) {
 	case time.Time:
-		return src.UTC().Truncate(time.Millisecond), true
+		return schema.Instant(src), true
 	case int64:
 		return time.UnixMilli(src).UTC(), !c.Kind.isoText()
 	case float64:
@@ -315,7 +315,7 @@ func (c *column) instantText(s string) (time.Time, bool) {
 	}
 	for _, layout := range []string{time.RFC3339Nano, "2006-01-02 15:04:05.999999999", "2006-01-02 15:04:05.999999999Z07:00"} {
 		if t, err := time.Parse(layout, s); err == nil {
-			return t.UTC().Truncate(time.Millisecond), true
+			return schema.Instant(t), true
 		}
 	}
 	return time.Time{}, false

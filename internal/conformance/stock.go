@@ -10,8 +10,6 @@ import (
 	"github.com/sesame-auth/sesame/engine/adaptertest"
 )
 
-func ptr[V any](v V) *V { return &v }
-
 // stockRows is one row of each table in the layout of the stock client, as the
 // first release wrote it: instants in UNIX milliseconds, expires_at in UNIX
 // seconds, text as it is. The statements stay as they are, so that a change of
@@ -19,14 +17,14 @@ func ptr[V any](v V) *V { return &v }
 func stockRows(name string) adaptertest.Fixture {
 	const id = "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f"
 	f := adaptertest.Fixture{
-		User: engine.User{ID: id, Name: ptr("Zoë 😀"), Email: ptr("zoe@example.com"),
-			EmailVerified: ptr(time.UnixMilli(1795256430123).UTC()), Image: ptr("https://example.com/zoe.png")},
+		User: engine.User{ID: id, Name: new("Zoë 😀"), Email: new("zoe@example.com"),
+			EmailVerified: new(time.UnixMilli(1795256430123).UTC()), Image: new("https://example.com/zoe.png")},
 		Account: engine.Account{UserID: id, Type: "oidc", Provider: "google", ProviderAccountID: "113",
-			AccessToken: ptr("ya29.a0"), ExpiresAt: ptr(int64(1795256430)), TokenType: ptr("bearer"), Scope: ptr("openid email"), IDToken: ptr("e30.e30.e30")},
+			AccessToken: new("ya29.a0"), ExpiresAt: new(int64(1795256430)), TokenType: new("bearer"), Scope: new("openid email"), IDToken: new("e30.e30.e30")},
 		Session: engine.AdapterSession{SessionToken: "3a5e1c0e-8f5e-4c63-9d8e-5f3c2b1a0987", UserID: id, Expires: time.UnixMilli(1797848430123).UTC()},
 		Token:   engine.VerificationToken{Identifier: "zoe@example.com", Token: "c0ffee", Expires: time.UnixMilli(1795342830123).UTC()},
 		Authenticator: &engine.Authenticator{CredentialID: "aGVsbG8=", UserID: id, ProviderAccountID: "aGVsbG8=",
-			CredentialPublicKey: "cHVibGlj", Counter: 4294967295, CredentialDeviceType: "singleDevice", Transports: ptr("usb")},
+			CredentialPublicKey: "cHVibGlj", Counter: 4294967295, CredentialDeviceType: "singleDevice", Transports: new("usb")},
 		Insert: []string{
 			`INSERT INTO "user" ("id","name","email","emailVerified","image") VALUES ('0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f','Zoë 😀','zoe@example.com',1795256430123,'https://example.com/zoe.png')`,
 			`INSERT INTO "account" ("userId","type","provider","providerAccountId","refresh_token","access_token","expires_at","token_type","scope","id_token","session_state") VALUES ('0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f','oidc','google','113',NULL,'ya29.a0',1795256430,'bearer','openid email','e30.e30.e30',NULL)`,
