@@ -430,9 +430,10 @@ func TestSignUpThatIsGivenUp(t *testing.T) {
 // linked to the user of a stolen cookie.
 func TestRevokedTokenLinksNothing(t *testing.T) {
 	for what, revoke := range map[string]func(*engine.JWTParams) error{
-		"nil":   func(p *engine.JWTParams) error { p.Token = nil; return nil },
-		"error": func(*engine.JWTParams) error { return errors.New("revoked") },
-		"panic": func(*engine.JWTParams) error { panic("revoked") },
+		"nil":             func(p *engine.JWTParams) error { p.Token = nil; return nil },
+		"another subject": func(p *engine.JWTParams) error { p.Token.Subject = "zoe-id"; return nil },
+		"error":           func(*engine.JWTParams) error { return errors.New("revoked") },
+		"panic":           func(*engine.JWTParams) error { panic("revoked") },
 	} {
 		revoked := false
 		s := newSite(t, withStrategy(engine.StrategyJWT), func(_ *site, c *engine.Config) {
@@ -443,11 +444,12 @@ func TestRevokedTokenLinksNothing(t *testing.T) {
 				return nil
 			}
 		})
+		s.putUser(engine.User{ID: "zoe-id", Email: new("zoe@example.com")})
 		b := s.browser()
 		b.signIn()
 		revoked = true
 		b.oauth("oidc")
-		if accounts := s.accountsOf("alice@example.com"); len(accounts) > 0 {
+		if accounts := slices.Concat(s.accountsOf("alice@example.com"), s.accountsOf("zoe@example.com")); len(accounts) > 0 {
 			t.Errorf("%s: linked are %v", what, accounts)
 		}
 		if got := b.user(); got == "alice@example.com" {

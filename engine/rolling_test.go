@@ -433,7 +433,7 @@ func TestAttemptsAreCapped(t *testing.T) {
 		// Answers that belong to no attempt do not pile up cookies either.
 		c := s.browser()
 		for range 30 {
-			c.leave("oidc", "callbackUrl", "/"+strings.Repeat("x", 1000))
+			c.leave("oidc", "callbackUrl", "/"+strings.Repeat("x", 900))
 			c.get("/callback/oidc?error=access_denied")
 			urls := slices.DeleteFunc(c.names(), func(name string) bool { return !strings.HasPrefix(name, s.name(callbackCookie)+".") })
 			if left := checkCookies(c); len(left) > 12 || len(urls) > 3 {
