@@ -9,12 +9,15 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -25,6 +28,9 @@ import (
 
 // web is the folder of the apps and their lock file.
 const web = "testdata/web"
+
+// guide is the page whose steps the tests go.
+const guide = "../../docs/moving-from-authjs.md"
 
 // patience is how long an app may take to be built, to start or to answer. It
 // is wide: nothing is measured by it.
@@ -37,19 +43,14 @@ var built struct {
 	err  error
 }
 
-// apps returns the folder of the built apps.
+// apps returns the folder of the apps, built without SESAME_URL.
 func apps(t *testing.T) string {
 	t.Helper()
-	// The apps are built beside the folder of the packages, for the builder does
-	// not follow links out of the folder of the lock file.
-	modules, err := filepath.EvalSymlinks(filepath.Join(npm.Install(t, web), "node_modules"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	root := packages(t)
 	built.once.Do(func() {
 		ctx, cancel := context.WithTimeout(context.Background(), patience)
 		defer cancel()
-		built.dir, built.err = build(ctx, filepath.Dir(modules))
+		built.dir, built.err = buildOnce(ctx, root)
 	})
 	if built.err != nil {
 		t.Fatal(built.err)
@@ -57,21 +58,49 @@ func apps(t *testing.T) string {
 	return built.dir
 }
 
-// build builds the apps below root, where the packages are, unless an earlier
-// run has.
-func build(ctx context.Context, root string) (string, error) {
-	sources := os.DirFS(web)
-	hash := sha256.New()
-	err := fs.WalkDir(sources, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+// packages returns the folder of the packages. Apps are built beside it, for the
+// builder does not follow links out of the folder of the lock file.
+func packages(t *testing.T) string {
+	t.Helper()
+	modules, err := filepath.EvalSymlinks(filepath.Join(npm.Install(t, web), "node_modules"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Dir(modules)
+}
+
+// sources are the files of the apps, with the configuration of Next.js that the
+// guide shows.
+func sources() (map[string][]byte, error) {
+	page, err := os.ReadFile(guide)
+	if err != nil {
+		return nil, err
+	}
+	_, config, ok := strings.Cut(string(page), "// next.config.mjs\n")
+	config, _, closed := strings.Cut(config, "```")
+	if !ok || !closed {
+		return nil, errors.New(guide + " has no next.config.mjs")
+	}
+	files := map[string][]byte{"guide.config.mjs": []byte(config)}
+	return files, fs.WalkDir(os.DirFS(web), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || slices.Contains([]string{"package.json", "package-lock.json", ".npmrc"}, name) {
+			return err // those beside node_modules count
 		}
-		content, err := fs.ReadFile(sources, name)
-		fmt.Fprintf(hash, "%s %d\n%s", name, len(content), content)
+		files[name], err = os.ReadFile(filepath.Join(web, name))
 		return err
 	})
+}
+
+// buildOnce builds the apps below root, where the packages are, unless an
+// earlier run has.
+func buildOnce(ctx context.Context, root string) (string, error) {
+	files, err := sources()
 	if err != nil {
 		return "", err
+	}
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(hash, "%s %d\n%s", name, len(files[name]), files[name])
 	}
 	final := filepath.Join(root, "interop-"+hex.EncodeToString(hash.Sum(nil))[:16])
 	if _, err := os.Stat(final); err == nil {
@@ -84,22 +113,8 @@ func build(ctx context.Context, root string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(unfinished)
-	if err := os.CopyFS(unfinished, sources); err != nil {
+	if err := build(ctx, root, unfinished, files, "SESAME_URL="); err != nil {
 		return "", err
-	}
-	for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
-		if err := os.Remove(filepath.Join(unfinished, name)); err != nil { // those of root count
-			return "", err
-		}
-	}
-	for _, app := range []string{"v5", "v4"} {
-		cmd, _, err := nextCommand(ctx, root, "build", filepath.Join(unfinished, app))
-		if err != nil {
-			return "", err
-		}
-		if said, err := cmd.CombinedOutput(); err != nil {
-			return "", fmt.Errorf("next build of the app %s: %w\n%s", app, err, said)
-		}
 	}
 	if err := os.Rename(unfinished, final); err != nil {
 		if _, there := os.Stat(final); there != nil { // no other run was faster
@@ -107,6 +122,30 @@ func build(ctx context.Context, root string) (string, error) {
 		}
 	}
 	return final, nil
+}
+
+// build writes the files of the apps into dir and builds them.
+func build(ctx context.Context, root, dir string, files map[string][]byte, env ...string) error {
+	for name, content := range files {
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return err
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return err
+		}
+	}
+	for _, app := range versions {
+		cmd, _, err := nextCommand(ctx, root, "build", filepath.Join(dir, app))
+		if err != nil {
+			return err
+		}
+		cmd.Env = append(cmd.Env, env...)
+		if said, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("next build of the app %s: %w\n%s", app, err, said)
+		}
+	}
+	return nil
 }
 
 // nextCommand is a command of Next.js. It ends when its standard input
@@ -134,11 +173,10 @@ type setup struct {
 	Issuer    string            `json:"issuer,omitempty"`
 }
 
-// startNext starts an app and returns its address. env are variables that it
-// gets beside s.
-func startNext(t *testing.T, app string, s setup, env ...string) (host string) {
+// startNext starts an app that was built in dir and returns its address. env are
+// variables that it gets beside s. It ends with the test, or by stop.
+func startNext(t *testing.T, dir, app string, s setup, env ...string) (host string, stop func()) {
 	t.Helper()
-	dir := apps(t)
 	text, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
@@ -170,7 +208,7 @@ func startNext(t *testing.T, app string, s setup, env ...string) (host string) {
 		io.Copy(io.Discard, stdout)
 		cmd.Wait()
 	}()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		stdin.Close() // which ends it
 		<-ended
 		if t.Failed() {
@@ -178,6 +216,7 @@ func startNext(t *testing.T, app string, s setup, env ...string) (host string) {
 			t.Logf("the app %s said, at the end:\n%s", app, log[max(0, len(log)-4000):])
 		}
 	})
+	t.Cleanup(stop)
 	select {
 	case host = <-address:
 	case <-ended:
@@ -185,5 +224,5 @@ func startNext(t *testing.T, app string, s setup, env ...string) (host string) {
 	case <-time.After(patience):
 		t.Fatalf("next start of the app %s does not get ready", app)
 	}
-	return host
+	return host, stop
 }
