@@ -40,13 +40,13 @@ func newServer(t *testing.T) *server {
 	s := new(server)
 	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.asked.Add(1)
-		engine, ok := s.hosts.Load(r.Header.Get("X-Forwarded-Host"))
+		handler, ok := s.hosts.Load(r.Header.Get("X-Forwarded-Host"))
 		if !ok {
 			t.Errorf("X-Forwarded-Host is %q", r.Header.Get("X-Forwarded-Host"))
 			http.NotFound(w, r)
 			return
 		}
-		engine.(http.Handler).ServeHTTP(w, r)
+		handler.(http.Handler).ServeHTTP(w, r)
 	}))
 	t.Cleanup(h.Close)
 	s.url = h.URL
@@ -63,7 +63,11 @@ func TestMove(t *testing.T) {
 		t.Fatal(err)
 	}
 	moved := buildApps(t, files, "SESAME_URL="+server.url)
+	all := len(files)
 	maps.DeleteFunc(files, func(name string, _ []byte) bool { return strings.Contains(name, "/[...nextauth]") })
+	if n := all - len(files); n != len(versions) {
+		t.Fatalf("%d files of [...nextauth]", n)
+	}
 	deleted := buildApps(t, files, "SESAME_URL="+server.url)
 
 	for _, m := range moves {
