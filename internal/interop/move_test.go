@@ -4,12 +4,12 @@ package interop_test
 
 import (
 	"bytes"
-	"context"
+	"fmt"
 	"log/slog"
 	"maps"
+	"net"
 	"net/http"
 	"net/http/httptest"
-	"os"
 	"slices"
 	"strings"
 	"sync"
@@ -28,8 +28,8 @@ var moves = []struct{ app, sessions string }{
 	{"v5", "jwt"}, {"v4", "jwt"}, {"v5", "sqlite"}, {"v4", "sqlite"},
 }
 
-// server is the Go program at SESAME_URL, which is part of what is built. It has
-// an engine for each host that browsers see.
+// server is the Go program at SESAME_URL. It has an engine for each host that
+// browsers see.
 type server struct {
 	url   string
 	hosts sync.Map // http.Handler, by X-Forwarded-Host
@@ -37,8 +37,9 @@ type server struct {
 }
 
 func newServer(t *testing.T) *server {
+	t.Helper()
 	s := new(server)
-	h := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	h := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s.asked.Add(1)
 		handler, ok := s.hosts.Load(r.Header.Get("X-Forwarded-Host"))
 		if !ok {
@@ -48,6 +49,19 @@ func newServer(t *testing.T) *server {
 		}
 		handler.(http.Handler).ServeHTTP(w, r)
 	}))
+	// The address is part of what is built: that of an earlier run will do, unless
+	// another one has it.
+	h.Listener.Close()
+	var err error
+	for port := 14300; port < 14400; port++ {
+		if h.Listener, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+			break
+		}
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Start()
 	t.Cleanup(h.Close)
 	s.url = h.URL
 	return s
@@ -58,17 +72,14 @@ func newServer(t *testing.T) *server {
 func TestMove(t *testing.T) {
 	before := apps(t)
 	server := newServer(t)
-	files, err := sources()
-	if err != nil {
-		t.Fatal(err)
-	}
-	moved := buildApps(t, files, "SESAME_URL="+server.url)
+	files := sources(t)
+	moved := built(t, files, server.url)
 	all := len(files)
 	maps.DeleteFunc(files, func(name string, _ []byte) bool { return strings.Contains(name, "/[...nextauth]") })
 	if n := all - len(files); n != len(versions) {
 		t.Fatalf("%d files of [...nextauth]", n)
 	}
-	deleted := buildApps(t, files, "SESAME_URL="+server.url)
+	deleted := built(t, files, server.url)
 
 	for _, m := range moves {
 		t.Run(m.app+"/"+m.sessions, func(t *testing.T) {
@@ -104,23 +115,6 @@ func TestMove(t *testing.T) {
 			a.move(t)
 		})
 	}
-}
-
-// buildApps builds the apps for one test.
-func buildApps(t *testing.T, files map[string][]byte, env ...string) (dir string) {
-	t.Helper()
-	root := packages(t)
-	dir, err := os.MkdirTemp(root, "moving-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
-	defer cancel()
-	if err := build(ctx, root, dir, files, env...); err != nil {
-		t.Fatal(err)
-	}
-	return dir
 }
 
 // moving is an application on its way.

@@ -9,7 +9,6 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -36,72 +35,62 @@ const guide = "../../docs/moving-from-authjs.md"
 // is wide: nothing is measured by it.
 const patience = 10 * time.Minute
 
-// built are the apps, built once for all tests.
-var built struct {
-	once sync.Once
-	dir  string
-	err  error
-}
-
 // apps returns the folder of the apps, built without SESAME_URL.
 func apps(t *testing.T) string {
 	t.Helper()
-	root := packages(t)
-	built.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		built.dir, built.err = buildOnce(ctx, root)
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return built.dir
+	return built(t, sources(t), "")
 }
 
-// packages returns the folder of the packages. Apps are built beside it, for the
-// builder does not follow links out of the folder of the lock file.
-func packages(t *testing.T) string {
+// built returns the folder of the apps with these files, which the first run
+// builds, with SESAME_URL.
+func built(t *testing.T, files map[string][]byte, sesame string) string {
 	t.Helper()
+	// They are built beside the folder of the packages, for the builder does not
+	// follow links out of the folder of the lock file.
 	modules, err := filepath.EvalSymlinks(filepath.Join(npm.Install(t, web), "node_modules"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return filepath.Dir(modules)
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	dir, err := build(ctx, filepath.Dir(modules), files, sesame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
 }
 
 // sources are the files of the apps, with the configuration of Next.js that the
 // guide shows.
-func sources() (map[string][]byte, error) {
-	page, err := os.ReadFile(guide)
-	if err != nil {
-		return nil, err
-	}
-	_, config, ok := strings.Cut(string(page), "// next.config.mjs\n")
+func sources(t *testing.T) map[string][]byte {
+	t.Helper()
+	_, config, ok := strings.Cut(readText(t, guide), "// next.config.mjs\n")
 	config, _, closed := strings.Cut(config, "```")
 	if !ok || !closed {
-		return nil, errors.New(guide + " has no next.config.mjs")
+		t.Fatal(guide + " has no next.config.mjs")
 	}
 	files := map[string][]byte{"guide.config.mjs": []byte(config)}
-	return files, fs.WalkDir(os.DirFS(web), ".", func(name string, d fs.DirEntry, err error) error {
+	err := fs.WalkDir(os.DirFS(web), ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || slices.Contains([]string{"package.json", "package-lock.json", ".npmrc"}, name) {
 			return err // those beside node_modules count
 		}
 		files[name], err = os.ReadFile(filepath.Join(web, name))
 		return err
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
 }
 
-// buildOnce builds the apps below root, where the packages are, unless an
-// earlier run has.
-func buildOnce(ctx context.Context, root string) (string, error) {
-	files, err := sources()
-	if err != nil {
-		return "", err
-	}
+// build builds apps below root, where the packages are, unless an earlier run
+// has.
+func build(ctx context.Context, root string, files map[string][]byte, sesame string) (string, error) {
 	hash := sha256.New()
 	for _, name := range slices.Sorted(maps.Keys(files)) {
 		fmt.Fprintf(hash, "%s %d\n%s", name, len(files[name]), files[name])
 	}
+	io.WriteString(hash, sesame)
 	final := filepath.Join(root, "interop-"+hex.EncodeToString(hash.Sum(nil))[:16])
 	if _, err := os.Stat(final); err == nil {
 		return final, nil
@@ -113,8 +102,27 @@ func buildOnce(ctx context.Context, root string) (string, error) {
 		return "", err
 	}
 	defer os.RemoveAll(unfinished)
-	if err := build(ctx, root, unfinished, files, "SESAME_URL="); err != nil {
-		return "", err
+	for name, content := range files {
+		path := filepath.Join(unfinished, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(path, content, 0o644); err != nil {
+			return "", err
+		}
+	}
+	for _, app := range versions {
+		cmd, _, err := nextCommand(ctx, root, "build", filepath.Join(unfinished, app))
+		if err != nil {
+			return "", err
+		}
+		cmd.Env = append(cmd.Env, "SESAME_URL="+sesame)
+		if said, err := cmd.CombinedOutput(); err != nil {
+			return "", fmt.Errorf("next build of the app %s: %w\n%s", app, err, said)
+		}
+		if err := os.RemoveAll(filepath.Join(unfinished, app, ".next", "cache")); err != nil { // of a next build
+			return "", err
+		}
 	}
 	if err := os.Rename(unfinished, final); err != nil {
 		if _, there := os.Stat(final); there != nil { // no other run was faster
@@ -122,30 +130,6 @@ func buildOnce(ctx context.Context, root string) (string, error) {
 		}
 	}
 	return final, nil
-}
-
-// build writes the files of the apps into dir and builds them.
-func build(ctx context.Context, root, dir string, files map[string][]byte, env ...string) error {
-	for name, content := range files {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			return err
-		}
-		if err := os.WriteFile(path, content, 0o644); err != nil {
-			return err
-		}
-	}
-	for _, app := range versions {
-		cmd, _, err := nextCommand(ctx, root, "build", filepath.Join(dir, app))
-		if err != nil {
-			return err
-		}
-		cmd.Env = append(cmd.Env, env...)
-		if said, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("next build of the app %s: %w\n%s", app, err, said)
-		}
-	}
-	return nil
 }
 
 // nextCommand is a command of Next.js. It ends when its standard input
