@@ -219,17 +219,50 @@ func runInModule(t *testing.T, files map[string]string) string {
 	return string(out)
 }
 
-var link = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+var (
+	link    = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	heading = regexp.MustCompile(`(?m)^#+ (.+)$`)
+	unnamed = regexp.MustCompile(`[^\p{L}\p{N} _-]`)
+)
+
+// anchors are the names of a document's headings in links.
+func anchors(text string) map[string]bool {
+	names := make(map[string]bool)
+	for _, h := range heading.FindAllStringSubmatch(text, -1) {
+		names[strings.ReplaceAll(unnamed.ReplaceAllString(strings.ToLower(h[1]), ""), " ", "-")] = true
+	}
+	return names
+}
 
 func TestLinks(t *testing.T) {
-	for _, document := range []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"} {
+	documents := []string{"README.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"}
+	for _, pattern := range []string{"docs/*.md", "examples/*/README.md"} {
+		found, err := filepath.Glob(filepath.Join(root, pattern))
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: %v", pattern, err)
+		}
+		for _, path := range found {
+			document, err := filepath.Rel(root, path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			documents = append(documents, document)
+		}
+	}
+	for _, document := range documents {
 		for _, found := range link.FindAllStringSubmatch(read(t, document), -1) {
-			target, _, _ := strings.Cut(found[1], "#")
-			if target == "" || strings.Contains(target, "://") {
+			if strings.Contains(found[1], "://") {
 				continue
 			}
-			if _, err := os.Stat(filepath.Join(root, target)); err != nil {
+			target, anchor, _ := strings.Cut(found[1], "#")
+			path := document
+			if target != "" {
+				path = filepath.Join(filepath.Dir(document), target)
+			}
+			if _, err := os.Stat(filepath.Join(root, path)); err != nil {
 				t.Errorf("%s links to %s, which is not there: %v", document, target, err)
+			} else if anchor != "" && strings.HasSuffix(path, ".md") && !anchors(read(t, path))[anchor] {
+				t.Errorf("%s links to %s, which has no such heading", document, found[1])
 			}
 		}
 	}

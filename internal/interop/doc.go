@@ -8,6 +8,10 @@
 // Next.js app asks who is signed in has to give the same answer wherever
 // somebody signed in.
 //
+// docs/moving-from-authjs.md is held by these tests: TestMove builds the apps with
+// its next.config.mjs and takes them from step to step and back, and the Go code
+// of the page is compiled and run.
+//
 // The tests need Node.js and npm, some of them PostgreSQL. They are skipped
 // where that is missing, unless the environment variable SESAME_REQUIRE lists
 // it (SESAME_REQUIRE=node,postgres): then they fail. The first run installs the

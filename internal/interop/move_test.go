@@ -3,238 +3,311 @@
 package interop_test
 
 import (
-	"bufio"
-	"context"
-	"encoding/json"
+	"bytes"
 	"fmt"
-	"io"
 	"log/slog"
+	"maps"
 	"net"
 	"net/http"
-	"net/http/cookiejar"
 	"net/http/httptest"
-	"net/url"
-	"os"
-	"path/filepath"
+	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
-	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/internal/npm"
+	"github.com/sesame-auth/sesame/engine/authtest"
 )
 
-const moveSecret = "a secret of both sides, for tests only"
-
-// moving is an app of next-auth 5 whose [...nextauth] is still there.
-var moving = map[string]string{
-	"package.json":    `{"name":"moving","private":true}`,
-	"app/layout.js":   `export default ({ children }) => <html><body>{children}</body></html>`,
-	"app/who/page.js": `import { auth } from "../../auth"; export default async () => <p>{"seen:" + ((await auth())?.user?.name ?? "nobody")}</p>`,
-	"app/api/auth/[...nextauth]/route.js": `export { GET, POST } from "../../../../auth"
-`,
-	"auth.js": `import NextAuth from "next-auth"
-import Credentials from "next-auth/providers/credentials"
-export const { auth, handlers: { GET, POST } } = NextAuth({
-  secret: "` + moveSecret + `", trustHost: true,
-  providers: [Credentials({ credentials: { username: {} }, authorize: () => ({ id: "1", name: "Somebody of Next.js" }) })],
-})
-`,
+// moves are the applications that move: the version of next-auth, and where
+// sessions live.
+var moves = []struct{ app, sessions string }{
+	{"v5", "jwt"}, {"v4", "jwt"}, {"v5", "sqlite"}, {"v4", "sqlite"},
 }
 
-// TestMove is steps 4 and 5 of docs/moving-from-authjs.md and the way back, with
-// the next.config.mjs of that page: whoever is signed in stays so.
-func TestMove(t *testing.T) {
-	root := npm.Packages(t, web)
-	dir, err := os.MkdirTemp(root, "moving-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { os.RemoveAll(dir) })
-	page, err := os.ReadFile("../../docs/moving-from-authjs.md")
-	if err != nil {
-		t.Fatal(err)
-	}
-	_, config, ok := strings.Cut(string(page), "// next.config.mjs\n")
-	config, _, closed := strings.Cut(config, "```")
-	if !ok || !closed {
-		t.Fatal("docs/moving-from-authjs.md has no next.config.mjs")
-	}
-	write := func(name, text string) {
-		path := filepath.Join(dir, filepath.FromSlash(name))
-		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
-			t.Fatal(err)
-		}
-		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
-			t.Fatal(err)
-		}
-	}
-	for name, text := range moving {
-		write(name, text)
-	}
-	write("next.config.mjs", config)
-
-	free, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	port := free.Addr().(*net.TCPAddr).Port
-	free.Close()
-	front := fmt.Sprintf("http://localhost:%d", port)
-	eng, err := engine.New(engine.Config{
-		URL: front, Secret: moveSecret, Logger: slog.New(slog.DiscardHandler), Getenv: func(string) string { return "" },
-		Providers: []engine.Provider{&engine.Credentials{
-			Inputs: []engine.CredentialInput{{Name: "username"}},
-			Authorize: func(context.Context, map[string]string, *http.Request) (*engine.User, error) {
-				return &engine.User{ID: "2", Name: new("Somebody of Sesame")}, nil
-			},
-		}},
-	})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { eng.Close() })
-	var asked atomic.Int64
-	sesame := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		asked.Add(1)
-		eng.ServeHTTP(w, r)
-	}))
-	t.Cleanup(sesame.Close)
-
-	early, late := newMover(t, front), newMover(t, front)
-	run := func(address string, story func()) {
-		t.Helper()
-		stop := startMoving(t, root, dir, port, address)
-		defer stop()
-		asked.Store(0)
-		story()
-		if (asked.Load() > 0) != (address != "") {
-			t.Errorf("with SESAME_URL=%q Sesame was asked %d times", address, asked.Load())
-		}
-	}
-	run("", func() {
-		early.signIn()
-		early.mustBe("Somebody of Next.js")
-	})
-	run(sesame.URL, func() {
-		early.mustBe("Somebody of Next.js")
-		late.signIn()
-		late.mustBe("Somebody of Sesame")
-	})
-	run("", func() { // the way back
-		early.mustBe("Somebody of Next.js")
-		late.mustBe("Somebody of Sesame")
-	})
-	if err := os.RemoveAll(filepath.Join(dir, "app", "api")); err != nil {
-		t.Fatal(err)
-	}
-	run(sesame.URL, func() { // nothing is left but auth()
-		early.mustBe("Somebody of Next.js")
-		late.mustBe("Somebody of Sesame")
-	})
+// server is the Go program at SESAME_URL. It has an engine for each host that
+// browsers see.
+type server struct {
+	url   string
+	hosts sync.Map // http.Handler, by X-Forwarded-Host
+	asked atomic.Int64
 }
 
-// startMoving builds and starts the app in dir.
-func startMoving(t *testing.T, root, dir string, port int, sesame string) (stop func()) {
+func newServer(t *testing.T) *server {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(context.Background(), patience)
-	env := []string{"SESAME_URL=" + sesame}
-	build, _, err := nextCommand(ctx, root, "build", dir)
+	s := new(server)
+	h := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s.asked.Add(1)
+		handler, ok := s.hosts.Load(r.Header.Get("X-Forwarded-Host"))
+		if !ok {
+			t.Errorf("X-Forwarded-Host is %q", r.Header.Get("X-Forwarded-Host"))
+			http.NotFound(w, r)
+			return
+		}
+		handler.(http.Handler).ServeHTTP(w, r)
+	}))
+	// The address is part of what is built: that of an earlier run will do, unless
+	// another one has it.
+	h.Listener.Close()
+	var err error
+	for port := 14300; port < 14400; port++ {
+		if h.Listener, err = net.Listen("tcp", fmt.Sprint("127.0.0.1:", port)); err == nil {
+			break
+		}
+	}
 	if err != nil {
 		t.Fatal(err)
 	}
-	build.Env = append(build.Env, env...)
-	if said, err := build.CombinedOutput(); err != nil {
-		cancel()
-		t.Fatalf("next build: %v\n%s", err, said)
+	h.Start()
+	t.Cleanup(h.Close)
+	s.url = h.URL
+	return s
+}
+
+// TestMove is steps 4 and 5 of the guide and the way back, with its
+// next.config.mjs: whoever is signed in stays so.
+func TestMove(t *testing.T) {
+	before := apps(t)
+	server := newServer(t)
+	files := sources(t)
+	moved := built(t, files, server.url)
+	all := len(files)
+	maps.DeleteFunc(files, func(name string, _ []byte) bool { return strings.Contains(name, "/[...nextauth]") })
+	if n := all - len(files); n != len(versions) {
+		t.Fatalf("%d files of [...nextauth]", n)
 	}
-	cmd, stdin, err := nextCommand(ctx, root, "start", dir, "--port", fmt.Sprint(port), "--hostname", "localhost")
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd.Env = append(cmd.Env, env...)
-	stdout, err := cmd.StdoutPipe()
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := cmd.Start(); err != nil {
-		t.Fatal(err)
-	}
-	ready, ended := make(chan struct{}, 1), make(chan struct{})
-	go func() {
-		defer close(ended)
-		for lines := bufio.NewScanner(stdout); lines.Scan(); {
-			if strings.Contains(lines.Text(), "Ready") {
-				select {
-				case ready <- struct{}{}:
-				default:
+	deleted := built(t, files, server.url)
+
+	for _, m := range moves {
+		t.Run(m.app+"/"+m.sessions, func(t *testing.T) {
+			a := &moving{server: server, before: before, moved: moved, deleted: deleted}
+			if m.sessions == "jwt" {
+				a.site = newSite(t, m.app, plan{})
+				a.people = [][]string{{"ada", "large"}, {"bob"}, {"ada"}}
+				a.signIn = func(b *browser, who string) any {
+					b.signIn(next, who)
+					b.mustSeeToken(people[who])
+					return sessionOf(people[who])
+				}
+				a.actions = func(t *testing.T) { serverActions(t, a.site) }
+			} else {
+				var idp *authtest.IdP
+				a.site, idp = newDatabaseSite(t, m.app, databases[m.sessions](t))
+				a.people = [][]string{{"grace", "first"}, {"heidi", "second"}, {"third"}}
+				a.signIn = func(b *browser, who string) any {
+					if who == "grace" || who == "heidi" {
+						return b.signInByIdP(next, next, idp, who)
+					}
+					return b.signInByMail(next, next, who+"@example.com")
+				}
+				a.actions = func(t *testing.T) {
+					b := a.site.newBrowser(t)
+					to, _ := b.value("/server/signin", map[string]any{"provider": "idp", "redirectTo": "/"}).(string)
+					b.mustSeeSession(b.backFromIdP(next, idp, "heidi", to))
+					b.value("/server/signout", map[string]any{})
+					b.mustSeeNobody()
 				}
 			}
+			server.hosts.Store(a.site.host(), a.site.engine)
+			a.move(t)
+		})
+	}
+}
+
+// moving is an application on its way.
+type moving struct {
+	site                   *site
+	server                 *server
+	before, moved, deleted string // its builds
+
+	people  [][]string                       // who signs in at each time, in every way that there is
+	signIn  func(b *browser, who string) any // returns the session
+	actions func(t *testing.T)               // of next-auth 5 on the server
+	signed  []*member                        // who is signed in
+}
+
+// member is a browser that stays while what is behind the site changes, and the
+// session that it has.
+type member struct {
+	*browser
+	session any
+}
+
+// enter signs somebody in, whoever answers at the site.
+func (a *moving) enter(t *testing.T, who string) *member {
+	t.Helper()
+	b := a.site.newBrowser(t)
+	m := &member{b, a.signIn(b, who)}
+	m.mustSeeSession(m.session)
+	return m
+}
+
+func (a *moving) enterAll(t *testing.T, people []string) {
+	t.Helper()
+	for _, who := range people {
+		a.signed = append(a.signed, a.enter(t, who))
+	}
+}
+
+// leave signs somebody out.
+func (a *moving) leave(t *testing.T, m *member) {
+	t.Helper()
+	m.t = t
+	m.signOut(next)
+	m.mustSeeNobody()
+}
+
+// update checks that everybody is still signed in, and lets them change
+// something.
+func (a *moving) update(t *testing.T, theme string) {
+	t.Helper()
+	for _, m := range a.signed {
+		m.t = t
+		m.mustSeeSession(m.session)
+		m.session.(map[string]any)["user"].(map[string]any)["theme"] = theme
+		if diff := cmp.Diff(m.session, without(m.update(next, map[string]any{"theme": theme}), "expires")); diff != "" {
+			t.Errorf("the answer to update() (-want +got):\n%s", diff)
 		}
-		cmd.Wait()
-	}()
-	stop = func() {
-		stdin.Close() // which ends it
-		<-ended
-		cancel()
+		m.mustSeeSession(m.session)
 	}
-	select {
-	case <-ready:
-	case <-ended:
-		t.Fatal("next start ended")
-	case <-time.After(patience):
-		stop()
-		t.Fatal("next start does not get ready")
-	}
-	return stop
 }
 
-// mover is a browser that stays while the server behind the site changes.
-type mover struct {
-	t      *testing.T
-	front  string
-	client http.Client
+// step runs a build, and checks that its endpoints are answered by Sesame, or
+// all by Next.js.
+func (a *moving) step(t *testing.T, name, build string, story func(*testing.T)) {
+	a.site.start(build)
+	t.Run(name, func(t *testing.T) {
+		a.site.asked.Store(0)
+		a.server.asked.Store(0)
+		story(t)
+		asked, want := a.site.asked.Load(), a.site.asked.Load()
+		if build == a.before {
+			want = 0
+		}
+		if got := a.server.asked.Load(); got != want || asked == 0 {
+			t.Errorf("of %d requests Sesame has answered %d, want %d", asked, got, want)
+		}
+	})
 }
 
-func newMover(t *testing.T, front string) *mover {
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &mover{t, front, http.Client{Jar: jar, CheckRedirect: noRedirect}}
+func (a *moving) move(t *testing.T) {
+	var leaver *member
+	a.step(t, "before", a.before, func(t *testing.T) {
+		a.enterAll(t, a.people[0])
+		a.update(t, "before")
+		leaver = a.enter(t, a.people[2][0])
+	})
+	a.step(t, "moved", a.moved, func(t *testing.T) {
+		a.leave(t, leaver)
+		a.update(t, "moved")
+		a.enterAll(t, a.people[1])
+		leaver = a.enter(t, a.people[2][0])
+		rewritten(t, a.site, a.server)
+	})
+	a.step(t, "taken back", a.before, func(t *testing.T) {
+		a.leave(t, leaver)
+		a.update(t, "taken back")
+		leaver = a.enter(t, a.people[2][0])
+	})
+	a.step(t, "deleted", a.deleted, func(t *testing.T) {
+		a.leave(t, leaver)
+		a.update(t, "deleted")
+		a.enterAll(t, a.people[2])
+		if a.site.app == "v5" {
+			a.actions(t)
+		} else {
+			newClient(t, a.site, a.server, a.signed[0])
+		}
+		for _, m := range a.signed {
+			a.leave(t, m)
+		}
+	})
 }
 
-func (m *mover) body(res *http.Response, err error) string {
-	m.t.Helper()
-	if err != nil {
-		m.t.Fatal(err)
+// newClient checks what becomes of a session of next-auth 4 when Config.Wire
+// changes to WireV5: it goes on where the cookie can keep its name, for it is in
+// the database.
+func newClient(t *testing.T, s *site, server *server, m *member) {
+	defer server.hosts.Store(s.host(), s.engine)
+	for name, stays := range map[string]bool{"": false, "__Secure-next-auth.session-token": s.database} {
+		cfg := s.config
+		cfg.Wire, cfg.Cookies.SessionToken.Name = engine.WireV5, name
+		eng, err := engine.New(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer eng.Close()
+		server.hosts.Store(s.host(), eng)
+		b := s.newBrowser(t)
+		b.setCookies(m.cookies())
+		var want any
+		if stays {
+			want = m.session
+		}
+		if diff := cmp.Diff(want, without(b.session(next), "expires")); diff != "" {
+			t.Errorf("GET session with WireV5 and the cookie name %q (-want +got):\n%s", name, diff)
+		}
 	}
-	defer res.Body.Close()
-	body, err := io.ReadAll(res.Body)
-	if err != nil {
-		m.t.Fatal(err)
-	}
-	return string(body)
 }
 
-func (m *mover) signIn() {
-	m.t.Helper()
-	var csrf struct{ CSRFToken string }
-	if body := m.body(m.client.Get(m.front + "/api/auth/csrf")); json.Unmarshal([]byte(body), &csrf) != nil {
-		m.t.Fatalf("csrf: %s", body)
-	}
-	m.body(m.client.PostForm(m.front+"/api/auth/callback/credentials", url.Values{"csrfToken": {csrf.CSRFToken}, "username": {"x"}}))
-}
+// rewritten checks what rewrites of Next.js say of a site: its Host, and its scheme
+// only where a proxy in front of Next.js has said it.
+func rewritten(t *testing.T, s *site, server *server) {
+	const host = "app.example.com"
+	for _, c := range []struct {
+		what   string
+		cfg    engine.Config
+		proto  string // of a proxy in front of Next.js
+		status int
+		cookie string // the beginning of its name
+		log    string
+	}{
+		{what: "nothing is set", status: http.StatusInternalServerError, log: "set AUTH_URL"},
+		{what: "AUTH_TRUST_HOST", cfg: engine.Config{TrustHost: new(true)}, status: http.StatusOK, log: "set AUTH_URL to https://" + host},
+		{what: "AUTH_TRUST_HOST and X-Forwarded-Proto", cfg: engine.Config{TrustHost: new(true)}, proto: "https", status: http.StatusOK, cookie: "__Host-"},
+		{what: "AUTH_URL", cfg: engine.Config{URL: "https://" + host}, status: http.StatusOK, cookie: "__Host-"},
+	} {
+		var log bytes.Buffer
+		c.cfg.Wire, c.cfg.Secret, c.cfg.Providers = s.wire, secrets[0], []engine.Provider{&engine.Credentials{Authorize: authorize}}
+		c.cfg.Logger, c.cfg.Getenv = slog.New(slog.NewTextHandler(&log, nil)), func(string) string { return "" }
+		eng, err := engine.New(c.cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer eng.Close()
+		server.hosts.Store(host, eng)
+		defer server.hosts.Delete(host)
 
-// mustBe checks who is signed in, for the browser and for a server component.
-func (m *mover) mustBe(name string) {
-	m.t.Helper()
-	if body := m.body(m.client.Get(m.front + "/api/auth/session")); !strings.Contains(body, `"name":"`+name+`"`) {
-		m.t.Errorf("GET session: %s, want %s", body, name)
-	}
-	if body := m.body(m.client.Get(m.front + "/who")); !strings.Contains(body, "seen:"+name) {
-		m.t.Errorf("a server component does not see %s: %.300s", name, body)
+		r, err := http.NewRequestWithContext(t.Context(), http.MethodGet, "http://"+s.next+"/api/auth/csrf", nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		r.Host = host
+		r.Header.Set("X-Forwarded-Host", "proxy.example") // Host counts
+		if c.proto != "" {
+			r.Header.Set("X-Forwarded-Proto", c.proto)
+		}
+		s.asked.Add(1)
+		w, err := http.DefaultClient.Do(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		w.Body.Close()
+		var names []string
+		for _, cookie := range w.Cookies() {
+			if strings.Contains(cookie.Name, "csrf-token") {
+				names = append(names, cookie.Name)
+			}
+		}
+		want := []string{c.cookie + s.wire.CookieNames(false).CSRFToken}
+		if c.status != http.StatusOK {
+			want = nil
+		}
+		if w.StatusCode != c.status || !slices.Equal(names, want) || !strings.Contains(log.String(), c.log) || (c.log == "") != (log.Len() == 0) {
+			t.Errorf("%s: status %d, cookies %q, log %q", c.what, w.StatusCode, names, log.String())
+		}
 	}
 }

@@ -12,9 +12,11 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -27,66 +29,85 @@ import (
 // web is the folder of the apps and their lock file.
 const web = "testdata/web"
 
+// guide is the page whose steps the tests go.
+const guide = "../../docs/moving-from-authjs.md"
+
 // patience is how long an app may take to be built, to start or to answer. It
 // is wide: nothing is measured by it.
 const patience = 10 * time.Minute
 
-// built are the apps, built once for all tests.
-var built struct {
-	once sync.Once
-	dir  string
-	err  error
-}
-
-// apps returns the folder of the built apps, and that of the packages above it.
-func apps(t *testing.T) (dir, root string) {
+// apps returns the folder of the apps, built without SESAME_URL.
+func apps(t *testing.T) string {
 	t.Helper()
-	// The apps are built beside the folder of the packages, for the builder does
-	// not follow links out of the folder of the lock file.
-	root = npm.Packages(t, web)
-	built.once.Do(func() {
-		ctx, cancel := context.WithTimeout(context.Background(), patience)
-		defer cancel()
-		built.dir, built.err = build(ctx, root)
-	})
-	if built.err != nil {
-		t.Fatal(built.err)
-	}
-	return built.dir, root
+	return built(t, sources(t), "")
 }
 
-// build builds the apps below root, where the packages are, unless an earlier
-// run has.
-func build(ctx context.Context, root string) (string, error) {
-	sources := os.DirFS(web)
-	hash := sha256.New()
-	err := fs.WalkDir(sources, ".", func(name string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
+// built returns the folder of the apps with these files, which the first run
+// builds, with SESAME_URL.
+func built(t *testing.T, files map[string][]byte, sesame string) string {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	defer cancel()
+	dir, err := build(ctx, npm.Packages(t, web), files, sesame)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return dir
+}
+
+// sources are the files of the apps, with the configuration of Next.js that the
+// guide shows.
+func sources(t *testing.T) map[string][]byte {
+	t.Helper()
+	_, config, ok := strings.Cut(readText(t, guide), "// next.config.mjs\n")
+	config, _, closed := strings.Cut(config, "```")
+	if !ok || !closed {
+		t.Fatal(guide + " has no next.config.mjs")
+	}
+	files := map[string][]byte{"guide.config.mjs": []byte(config)}
+	err := fs.WalkDir(os.DirFS(web), ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil || d.IsDir() || slices.Contains([]string{"package.json", "package-lock.json", ".npmrc"}, name) {
+			return err // those beside node_modules count
 		}
-		content, err := fs.ReadFile(sources, name)
-		fmt.Fprintf(hash, "%s %d\n%s", name, len(content), content)
+		files[name], err = os.ReadFile(filepath.Join(web, name))
 		return err
 	})
 	if err != nil {
-		return "", err
+		t.Fatal(err)
 	}
+	return files
+}
+
+// build builds apps unless an earlier run has. They are below root, where the
+// packages are, for the builder does not follow links out of the folder of the
+// lock file.
+func build(ctx context.Context, root string, files map[string][]byte, sesame string) (string, error) {
+	hash := sha256.New()
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		fmt.Fprintf(hash, "%s %d\n%s", name, len(files[name]), files[name])
+	}
+	io.WriteString(hash, sesame)
 	return cachedir.Get(filepath.Join(root, "interop"), hex.EncodeToString(hash.Sum(nil))[:16], func(dir string) error {
-		if err := os.CopyFS(dir, sources); err != nil {
-			return err
-		}
-		for _, name := range []string{"package.json", "package-lock.json", ".npmrc"} {
-			if err := os.Remove(filepath.Join(dir, name)); err != nil { // those of root count
+		for name, content := range files {
+			path := filepath.Join(dir, filepath.FromSlash(name))
+			if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+				return err
+			}
+			if err := os.WriteFile(path, content, 0o644); err != nil {
 				return err
 			}
 		}
-		for _, app := range []string{"v5", "v4"} {
+		for _, app := range versions {
 			cmd, _, err := nextCommand(ctx, root, "build", filepath.Join(dir, app))
 			if err != nil {
 				return err
 			}
+			cmd.Env = append(cmd.Env, "SESAME_URL="+sesame)
 			if said, err := cmd.CombinedOutput(); err != nil {
 				return fmt.Errorf("next build of the app %s: %w\n%s", app, err, said)
+			}
+			if err := os.RemoveAll(filepath.Join(dir, app, ".next", "cache")); err != nil { // of a next build
+				return err
 			}
 		}
 		return nil
@@ -118,16 +139,15 @@ type setup struct {
 	Issuer    string            `json:"issuer,omitempty"`
 }
 
-// startNext starts an app and returns its address. env are variables that it
-// gets beside s.
-func startNext(t *testing.T, app string, s setup, env ...string) (host string) {
+// startNext starts an app that was built in dir and returns its address. env are
+// variables that it gets beside s. It ends with the test, or by stop.
+func startNext(t *testing.T, dir, app string, s setup, env ...string) (host string, stop func()) {
 	t.Helper()
-	dir, root := apps(t)
 	text, err := json.Marshal(s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	cmd, stdin, err := nextCommand(context.Background(), root, "start", filepath.Join(dir, app), "--port", "0", "--hostname", "127.0.0.1")
+	cmd, stdin, err := nextCommand(context.Background(), filepath.Dir(filepath.Dir(dir)), "start", filepath.Join(dir, app), "--port", "0", "--hostname", "127.0.0.1")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -154,7 +174,7 @@ func startNext(t *testing.T, app string, s setup, env ...string) (host string) {
 		io.Copy(io.Discard, stdout)
 		cmd.Wait()
 	}()
-	t.Cleanup(func() {
+	stop = sync.OnceFunc(func() {
 		stdin.Close() // which ends it
 		<-ended
 		if t.Failed() {
@@ -162,6 +182,7 @@ func startNext(t *testing.T, app string, s setup, env ...string) (host string) {
 			t.Logf("the app %s said, at the end:\n%s", app, log[max(0, len(log)-4000):])
 		}
 	})
+	t.Cleanup(stop)
 	select {
 	case host = <-address:
 	case <-ended:
@@ -169,5 +190,5 @@ func startNext(t *testing.T, app string, s setup, env ...string) (host string) {
 	case <-time.After(patience):
 		t.Fatalf("next start of the app %s does not get ready", app)
 	}
-	return host
+	return host, stop
 }

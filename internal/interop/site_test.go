@@ -18,6 +18,7 @@ import (
 	"net/url"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -77,9 +78,14 @@ type site struct {
 	mail     authtest.Mailbox
 	http     http.RoundTripper
 	database bool // sessions are in a database
+	config   engine.Config
+	engine   http.Handler
+	asked    atomic.Int64 // how many requests for an endpoint went to Next.js
+	start    func(dir string)
 
 	mu    sync.Mutex
 	sides map[string]side // by the beginning of a path; the longest counts
+	next  string          // address of the app
 }
 
 // plan is what a test may choose of a site. The zero value is a site with jwt
@@ -151,6 +157,7 @@ func newSite(t *testing.T, app string, p plan) *site {
 	if p.engine != nil {
 		p.engine(s, &cfg)
 	}
+	s.config = cfg
 	eng, err := engine.New(cfg)
 	if err != nil {
 		t.Fatal(err)
@@ -165,6 +172,7 @@ func newSite(t *testing.T, app string, p plan) *site {
 		t.Fatal(err)
 	}
 	goApp := http.NewServeMux()
+	s.engine = eng
 	goApp.Handle("/api/auth/", eng)
 	goApp.HandleFunc("GET /go/session", func(w http.ResponseWriter, r *http.Request) { // auth() in Go
 		session, err := eng.Session(w, r)
@@ -194,12 +202,29 @@ func newSite(t *testing.T, app string, p plan) *site {
 	settings := setup{
 		Secrets: nextSecrets, Secure: p.tls, MaxAge: 30 * 24 * 3600, UpdateAge: 24 * 3600, People: people, Mailbox: mailbox.URL, Database: p.database, Issuer: p.issuer,
 	}
-	host := startNext(t, app, settings, "AUTH_URL="+s.url, "NEXTAUTH_URL="+s.url, "NEXTAUTH_URL_INTERNAL="+inner.URL,
-		"AUTH_SECRET="+nextSecrets[0], "NEXTAUTH_SECRET="+nextSecrets[0])
+	stop, running := func() {}, ""
+	s.start = func(dir string) {
+		if dir == running {
+			return
+		}
+		stop()
+		running = dir
+		host, stopNext := startNext(t, dir, app, settings, "AUTH_URL="+s.url, "NEXTAUTH_URL="+s.url, "NEXTAUTH_URL_INTERNAL="+inner.URL,
+			"AUTH_SECRET="+nextSecrets[0], "NEXTAUTH_SECRET="+nextSecrets[0])
+		stop = stopNext
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.next = host
+	}
+	s.start(apps(t))
 	nextApp := &httputil.ReverseProxy{
 		Rewrite: func(r *httputil.ProxyRequest) {
-			r.SetXForwarded()
-			r.Out.URL.Scheme, r.Out.URL.Host = "http", host
+			if p.tls {
+				r.SetXForwarded()
+			}
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			r.Out.URL.Scheme, r.Out.URL.Host = "http", s.next
 			r.Out.Host = r.In.Host
 		},
 		ErrorLog: log.New(t.Output(), "proxy: ", 0),
@@ -207,9 +232,12 @@ func newSite(t *testing.T, app string, p plan) *site {
 	mux.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		if s.side(r.URL.Path) == sesame {
 			goApp.ServeHTTP(w, r)
-		} else {
-			nextApp.ServeHTTP(w, r)
+			return
 		}
+		if strings.HasPrefix(r.URL.Path, "/api/auth/") {
+			s.asked.Add(1)
+		}
+		nextApp.ServeHTTP(w, r)
 	})
 	s.serve("/go/", sesame)
 	s.serve("/api/auth/", next)
@@ -269,6 +297,12 @@ func (s *site) side(path string) side {
 		}
 	}
 	return by
+}
+
+// host is the host of the site as browsers see it.
+func (s *site) host() string {
+	_, host, _ := strings.Cut(s.url, "://")
+	return host
 }
 
 // browser is somebody's browser, as far as cookies go. It follows no redirects.

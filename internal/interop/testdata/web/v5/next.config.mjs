@@ -1,3 +1,5 @@
+import guide from "../guide.config.mjs"
+
 // The pages router takes packages from node_modules as they are, and there
 // next-auth cannot import "next/server".
-export default { transpilePackages: ["next-auth"] }
+export default { ...guide, transpilePackages: ["next-auth"] }
