@@ -35,6 +35,7 @@ type Store[C any] struct {
 	begin   func(context.Context) (Tx[C], error) // nil in a transaction
 	abort   func() error                         // ends the transaction that the store is in; nil outside
 	managed bool
+	busy    sync.Mutex            // held by a call in a transaction: one at a time, or savepoints and rows of two would mix
 	locks   *Locks                // nil in a transaction, and when managed
 	lost    atomic.Pointer[error] // why the database has undone the transaction
 	checked atomic.Bool           // the session is as it must be
@@ -77,6 +78,10 @@ func InTx[C any](client C, driver dialect.Driver, pkg Package, abort func() erro
 
 // Read makes a call that only reads. Its error is one of the contract.
 func Read[C, T any](ctx context.Context, s *Store[C], doing string, call func(C) (T, error)) (v T, err error) {
+	if s.abort != nil {
+		s.busy.Lock()
+		defer s.busy.Unlock()
+	}
 	if err = ctx.Err(); err == nil {
 		err = s.locks.Wait(ctx, func() (err error) { v, err = call(s.client); return err })
 	}
@@ -91,6 +96,10 @@ func Read[C, T any](ctx context.Context, s *Store[C], doing string, call func(C)
 // the one such field, or [OfUser]. With the name of a field a violated foreign
 // key means that there is no such user.
 func Write[C, T any](ctx context.Context, s *Store[C], doing, unique string, call func(C) (T, error)) (v T, err error) {
+	if s.abort != nil {
+		s.busy.Lock()
+		defer s.busy.Unlock()
+	}
 	err = ctx.Err()
 	switch {
 	case err != nil:

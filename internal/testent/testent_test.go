@@ -3,8 +3,10 @@ package testent_test
 import (
 	"database/sql"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -16,6 +18,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/adaptertest"
 	"github.com/sesame-auth/sesame/internal/conformance"
 	"github.com/sesame-auth/sesame/internal/faultdb"
+	"github.com/sesame-auth/sesame/internal/testdb"
 	"github.com/sesame-auth/sesame/internal/testent"
 	"github.com/sesame-auth/sesame/internal/testent/fields"
 	"github.com/sesame-auth/sesame/internal/testent/person"
@@ -134,6 +137,56 @@ func TestStoredMisfit(t *testing.T) {
 	if f, _ := fields.Schema().UserField("role"); f.Name != "" {
 		if _, err := f.Canon(u.Extra["role"]); err == nil {
 			t.Error("the value fits")
+		}
+	}
+}
+
+// R11 holds within a transaction too: one call's failure undoes nothing of
+// another's that is made at the same time.
+func TestTogetherInOneTx(t *testing.T) {
+	db, err := sql.Open("pgx", testdb.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := testent.OpenAdapter(t.Context(), dialect.Postgres, db, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := opened.(*testent.Adapter)
+	defer a.Close()
+	if _, err := a.CreateUser(t.Context(), engine.User{ID: "taken"}); err != nil {
+		t.Fatal(err)
+	}
+	errs := make([]error, 32)
+	err = a.Tx(t.Context(), func(in engine.Adapter) error {
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() {
+				id := "taken"
+				if i%2 == 0 {
+					id = fmt.Sprint("u", i)
+				}
+				_, errs[i] = in.CreateUser(t.Context(), engine.User{ID: id})
+				_, _ = in.GetUser(t.Context(), "taken")
+			})
+		}
+		wg.Wait()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, err := range errs {
+		if i%2 != 0 {
+			if !errors.Is(err, engine.ErrConflict{Field: "id"}) {
+				t.Error(err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Error(err)
+		} else if _, err := a.GetUser(t.Context(), fmt.Sprint("u", i)); err != nil {
+			t.Errorf("u%d was created, and is not there: %v", i, err)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,7 @@ type Conn struct {
 	Bare bool
 
 	tx   *sql.Tx               // nil outside of a transaction
+	busy sync.Mutex            // held by a call in a transaction: one at a time, or savepoints and rows of two would mix
 	lost atomic.Pointer[error] // why the database has undone the transaction
 	many bool                  // the transaction may hold several calls
 	held *[]string             // locks to be given back after a transaction of ours; nil in one that is not
@@ -221,6 +223,10 @@ func Write[T any](ctx context.Context, c *Conn, doing string, call func(*Conn) (
 // Read makes a call, one statement or one whole transaction, again while the
 // database turns it away. Its error is one of the contract.
 func Read[T any](ctx context.Context, c *Conn, doing string, call func() (T, error)) (v T, err error) {
+	if c.tx != nil {
+		c.busy.Lock()
+		defer c.busy.Unlock()
+	}
 	if err = ctx.Err(); err == nil {
 		err = c.Locks.Wait(ctx, func() error {
 			v, err = call()
