@@ -269,3 +269,57 @@ func TestInstantsOfBothKinds(t *testing.T) {
 		})
 	}
 }
+
+// The app may alter its tables while the server runs.
+func TestAlteredTables(t *testing.T) {
+	for _, c := range []struct {
+		layout sqltables.Layout
+		alter  []string
+	}{
+		{sqltables.DrizzlePostgres(), []string{`ALTER TABLE "user" ALTER COLUMN "name" TYPE varchar(300)`, `ALTER TABLE "verificationToken" ALTER COLUMN "expires" TYPE timestamptz`}},
+		{sqltables.DrizzleMySQL(), []string{"ALTER TABLE `user` MODIFY `name` text", "ALTER TABLE `verificationToken` MODIFY `expires` timestamp(3) NOT NULL"}},
+		{sqltables.DrizzleSQLite(), []string{"ALTER TABLE `user` ADD COLUMN `nick` text", "ALTER TABLE `verificationToken` ADD COLUMN `nick` text"}},
+	} {
+		t.Run(c.layout.Name, func(t *testing.T) {
+			opened, err := conformance.NewPlace(t, c.layout).Open(t, quiet(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, at := asAdapter(opened), time.Date(2030, 7, 1, 12, 0, 0, 0, time.UTC)
+			use := func() error {
+				_, err := a.CreateVerificationToken(t.Context(), engine.VerificationToken{Identifier: "a", Token: "t", Expires: at})
+				if err == nil {
+					_, err = a.UseVerificationToken(t.Context(), "a", "t")
+				}
+				return err
+			}
+			_, err = a.CreateUser(t.Context(), engine.User{ID: "u"})
+			if err == nil {
+				_, err = a.CreateSession(t.Context(), engine.AdapterSession{SessionToken: "s", UserID: "u", Expires: at})
+			}
+			if err == nil {
+				_, _, err = a.GetSessionAndUser(t.Context(), "s")
+			}
+			if err == nil {
+				err = use()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, statement := range c.alter {
+				if _, err := a.DB().Exec(statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, _, err := a.GetSessionAndUser(t.Context(), "s"); err != nil {
+				t.Error(err)
+			}
+			if _, err := a.GetUser(t.Context(), "u"); err != nil {
+				t.Error(err)
+			}
+			if err := use(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
