@@ -82,6 +82,36 @@ func TestOpen(t *testing.T) {
 	}
 }
 
+// What the adapter depends on is set whatever the DSN of SQLite says.
+func TestOpenSQLiteParameters(t *testing.T) {
+	path, _, _ := strings.Cut(strings.TrimPrefix(conformance.NewPlace(t, sqltables.DrizzleSQLite()).DSN, "file:"), "?")
+	a, err := sqltables.Open(t.Context(), "file:"+path+"?_fk=0&_foreign_keys=0&_txlock=deferred&_synchronous=OFF&_sync=OFF&cache=private", sqltables.DrizzleSQLite(), quiet(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	tx, err := a.DB().Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	var keys, synchronous int
+	if err := tx.QueryRow("SELECT foreign_keys, synchronous FROM pragma_foreign_keys, pragma_synchronous").Scan(&keys, &synchronous); err != nil {
+		t.Fatal(err)
+	}
+	if keys != 1 || synchronous != 2 {
+		t.Errorf("foreign keys %d, synchronous %d, want 1 and 2 (FULL)", keys, synchronous)
+	}
+	other, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.Exec("DELETE FROM `user`"); err == nil {
+		t.Error("another connection wrote while a transaction was open, which has not taken the write lock")
+	}
+}
+
 func TestOpenRefuses(t *testing.T) {
 	missing := filepath.Join(t.TempDir(), "missing.db")
 	for name, c := range map[string]struct {
