@@ -265,7 +265,7 @@ func (f *foundTable) column(name, d string) (foundColumn, bool) {
 // column returns the column of the layout as it was found, or nil when it is
 // of another kind.
 func (c *checker) column(f *foundTable, fc foundColumn, lc Column) *column {
-	col := &column{Column: lc, table: f.name, dialect: c.layout.Dialect, null: fc.null, filled: fc.filled, exact: fc.exact}
+	col := &column{Column: lc, table: f.name, dialect: c.layout.Dialect, null: fc.null, filled: fc.filled, exact: fc.exact, charset: fc.charset, collated: fc.collated}
 	col.Name = fc.name
 	if !slices.Contains(fitting(c.layout.Dialect, lc.Kind), class(c.layout.Dialect, fc)) {
 		if lc.Fill == NewID && fc.filled {

@@ -353,3 +353,57 @@ func TestAlteredTables(t *testing.T) {
 		})
 	}
 }
+
+// Tables in a character set that has not every character: what it does not have
+// is in no row.
+func TestCharacterSets(t *testing.T) {
+	for _, set := range []string{"utf8mb3", "utf8mb3 COLLATE utf8mb3_unicode_ci", "latin1", "latin1 COLLATE latin1_bin"} {
+		t.Run(set, func(t *testing.T) {
+			l := sqltables.DrizzleMySQL()
+			opened, err := conformance.NewPlaceOf(t, l, strings.ReplaceAll(conformance.DDL(t, l), "\n);", "\n) CHARACTER SET "+set+";")).Open(t, quiet(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, at := asAdapter(opened), time.Date(2030, 7, 1, 12, 0, 0, 0, time.UTC)
+			for _, key := range []string{"a", "é", "?"} {
+				if _, err := a.CreateUser(t.Context(), engine.User{ID: key, Email: &key}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := a.CreateSession(t.Context(), engine.AdapterSession{SessionToken: key, UserID: key, Expires: at}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := a.CreateVerificationToken(t.Context(), engine.VerificationToken{Identifier: key, Token: key, Expires: at}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for key, want := range map[string]error{"é": nil, "?": nil, "😀": engine.ErrNotFound, "É": engine.ErrNotFound, "e": engine.ErrNotFound, "a ": engine.ErrNotFound} {
+				_, err1 := a.GetUser(t.Context(), key)
+				_, err2 := a.GetUserByEmail(t.Context(), key)
+				_, _, err3 := a.GetSessionAndUser(t.Context(), key)
+				_, err4 := a.UpdateSession(t.Context(), engine.SessionUpdate{SessionToken: key, Expires: &at})
+				_, err5 := a.UseVerificationToken(t.Context(), key, key)
+				for i, err := range []error{err1, err2, err3, err4, err5} {
+					if !errors.Is(err, want) {
+						t.Errorf("%q, call %d: got %v, want %v", key, i+1, err, want)
+					}
+				}
+			}
+			if _, err := a.CreateUser(t.Context(), engine.User{ID: "😀"}); !errors.Is(err, engine.ErrInvalid) {
+				t.Errorf("got %v, want ErrInvalid", err)
+			}
+			for _, key := range []string{"😀", "É", "e"} {
+				if err := a.DeleteSession(t.Context(), key); err != nil {
+					t.Error(err)
+				}
+				if err := a.DeleteUser(t.Context(), key); err != nil {
+					t.Error(err)
+				}
+			}
+			for _, key := range []string{"a", "é", "?"} {
+				if _, _, err := a.GetSessionAndUser(t.Context(), key); err != nil {
+					t.Errorf("%q: %v", key, err)
+				}
+			}
+		})
+	}
+}

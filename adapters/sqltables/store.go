@@ -75,7 +75,16 @@ func (c *column) is(name string, arg any) *entsql.Predicate {
 	if c.exact {
 		return entsql.EQ(name, arg)
 	}
-	return entsql.And(entsql.EQ(name, arg), entsql.P(func(b *entsql.Builder) {
+	return entsql.And(entsql.P(func(b *entsql.Builder) {
+		b.Ident(name).WriteString(" = ")
+		if c.charset != "" {
+			// MySQL does not compare the column with a character that it cannot
+			// hold; here it is a question mark.
+			b.WriteString("CONVERT(").Arg(arg).WriteString(" USING " + c.charset + ") COLLATE " + c.collated)
+			return
+		}
+		b.Arg(arg)
+	}), entsql.P(func(b *entsql.Builder) {
 		if c.dialect == dialect.MySQL {
 			b.WriteString("CAST(CONVERT(").Ident(name).WriteString(" USING utf8mb4) AS BINARY) = ").Arg(arg)
 			return
