@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -53,6 +54,28 @@ func TestOpen(t *testing.T) {
 		url = my.DSN
 	}
 	pg := conformance.NewPlace(t, sqltables.PrismaPostgres())
+	const schema = "My-Auth" // Prisma's are no lists, and not folded
+	prisma, err := neturl.Parse(pg.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := prisma.Query()
+	was, _, _ := strings.Cut(query.Get("search_path"), ",")
+	query.Set("search_path", was+`,"`+schema+`"`)
+	prisma.RawQuery = query.Encode()
+	pg.DSN = prisma.String()
+	query.Del("search_path")
+	query.Set("schema", schema)
+	prisma.RawQuery = query.Encode()
+	prismaSchema := prisma.String()
+	db, err := sql.Open("pgx", pg.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`ALTER SCHEMA "` + was + `" RENAME TO "` + schema + `"`); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		layout sqltables.Layout
 		dsn    string
@@ -62,7 +85,7 @@ func TestOpen(t *testing.T) {
 		"a lax DSN":       {sqltables.DrizzleMySQL(), cfg.User + "@" + cfg.Net + "(" + cfg.Addr + ")/" + cfg.DBName + "?sql_mode=%27%27&loc=America%2FNew_York&charset=latin1"},
 		"a URL of Node":   {sqltables.DrizzleMySQL(), url},
 		"PostgreSQL":      {sqltables.PrismaPostgres(), pg.DSN},
-		"Prisma's schema": {sqltables.PrismaPostgres(), strings.Replace(pg.DSN, "search_path=", "schema=", 1)},
+		"Prisma's schema": {sqltables.PrismaPostgres(), prismaSchema},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "a lax DSN" && cfg.Passwd != "" {
