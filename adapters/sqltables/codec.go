@@ -43,6 +43,9 @@ type column struct {
 	last     time.Time // of a time, when it is not that of the calendar
 }
 
+// quoted is the name as statements have it.
+func (c *column) quoted() string { return quote(c.dialect, c.Name) }
+
 // invalid is an engine.ErrInvalid that names the column and not the value.
 func (c *column) invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s of table %s: %s", engine.ErrInvalid, c.Field, c.table, fmt.Sprintf(format, args...))

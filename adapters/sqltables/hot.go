@@ -48,23 +48,23 @@ func (t *tables) prepare(ctx context.Context, db *sql.DB, on *sqlstore.Dialect) 
 	session, user, token := &t.session, &t.user, &t.token
 
 	columns := slices.Concat(session.columns[2:], user.columns)
-	sv, uv := b.Table(session.name).As("s"), b.Table(user.name).As("u")
+	sv, uv := b.Table(session.quoted).As("s"), b.Table(user.quoted).As("u")
 	query, args := selectRaw(b, slices.Concat(selectedAll(session.columns[2:], "s"), selectedAll(user.columns, "u"))...).From(sv).
-		Join(uv).On(uv.C(user.column("id").Name), sv.C(session.column("userId").Name)).
-		Where(session.columns[0].is(sv.C(session.columns[0].Name), argument(0))).Query()
+		Join(uv).On(uv.C(user.column("id").quoted()), sv.C(session.column("userId").quoted())).
+		Where(session.columns[0].is(sv.C(session.columns[0].quoted()), argument(0))).Query()
 	if s.sessionAndUser, err = prepare(ctx, db, on, query, args, columns); err != nil {
 		return s, err
 	}
 
-	pair := entsql.And(token.columns[0].is(token.columns[0].Name, argument(0)), token.columns[1].is(token.columns[1].Name, argument(1)))
-	remove, removeArgs := b.Delete(token.name).Where(pair).Query()
+	pair := entsql.And(token.columns[0].is(token.columns[0].quoted(), argument(0)), token.columns[1].is(token.columns[1].quoted(), argument(1)))
+	remove, removeArgs := b.Delete(token.quoted).Where(pair).Query()
 	if d != dialect.MySQL {
 		remove += " RETURNING " + strings.Join(selectedAll(token.columns, ""), ", ")
 		s.useToken, err = prepare(ctx, db, on, remove, removeArgs, token.columns)
 		return s, err
 	}
-	pair = entsql.And(token.columns[0].is(token.columns[0].Name, argument(0)), token.columns[1].is(token.columns[1].Name, argument(1)))
-	query, args = selectRaw(b, selectedAll(token.columns, "")...).From(b.Table(token.name)).Where(pair).Query()
+	pair = entsql.And(token.columns[0].is(token.columns[0].quoted(), argument(0)), token.columns[1].is(token.columns[1].quoted(), argument(1)))
+	query, args = selectRaw(b, selectedAll(token.columns, "")...).From(b.Table(token.quoted)).Where(pair).Query()
 	if s.useToken, err = prepare(ctx, db, on, query+" FOR UPDATE", args, token.columns); err != nil {
 		return s, err
 	}

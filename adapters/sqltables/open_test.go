@@ -17,6 +17,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/adaptercalls"
 	"github.com/sesame-auth/sesame/internal/conformance"
 )
 
@@ -188,6 +189,38 @@ func TestRenamed(t *testing.T) {
 			}
 			roundTrip(t, asAdapter(a))
 		})
+	}
+}
+
+// Names that a builder of statements might take for something else.
+func TestOddNames(t *testing.T) {
+	for _, layout := range []func() sqltables.Layout{sqltables.DrizzlePostgres, sqltables.DrizzleMySQL, sqltables.DrizzleSQLite} {
+		for _, name := range []string{"ALL_Users", "user (old)", "\"us\" as er*"} {
+			l := layout()
+			t.Run(l.Name+"/"+name, func(t *testing.T) {
+				text := conformance.DDL(t, l)
+				for _, q := range []string{"`", `"`} {
+					in := q + strings.ReplaceAll(name, q, q+q) + q
+					text = strings.NewReplacer(q+"user"+q, in, q+"userId"+q, in, q+"emailVerified"+q, in).Replace(text)
+				}
+				l.User.Name = name
+				for _, c := range []*sqltables.Column{l.User.Column("emailVerified"), l.Account.Column("userId"), l.Session.Column("userId"), l.Authenticator.Column("userId")} {
+					c.Name = name
+				}
+				a, err := conformance.NewPlaceOf(t, l, text).Open(t, quiet(nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := adaptercalls.Populate(t.Context(), a); err != nil {
+					t.Fatal(err)
+				}
+				for _, call := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
+					if err := call.Do(t.Context(), a); err != nil {
+						t.Errorf("%s: %v", call.Name, err)
+					}
+				}
+			})
+		}
 	}
 }
 
