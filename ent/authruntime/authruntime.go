@@ -194,12 +194,10 @@ func (s *Store[C]) alone(ctx context.Context, call func(Tx[C]) error) error {
 	return t.Commit()
 }
 
-// part makes one call in the transaction of the store. PostgreSQL goes on after
-// a failed statement only from a savepoint.
+// part makes one call in the transaction of the store, from a savepoint: nothing
+// stays of a call that fails, whatever hooks have written before, and PostgreSQL
+// goes on after a failed statement.
 func (s *Store[C]) part(ctx context.Context, call func() error) error {
-	if s.driver.Dialect() != dialect.Postgres {
-		return call()
-	}
 	exec := func(statement string) error { return s.driver.Exec(ctx, statement, []any{}, nil) }
 	if err := exec(`SAVEPOINT sesame_write`); err != nil {
 		return err
@@ -207,6 +205,9 @@ func (s *Store[C]) part(ctx context.Context, call func() error) error {
 	err := call()
 	if err == nil {
 		return exec(`RELEASE SAVEPOINT sesame_write`)
+	}
+	if again(s.driver.Dialect(), err) {
+		return err // the transaction is lost, and its savepoints
 	}
 	if lost := exec(`ROLLBACK TO SAVEPOINT sesame_write`); lost != nil {
 		return fmt.Errorf("%w (after: %v)", lost, quiet(s.driver.Dialect(), err))

@@ -1,6 +1,7 @@
 package testent_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -188,5 +189,53 @@ func TestTogetherInOneTx(t *testing.T) {
 		} else if _, err := a.GetUser(t.Context(), fmt.Sprint("u", i)); err != nil {
 			t.Errorf("u%d was created, and is not there: %v", i, err)
 		}
+	}
+}
+
+// What a hook refuses after it was written is not written, in a transaction that
+// goes on as well.
+func TestRefusedInTx(t *testing.T) {
+	for _, c := range []struct{ dialect, driver, dsn string }{
+		{dialect.SQLite, "sqlite3", "file:" + filepath.Join(t.TempDir(), "auth.db") + "?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL"},
+		{dialect.MySQL, "mysql", testdb.MySQL(t) + "&charset=utf8mb4"},
+		{dialect.Postgres, "pgx", testdb.Postgres(t)},
+	} {
+		t.Run(c.dialect, func(t *testing.T) {
+			db, err := sql.Open(c.driver, c.dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opened, err := testent.OpenAdapter(t.Context(), c.dialect, db, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := opened.(*testent.Adapter)
+			defer a.Close()
+			a.Client().Person.Use(func(next testent.Mutator) testent.Mutator {
+				return testent.MutateFunc(func(ctx context.Context, m testent.Mutation) (testent.Value, error) {
+					v, err := next.Mutate(ctx, m)
+					if id, _ := m.(*testent.PersonMutation).ID(); err == nil && id == "refused" {
+						return nil, fmt.Errorf("%w: refused", engine.ErrInvalid)
+					}
+					return v, err
+				})
+			})
+			err = a.Tx(t.Context(), func(in engine.Adapter) error {
+				if _, err := in.CreateUser(t.Context(), engine.User{ID: "refused"}); !errors.Is(err, engine.ErrInvalid) {
+					t.Errorf("got %v, want ErrInvalid", err)
+				}
+				_, err := in.CreateUser(t.Context(), engine.User{ID: "taken"})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.GetUser(t.Context(), "refused"); !errors.Is(err, engine.ErrNotFound) {
+				t.Errorf("the refused user: %v, want ErrNotFound", err)
+			}
+			if _, err := a.GetUser(t.Context(), "taken"); err != nil {
+				t.Error(err)
+			}
+		})
 	}
 }
