@@ -239,3 +239,29 @@ func TestRefusedInTx(t *testing.T) {
 		})
 	}
 }
+
+// The application may alter its tables while the server runs.
+func TestAlteredTable(t *testing.T) {
+	db, err := sql.Open("pgx", testdb.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := testent.OpenAdapter(t.Context(), dialect.Postgres, db, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := opened.(*testent.Adapter)
+	defer a.Close()
+	if _, err := a.CreateUser(t.Context(), engine.User{ID: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.GetUser(t.Context(), "1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`ALTER TABLE "` + person.Table + `" ALTER COLUMN "name" TYPE varchar(300)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.GetUser(t.Context(), "1"); err != nil {
+		t.Error(err)
+	}
+}
