@@ -52,7 +52,7 @@ func (b *backend) setUp(ctx context.Context, db *sql.DB) (*statements, error) {
 	if err := b.migrate(ctx, db); err != nil {
 		return nil, err
 	}
-	return prepare(ctx, db, b.hot)
+	return prepare(ctx, db, b)
 }
 
 // opening says what to do about an error of setUp.

@@ -485,6 +485,17 @@ func TestOpenErrors(t *testing.T) {
 	if _, err := entclient.OpenPostgres(t.Context(), "", entclient.Options{}); err == nil || !strings.Contains(err.Error(), "DSN is empty") {
 		t.Errorf("OpenPostgres without a DSN: %v", err)
 	}
+	for dsn, want := range map[string]string{
+		"u:hunter2/db":                   "the DSN cannot be read",
+		"u:hunter2tcp(127.0.0.1:1)/db":   "the DSN cannot be read",
+		"mysql://u:hunter2%@127.0.0.1:1": "the DSN cannot be read",
+		"u:hunter2@tcp(127.0.0.1:1)":     "missing the slash",
+		"u:hunter2@tcp(127.0.0.1:1)/db":  "refused",
+	} {
+		if _, err := entclient.OpenMySQL(t.Context(), dsn, entclient.Options{}); err == nil || !strings.Contains(err.Error(), want) || strings.Contains(err.Error(), "hunter2") {
+			t.Errorf("OpenMySQL(%q): %v, want %q and no password", dsn, err, want)
+		}
+	}
 	_, err := entclient.OpenSQLite(t.Context(), filepath.Join(dir, "no", "auth.db"), entclient.Options{})
 	if !errors.Is(err, fs.ErrNotExist) {
 		t.Errorf("got %v, want fs.ErrNotExist", err)

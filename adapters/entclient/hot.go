@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"slices"
 
+	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/ent/authruntime"
 )
@@ -34,7 +35,7 @@ type step struct {
 }
 
 type prepared struct {
-	stmt *sql.Stmt
+	stmt *sqlstore.Stmt
 	args []int
 }
 
@@ -42,19 +43,19 @@ type statements struct {
 	sessionAndUser, updateSession, useToken, updateCounter []prepared
 }
 
-func prepare(ctx context.Context, db *sql.DB, hot hotSQL) (*statements, error) {
+func prepare(ctx context.Context, db *sql.DB, b *backend) (*statements, error) {
 	var s statements
 	for _, p := range []struct {
 		to    *[]prepared
 		steps []step
 	}{
-		{&s.sessionAndUser, []step{{hot.sessionAndUser, nil}}},
-		{&s.updateSession, hot.updateSession},
-		{&s.useToken, hot.useToken},
-		{&s.updateCounter, hot.updateCounter},
+		{&s.sessionAndUser, []step{{b.hot.sessionAndUser, nil}}},
+		{&s.updateSession, b.hot.updateSession},
+		{&s.useToken, b.hot.useToken},
+		{&s.updateCounter, b.hot.updateCounter},
 	} {
 		for _, step := range p.steps {
-			stmt, err := db.PrepareContext(ctx, step.text)
+			stmt, err := b.Prepare(ctx, db, step.text)
 			if err != nil {
 				return nil, errors.Join(err, s.close())
 			}
@@ -74,13 +75,11 @@ func (s *statements) close() error {
 
 // one runs statements that give one row or none (sql.ErrNoRows).
 func (s *store) one(ctx context.Context, steps []prepared, args []any, dest ...any) error {
-	stmt, given := s.at(ctx, steps[0], args)
-	if err := queryOne(ctx, stmt, given, dest); err != nil {
+	if err := s.queryOne(ctx, steps[0], args, dest); err != nil {
 		return err
 	}
 	for _, p := range steps[1:] {
-		stmt, given := s.at(ctx, p, args)
-		result, err := stmt.ExecContext(ctx, given...)
+		result, err := s.conn.Exec(ctx, p.stmt, p.given(args)...)
 		if err != nil {
 			return err
 		}
@@ -91,22 +90,21 @@ func (s *store) one(ctx context.Context, steps []prepared, args []any, dest ...a
 	return nil
 }
 
-// at returns the statement where the store works, and its arguments.
-func (s *store) at(ctx context.Context, p prepared, args []any) (*sql.Stmt, []any) {
-	stmt := s.conn.Stmt(ctx, p.stmt)
+// given are the arguments that the statement takes.
+func (p prepared) given(args []any) []any {
 	if p.args == nil {
-		return stmt, args
+		return args
 	}
 	given := make([]any, len(p.args))
 	for i, n := range p.args {
 		given[i] = args[n]
 	}
-	return stmt, given
+	return given
 }
 
 // queryOne runs a statement to its end: only then is what it wrote committed.
-func queryOne(ctx context.Context, stmt *sql.Stmt, args, dest []any) error {
-	rows, err := stmt.QueryContext(ctx, args...)
+func (s *store) queryOne(ctx context.Context, p prepared, args, dest []any) error {
+	rows, err := s.conn.Query(ctx, p.stmt, p.given(args)...)
 	if err != nil {
 		return err
 	}

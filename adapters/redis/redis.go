@@ -155,9 +155,14 @@ func Open(ctx context.Context, url string, o Options) (*Adapter, error) {
 
 func dial(address string) (redis.UniversalClient, error) {
 	u, err := url.Parse(address)
+	if err == nil {
+		plain := *u
+		plain.RawQuery = ""
+		_, err = redis.ParseURL(plain.String())
+	}
 	if err != nil {
-		// The error holds the URL, which holds the password.
-		return nil, fmt.Errorf("redis: the URL is none: %w", errors.Unwrap(err))
+		// The error quotes parts of the URL, which holds the password.
+		return nil, errors.New("redis: the URL cannot be read; want redis://user:password@host:6379/0, in the password %23 for #, %25 for %, %2F for /, %3F for ? and %40 for @")
 	}
 	silent := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	if u.Query().Has("addr") {

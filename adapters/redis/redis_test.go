@@ -348,6 +348,9 @@ func TestOpenRefuses(t *testing.T) {
 	for _, bad := range []string{
 		"redis://user:geheim@127.0.0.1:6379/\x7f", "http://user:geheim@127.0.0.1:6379", "redis://user:geheim@127.0.0.1:1",
 		"redis://user:geheim@127.0.0.1:6379/words", "redis://:geheim@h:1?addr=h:2&nothing=1", "::geheim",
+		// A password that is not escaped.
+		"redis://:geheim#@127.0.0.1:1", "redis://user:geheim/@127.0.0.1:1", "redis://user:1/geheim@127.0.0.1:1", "redis://user:geheim?@127.0.0.1:1",
+		"redis://user:%geheim@127.0.0.1:1", "redis:/user:geheim@127.0.0.1:1/0",
 	} {
 		_, err := redis.Open(t.Context(), bad, redis.Options{})
 		if err == nil || strings.Contains(err.Error(), "geheim") {

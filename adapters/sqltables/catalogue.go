@@ -29,9 +29,10 @@ type foundColumn struct {
 	filled   bool // by a default, a sequence or an expression
 	exact    bool // compares byte for byte
 	collated string
-	maxChars int // 0: no limit
-	maxBytes int // 0: no limit
-	fraction int // of a time: digits below the second
+	charset  string // of MySQL, when it has not every character
+	maxChars int    // 0: no limit
+	maxBytes int    // 0: no limit
+	fraction int    // of a time: digits below the second
 }
 
 type foundKey struct {
@@ -228,7 +229,10 @@ func (c *catalog) readMySQL(tables []string) error {
 		extra = strings.ToLower(extra)
 		col.null = nullable == "YES"
 		col.filled = byDefault.Valid && byDefault.String != "NULL" || strings.Contains(extra, "auto_increment") || strings.Contains(extra, "generated")
-		col.collated = collation.String
+		col.collated, col.charset = collation.String, ""
+		if charset.String != "utf8mb4" {
+			col.charset = charset.String
+		}
 		// Others ignore the case of letters, or blanks at the end.
 		col.exact = !charset.Valid || col.collated == "utf8mb4_nopad_bin" || col.collated == "utf8mb4_0900_bin"
 		col.maxChars, col.maxBytes, col.fraction = int(min(chars.Int64, 1<<31-1)), int(min(octets.Int64, 1<<31-1)), int(fraction.Int64)

@@ -59,6 +59,7 @@ type tables struct {
 
 type table struct {
 	name    string
+	quoted  string    // as statements have it
 	columns []*column // those that are read: of the contract, and extra fields
 	filled  []*column // those that the adapter fills
 	byField map[string]*column
@@ -201,7 +202,7 @@ func (c *checker) checkLayout(t *Table, want contract) error {
 }
 
 func (c *checker) table(l *Table, want contract, extra []schema.Field, f *foundTable) table {
-	t := table{name: f.name, keys: f.keys, unique: want.keys, byField: map[string]*column{}, byName: map[string]*column{}}
+	t := table{name: f.name, quoted: c.quote(f.name), keys: f.keys, unique: want.keys, byField: map[string]*column{}, byName: map[string]*column{}}
 	for i := range l.Columns {
 		lc := &l.Columns[i]
 		fc, ok := f.column(lc.Name, c.layout.Dialect)
@@ -265,7 +266,7 @@ func (f *foundTable) column(name, d string) (foundColumn, bool) {
 // column returns the column of the layout as it was found, or nil when it is
 // of another kind.
 func (c *checker) column(f *foundTable, fc foundColumn, lc Column) *column {
-	col := &column{Column: lc, table: f.name, dialect: c.layout.Dialect, null: fc.null, filled: fc.filled, exact: fc.exact}
+	col := &column{Column: lc, table: f.name, dialect: c.layout.Dialect, null: fc.null, filled: fc.filled, exact: fc.exact, charset: fc.charset, collated: fc.collated}
 	col.Name = fc.name
 	if !slices.Contains(fitting(c.layout.Dialect, lc.Kind), class(c.layout.Dialect, fc)) {
 		if lc.Fill == NewID && fc.filled {
@@ -475,11 +476,12 @@ func (c *checker) dropNotNull(table string, fc foundColumn) string {
 	return "make it nullable"
 }
 
-// quote makes an identifier of a name.
+// quote makes an identifier of a name, as ent's builder wants it: what is not
+// quoted it may take for an expression ("ALL_USERS", "user (old)").
 func quote(d, name string) string {
-	q := `"`
-	if d == dialect.MySQL {
-		q = "`"
+	q := "`"
+	if d == dialect.Postgres {
+		q = `"`
 	}
 	return q + strings.ReplaceAll(name, q, q+q) + q
 }

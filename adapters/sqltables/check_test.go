@@ -147,8 +147,8 @@ func TestMissingKeys(t *testing.T) {
 			`CREATE UNIQUE INDEX "sessions_sessionToken_key" ON "sessions" ("sessionToken")`,
 		}},
 		"TypeORMSQLite": {sqltables.TypeORMSQLite(), []string{
-			`CREATE UNIQUE INDEX "accounts_provider_providerAccountId_key" ON "accounts" ("provider", "providerAccountId")`,
-			`CREATE UNIQUE INDEX "verification_tokens_identifier_token_key" ON "verification_tokens" ("identifier", "token")`,
+			"CREATE UNIQUE INDEX `accounts_provider_providerAccountId_key` ON `accounts` (`provider`, `providerAccountId`)",
+			"CREATE UNIQUE INDEX `verification_tokens_identifier_token_key` ON `verification_tokens` (`identifier`, `token`)",
 		}},
 		"KyselyMySQL": {sqltables.KyselyMySQL(), []string{
 			"CREATE UNIQUE INDEX `Account_provider_providerAccountId_key` ON `Account` (`provider`, `providerAccountId`)",

@@ -30,16 +30,21 @@ type column struct {
 	required bool          // by the contract, which knows no NULL there
 	dialect  string
 
-	native   bool // UUID: a type of its own, which other text does not fit
-	null     bool // NULL fits
-	filled   bool // the database has a value for it
-	exact    bool // compares byte for byte
-	maxChars int  // 0: any number
-	maxBytes int  // 0: any number
-	bits     int  // of an integer, sign included
+	native   bool   // UUID: a type of its own, which other text does not fit
+	null     bool   // NULL fits
+	filled   bool   // the database has a value for it
+	exact    bool   // compares byte for byte
+	charset  string // not "": one of MySQL that has not every character
+	collated string // its collation
+	maxChars int    // 0: any number
+	maxBytes int    // 0: any number
+	bits     int    // of an integer, sign included
 	first    time.Time
 	last     time.Time // of a time, when it is not that of the calendar
 }
+
+// quoted is the name as statements have it.
+func (c *column) quoted() string { return quote(c.dialect, c.Name) }
 
 // invalid is an engine.ErrInvalid that names the column and not the value.
 func (c *column) invalid(format string, args ...any) error {

@@ -58,7 +58,7 @@ func (s *store) insertForID(ctx context.Context, r *row) (string, error) {
 	if err := s.claim(ctx, r, nil); err != nil {
 		return "", err
 	}
-	insert := s.builder().Insert(r.t.name).Columns(names(r.columns)...).Values(r.args...)
+	insert := s.builder().Insert(r.t.quoted).Columns(r.names()...).Values(r.args...)
 	if s.conn.Name == dialect.MySQL {
 		query, args := insert.Query()
 		result, err := s.conn.Querier().ExecContext(ctx, query, args...)
@@ -68,7 +68,7 @@ func (s *store) insertForID(ctx context.Context, r *row) (string, error) {
 		n, err := result.LastInsertId()
 		return strconv.FormatInt(n, 10), err
 	}
-	query, args := insert.Returning(id.Name).Query()
+	query, args := insert.Returning(id.quoted()).Query()
 	rows, err := s.rows(ctx, query, args, []*column{id})
 	if err != nil {
 		return "", s.meaning(r.t, err)
@@ -233,14 +233,14 @@ func (s *store) GetUserByAccount(ctx context.Context, provider, providerAccountI
 			return engine.User{}, engine.ErrNotFound
 		}
 		b := s.builder()
-		u, a := b.Table(user.name).As("u"), b.Table(account.name).As("a")
+		u, a := b.Table(user.quoted).As("u"), b.Table(account.quoted).As("a")
 		var both []*entsql.Predicate
 		for _, m := range matches {
 			arg, _ := m.c.encode(m.v)
-			both = append(both, m.c.is(a.C(m.c.Name), arg))
+			both = append(both, m.c.is(a.C(m.c.quoted()), arg))
 		}
 		query, args := selectRaw(b, selectedAll(user.columns, "u")...).From(u).
-			Join(a).On(u.C(user.column("id").Name), a.C(account.column("userId").Name)).Where(entsql.And(both...)).Query()
+			Join(a).On(u.C(user.column("id").quoted()), a.C(account.column("userId").quoted())).Where(entsql.And(both...)).Query()
 		rows, err := s.rows(ctx, query+s.conn.LockRead(), args, user.columns)
 		row, err := theOne(rows, err, account, matches)
 		return userOf(row), err

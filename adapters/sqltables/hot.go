@@ -11,6 +11,7 @@ import (
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 
+	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
 	"github.com/sesame-auth/sesame/engine"
 )
 
@@ -25,7 +26,7 @@ type statements struct {
 
 // prepared is a statement whose arguments are those of a call in some order.
 type prepared struct {
-	*sql.Stmt
+	*sqlstore.Stmt
 	order   []int
 	columns []*column
 }
@@ -35,43 +36,44 @@ type argument int
 
 // prepare makes the statements. Those that are made before one fails are
 // closed.
-func (t *tables) prepare(ctx context.Context, db *sql.DB, d string) (s *statements, err error) {
+func (t *tables) prepare(ctx context.Context, db *sql.DB, on *sqlstore.Dialect) (s *statements, err error) {
 	s = &statements{}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, s.close())
 		}
 	}()
+	d := on.Name
 	b := entsql.Dialect(d)
 	session, user, token := &t.session, &t.user, &t.token
 
 	columns := slices.Concat(session.columns[2:], user.columns)
-	sv, uv := b.Table(session.name).As("s"), b.Table(user.name).As("u")
+	sv, uv := b.Table(session.quoted).As("s"), b.Table(user.quoted).As("u")
 	query, args := selectRaw(b, slices.Concat(selectedAll(session.columns[2:], "s"), selectedAll(user.columns, "u"))...).From(sv).
-		Join(uv).On(uv.C(user.column("id").Name), sv.C(session.column("userId").Name)).
-		Where(session.columns[0].is(sv.C(session.columns[0].Name), argument(0))).Query()
-	if s.sessionAndUser, err = prepare(ctx, db, query, args, columns); err != nil {
+		Join(uv).On(uv.C(user.column("id").quoted()), sv.C(session.column("userId").quoted())).
+		Where(session.columns[0].is(sv.C(session.columns[0].quoted()), argument(0))).Query()
+	if s.sessionAndUser, err = prepare(ctx, db, on, query, args, columns); err != nil {
 		return s, err
 	}
 
-	pair := entsql.And(token.columns[0].is(token.columns[0].Name, argument(0)), token.columns[1].is(token.columns[1].Name, argument(1)))
-	remove, removeArgs := b.Delete(token.name).Where(pair).Query()
+	pair := entsql.And(token.columns[0].is(token.columns[0].quoted(), argument(0)), token.columns[1].is(token.columns[1].quoted(), argument(1)))
+	remove, removeArgs := b.Delete(token.quoted).Where(pair).Query()
 	if d != dialect.MySQL {
 		remove += " RETURNING " + strings.Join(selectedAll(token.columns, ""), ", ")
-		s.useToken, err = prepare(ctx, db, remove, removeArgs, token.columns)
+		s.useToken, err = prepare(ctx, db, on, remove, removeArgs, token.columns)
 		return s, err
 	}
-	pair = entsql.And(token.columns[0].is(token.columns[0].Name, argument(0)), token.columns[1].is(token.columns[1].Name, argument(1)))
-	query, args = selectRaw(b, selectedAll(token.columns, "")...).From(b.Table(token.name)).Where(pair).Query()
-	if s.useToken, err = prepare(ctx, db, query+" FOR UPDATE", args, token.columns); err != nil {
+	pair = entsql.And(token.columns[0].is(token.columns[0].quoted(), argument(0)), token.columns[1].is(token.columns[1].quoted(), argument(1)))
+	query, args = selectRaw(b, selectedAll(token.columns, "")...).From(b.Table(token.quoted)).Where(pair).Query()
+	if s.useToken, err = prepare(ctx, db, on, query+" FOR UPDATE", args, token.columns); err != nil {
 		return s, err
 	}
-	s.removeToken, err = prepare(ctx, db, remove, removeArgs, nil)
+	s.removeToken, err = prepare(ctx, db, on, remove, removeArgs, nil)
 	return s, err
 }
 
-func prepare(ctx context.Context, db *sql.DB, query string, args []any, columns []*column) (*prepared, error) {
-	stmt, err := db.PrepareContext(ctx, query)
+func prepare(ctx context.Context, db *sql.DB, on *sqlstore.Dialect, query string, args []any, columns []*column) (*prepared, error) {
+	stmt, err := on.Prepare(ctx, db, query)
 	if err != nil {
 		return nil, err
 	}
@@ -103,7 +105,7 @@ func (p *prepared) args(given ...any) []any {
 // first runs a prepared statement to its end, for only then is what it wrote
 // done, and returns its first row, or nil. It reports whether there were more.
 func (s *store) first(ctx context.Context, p *prepared, args ...any) (row []cell, more bool, err error) {
-	rows, err := s.conn.Stmt(ctx, p.Stmt).QueryContext(ctx, p.args(args...)...)
+	rows, err := s.conn.Query(ctx, p.Stmt, p.args(args...)...)
 	if err != nil {
 		return nil, false, err
 	}
@@ -169,7 +171,7 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 			return used, engine.ErrNotFound
 		}
 		if p := s.hot.removeToken; p != nil {
-			result, err := s.conn.Stmt(ctx, p.Stmt).ExecContext(ctx, p.args(a, b)...)
+			result, err := s.conn.Exec(ctx, p.Stmt, p.args(a, b)...)
 			if err != nil {
 				return used, err
 			}

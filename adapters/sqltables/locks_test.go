@@ -2,6 +2,7 @@ package sqltables_test
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 	"sync"
 	"testing"
@@ -106,3 +107,51 @@ func TestDuplicatesFromBefore(t *testing.T) {
 }
 
 func second[T any](_ T, err error) error { return err }
+
+// R11 holds within a transaction too: one call's failure undoes nothing of
+// another's that is made at the same time.
+func TestTogetherInOneTx(t *testing.T) {
+	for _, l := range []sqltables.Layout{sqltables.DrizzlePostgres(), sqltables.DrizzleMySQL(), sqltables.DrizzleSQLite()} {
+		t.Run(l.Name, func(t *testing.T) {
+			a, err := conformance.NewPlace(t, l).Open(t, quiet(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.CreateUser(t.Context(), engine.User{ID: "taken"}); err != nil {
+				t.Fatal(err)
+			}
+			errs := make([]error, 32)
+			err = asAdapter(a).Tx(t.Context(), func(in engine.Adapter) error {
+				var wg sync.WaitGroup
+				for i := range errs {
+					wg.Go(func() {
+						id := "taken"
+						if i%2 == 0 {
+							id = fmt.Sprint("u", i)
+						}
+						_, errs[i] = in.CreateUser(t.Context(), engine.User{ID: id})
+						_, _ = in.GetUser(t.Context(), "taken")
+					})
+				}
+				wg.Wait()
+				return nil
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for i, err := range errs {
+				if i%2 != 0 {
+					if !errors.Is(err, engine.ErrConflict{Field: "id"}) {
+						t.Error(err)
+					}
+					continue
+				}
+				if err != nil {
+					t.Error(err)
+				} else if _, err := a.GetUser(t.Context(), fmt.Sprint("u", i)); err != nil {
+					t.Errorf("u%d was created, and is not there: %v", i, err)
+				}
+			}
+		})
+	}
+}

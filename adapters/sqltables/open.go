@@ -127,7 +127,7 @@ func postgresDSN(dsn string) string {
 		return dsn
 	}
 	query := u.Query()
-	query.Set("search_path", query.Get("schema"))
+	query.Set("search_path", quote(dialect.Postgres, query.Get("schema")))
 	query.Del("schema")
 	u.RawQuery = query.Encode()
 	return u.String()

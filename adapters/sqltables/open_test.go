@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	neturl "net/url"
 	"os"
 	"path/filepath"
 	"strings"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/internal/adaptercalls"
 	"github.com/sesame-auth/sesame/internal/conformance"
 )
 
@@ -53,6 +55,28 @@ func TestOpen(t *testing.T) {
 		url = my.DSN
 	}
 	pg := conformance.NewPlace(t, sqltables.PrismaPostgres())
+	const schema = "My-Auth" // Prisma's are no lists, and not folded
+	prisma, err := neturl.Parse(pg.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	query := prisma.Query()
+	was, _, _ := strings.Cut(query.Get("search_path"), ",")
+	query.Set("search_path", was+`,"`+schema+`"`)
+	prisma.RawQuery = query.Encode()
+	pg.DSN = prisma.String()
+	query.Del("search_path")
+	query.Set("schema", schema)
+	prisma.RawQuery = query.Encode()
+	prismaSchema := prisma.String()
+	db, err := sql.Open("pgx", pg.DSN)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.Exec(`ALTER SCHEMA "` + was + `" RENAME TO "` + schema + `"`); err != nil {
+		t.Fatal(err)
+	}
 	for name, c := range map[string]struct {
 		layout sqltables.Layout
 		dsn    string
@@ -62,7 +86,7 @@ func TestOpen(t *testing.T) {
 		"a lax DSN":       {sqltables.DrizzleMySQL(), cfg.User + "@" + cfg.Net + "(" + cfg.Addr + ")/" + cfg.DBName + "?sql_mode=%27%27&loc=America%2FNew_York&charset=latin1"},
 		"a URL of Node":   {sqltables.DrizzleMySQL(), url},
 		"PostgreSQL":      {sqltables.PrismaPostgres(), pg.DSN},
-		"Prisma's schema": {sqltables.PrismaPostgres(), strings.Replace(pg.DSN, "search_path=", "schema=", 1)},
+		"Prisma's schema": {sqltables.PrismaPostgres(), prismaSchema},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "a lax DSN" && cfg.Passwd != "" {
@@ -79,6 +103,36 @@ func TestOpen(t *testing.T) {
 			}
 			roundTrip(t, a)
 		})
+	}
+}
+
+// What the adapter depends on is set whatever the DSN of SQLite says.
+func TestOpenSQLiteParameters(t *testing.T) {
+	path, _, _ := strings.Cut(strings.TrimPrefix(conformance.NewPlace(t, sqltables.DrizzleSQLite()).DSN, "file:"), "?")
+	a, err := sqltables.Open(t.Context(), "file:"+path+"?_fk=0&_foreign_keys=0&_txlock=deferred&_synchronous=OFF&_sync=OFF&cache=private", sqltables.DrizzleSQLite(), quiet(nil))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer a.Close()
+	tx, err := a.DB().Begin()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer tx.Rollback()
+	var keys, synchronous int
+	if err := tx.QueryRow("SELECT foreign_keys, synchronous FROM pragma_foreign_keys, pragma_synchronous").Scan(&keys, &synchronous); err != nil {
+		t.Fatal(err)
+	}
+	if keys != 1 || synchronous != 2 {
+		t.Errorf("foreign keys %d, synchronous %d, want 1 and 2 (FULL)", keys, synchronous)
+	}
+	other, err := sql.Open("sqlite3", "file:"+path+"?_busy_timeout=1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if _, err := other.Exec("DELETE FROM `user`"); err == nil {
+		t.Error("another connection wrote while a transaction was open, which has not taken the write lock")
 	}
 }
 
@@ -135,6 +189,38 @@ func TestRenamed(t *testing.T) {
 			}
 			roundTrip(t, asAdapter(a))
 		})
+	}
+}
+
+// Names that a builder of statements might take for something else.
+func TestOddNames(t *testing.T) {
+	for _, layout := range []func() sqltables.Layout{sqltables.DrizzlePostgres, sqltables.DrizzleMySQL, sqltables.DrizzleSQLite} {
+		for _, name := range []string{"ALL_Users", "user (old)", "\"us\" as er*"} {
+			l := layout()
+			t.Run(l.Name+"/"+name, func(t *testing.T) {
+				text := conformance.DDL(t, l)
+				for _, q := range []string{"`", `"`} {
+					in := q + strings.ReplaceAll(name, q, q+q) + q
+					text = strings.NewReplacer(q+"user"+q, in, q+"userId"+q, in, q+"emailVerified"+q, in).Replace(text)
+				}
+				l.User.Name = name
+				for _, c := range []*sqltables.Column{l.User.Column("emailVerified"), l.Account.Column("userId"), l.Session.Column("userId"), l.Authenticator.Column("userId")} {
+					c.Name = name
+				}
+				a, err := conformance.NewPlaceOf(t, l, text).Open(t, quiet(nil))
+				if err != nil {
+					t.Fatal(err)
+				}
+				if err := adaptercalls.Populate(t.Context(), a); err != nil {
+					t.Fatal(err)
+				}
+				for _, call := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
+					if err := call.Do(t.Context(), a); err != nil {
+						t.Errorf("%s: %v", call.Name, err)
+					}
+				}
+			})
+		}
 	}
 }
 
@@ -265,6 +351,114 @@ func TestInstantsOfBothKinds(t *testing.T) {
 			}
 			if n, err := a.(engine.Purger).PurgeExpired(t.Context(), before, 10); n != 2 || err != nil {
 				t.Errorf("%d purged, %v", n, err)
+			}
+		})
+	}
+}
+
+// The app may alter its tables while the server runs.
+func TestAlteredTables(t *testing.T) {
+	for _, c := range []struct {
+		layout sqltables.Layout
+		alter  []string
+	}{
+		{sqltables.DrizzlePostgres(), []string{`ALTER TABLE "user" ALTER COLUMN "name" TYPE varchar(300)`, `ALTER TABLE "verificationToken" ALTER COLUMN "expires" TYPE timestamptz`}},
+		{sqltables.DrizzleMySQL(), []string{"ALTER TABLE `user` MODIFY `name` text", "ALTER TABLE `verificationToken` MODIFY `expires` timestamp(3) NOT NULL"}},
+		{sqltables.DrizzleSQLite(), []string{"ALTER TABLE `user` ADD COLUMN `nick` text", "ALTER TABLE `verificationToken` ADD COLUMN `nick` text"}},
+	} {
+		t.Run(c.layout.Name, func(t *testing.T) {
+			opened, err := conformance.NewPlace(t, c.layout).Open(t, quiet(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, at := asAdapter(opened), time.Date(2030, 7, 1, 12, 0, 0, 0, time.UTC)
+			use := func() error {
+				_, err := a.CreateVerificationToken(t.Context(), engine.VerificationToken{Identifier: "a", Token: "t", Expires: at})
+				if err == nil {
+					_, err = a.UseVerificationToken(t.Context(), "a", "t")
+				}
+				return err
+			}
+			_, err = a.CreateUser(t.Context(), engine.User{ID: "u"})
+			if err == nil {
+				_, err = a.CreateSession(t.Context(), engine.AdapterSession{SessionToken: "s", UserID: "u", Expires: at})
+			}
+			if err == nil {
+				_, _, err = a.GetSessionAndUser(t.Context(), "s")
+			}
+			if err == nil {
+				err = use()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+			for _, statement := range c.alter {
+				if _, err := a.DB().Exec(statement); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if _, _, err := a.GetSessionAndUser(t.Context(), "s"); err != nil {
+				t.Error(err)
+			}
+			if _, err := a.GetUser(t.Context(), "u"); err != nil {
+				t.Error(err)
+			}
+			if err := use(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// Tables in a character set that has not every character: what it does not have
+// is in no row.
+func TestCharacterSets(t *testing.T) {
+	for _, set := range []string{"utf8mb3", "utf8mb3 COLLATE utf8mb3_unicode_ci", "latin1", "latin1 COLLATE latin1_bin"} {
+		t.Run(set, func(t *testing.T) {
+			l := sqltables.DrizzleMySQL()
+			opened, err := conformance.NewPlaceOf(t, l, strings.ReplaceAll(conformance.DDL(t, l), "\n);", "\n) CHARACTER SET "+set+";")).Open(t, quiet(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a, at := asAdapter(opened), time.Date(2030, 7, 1, 12, 0, 0, 0, time.UTC)
+			for _, key := range []string{"a", "é", "?"} {
+				if _, err := a.CreateUser(t.Context(), engine.User{ID: key, Email: &key}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := a.CreateSession(t.Context(), engine.AdapterSession{SessionToken: key, UserID: key, Expires: at}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := a.CreateVerificationToken(t.Context(), engine.VerificationToken{Identifier: key, Token: key, Expires: at}); err != nil {
+					t.Fatal(err)
+				}
+			}
+			for key, want := range map[string]error{"é": nil, "?": nil, "😀": engine.ErrNotFound, "É": engine.ErrNotFound, "e": engine.ErrNotFound, "a ": engine.ErrNotFound} {
+				_, err1 := a.GetUser(t.Context(), key)
+				_, err2 := a.GetUserByEmail(t.Context(), key)
+				_, _, err3 := a.GetSessionAndUser(t.Context(), key)
+				_, err4 := a.UpdateSession(t.Context(), engine.SessionUpdate{SessionToken: key, Expires: &at})
+				_, err5 := a.UseVerificationToken(t.Context(), key, key)
+				for i, err := range []error{err1, err2, err3, err4, err5} {
+					if !errors.Is(err, want) {
+						t.Errorf("%q, call %d: got %v, want %v", key, i+1, err, want)
+					}
+				}
+			}
+			if _, err := a.CreateUser(t.Context(), engine.User{ID: "😀"}); !errors.Is(err, engine.ErrInvalid) {
+				t.Errorf("got %v, want ErrInvalid", err)
+			}
+			for _, key := range []string{"😀", "É", "e"} {
+				if err := a.DeleteSession(t.Context(), key); err != nil {
+					t.Error(err)
+				}
+				if err := a.DeleteUser(t.Context(), key); err != nil {
+					t.Error(err)
+				}
+			}
+			for _, key := range []string{"a", "é", "?"} {
+				if _, _, err := a.GetSessionAndUser(t.Context(), key); err != nil {
+					t.Errorf("%q: %v", key, err)
+				}
 			}
 		})
 	}

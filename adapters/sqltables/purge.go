@@ -50,7 +50,7 @@ func (s *store) purge(ctx context.Context, t *table, before time.Time, n int) (i
 	if err != nil {
 		return 0, err
 	}
-	name, table := quote(s.conn.Name, expires.Name), quote(s.conn.Name, t.name)
+	name, table := expires.quoted(), t.quoted
 	var query string
 	var args []any
 	switch s.conn.Name {

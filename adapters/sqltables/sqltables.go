@@ -133,7 +133,7 @@ func newAdapter(ctx context.Context, db *sql.DB, layout Layout, o Options) (*Ada
 		if t, err = c.check(ctx, db, o.Schema); err != nil {
 			return err
 		}
-		hot, err = t.prepare(ctx, db, layout.Dialect)
+		hot, err = t.prepare(ctx, db, d)
 		return err
 	})
 	if err != nil {

@@ -64,7 +64,7 @@ func where(matches []match) (p *entsql.Predicate, ok bool) {
 		if err != nil || arg == nil {
 			return nil, false
 		}
-		all = append(all, m.c.is(m.c.Name, arg))
+		all = append(all, m.c.is(m.c.quoted(), arg))
 	}
 	return entsql.And(all...), true
 }
@@ -75,7 +75,16 @@ func (c *column) is(name string, arg any) *entsql.Predicate {
 	if c.exact {
 		return entsql.EQ(name, arg)
 	}
-	return entsql.And(entsql.EQ(name, arg), entsql.P(func(b *entsql.Builder) {
+	return entsql.And(entsql.P(func(b *entsql.Builder) {
+		b.Ident(name).WriteString(" = ")
+		if c.charset != "" {
+			// MySQL does not compare the column with a character that it cannot
+			// hold; here it is a question mark.
+			b.WriteString("CONVERT(").Arg(arg).WriteString(" USING " + c.charset + ") COLLATE " + c.collated)
+			return
+		}
+		b.Arg(arg)
+	}), entsql.P(func(b *entsql.Builder) {
 		if c.dialect == dialect.MySQL {
 			b.WriteString("CAST(CONVERT(").Ident(name).WriteString(" USING utf8mb4) AS BINARY) = ").Arg(arg)
 			return
@@ -88,7 +97,7 @@ func (c *column) is(name string, arg any) *entsql.Predicate {
 // times of what is declared as one, and has its own idea of them; of an
 // expression it makes nothing.
 func (c *column) selected(table string) string {
-	name := quote(c.dialect, c.Name)
+	name := c.quoted()
 	if table != "" {
 		name = quote(c.dialect, table) + "." + name
 	}
@@ -147,7 +156,7 @@ func (s *store) list(ctx context.Context, t *table, lock string, matches ...matc
 	if !ok {
 		return nil, nil
 	}
-	query, args := selectRaw(s.builder(), selectedAll(t.columns, "")...).From(entsql.Table(t.name)).Where(p).Query()
+	query, args := selectRaw(s.builder(), selectedAll(t.columns, "")...).From(entsql.Table(t.quoted)).Where(p).Query()
 	return s.rows(ctx, query+lock, args, t.columns)
 }
 
@@ -181,7 +190,7 @@ func (s *store) exists(ctx context.Context, t *table, lock string, matches ...ma
 	if !ok {
 		return false, nil
 	}
-	query, args := selectRaw(s.builder(), "1").From(entsql.Table(t.name)).Where(p).Limit(1).Query()
+	query, args := selectRaw(s.builder(), "1").From(entsql.Table(t.quoted)).Where(p).Limit(1).Query()
 	var n int
 	err := s.conn.Querier().QueryRowContext(ctx, query+lock, args...).Scan(&n)
 	if errors.Is(err, sql.ErrNoRows) {
@@ -276,13 +285,22 @@ func (s *store) insert(ctx context.Context, r *row) error {
 			return err
 		}
 	}
-	insert := s.builder().Insert(r.t.name).Columns(names(r.columns)...).Values(r.args...)
+	insert := s.builder().Insert(r.t.quoted).Columns(r.names()...).Values(r.args...)
 	if len(r.columns) == 0 {
 		insert.Default()
 	}
 	query, args := insert.Query()
 	_, err := s.conn.Querier().ExecContext(ctx, query, args...)
 	return s.meaning(r.t, err)
+}
+
+// names are the columns as statements have them.
+func (r *row) names() []string {
+	out := make([]string, len(r.columns))
+	for i, c := range r.columns {
+		out[i] = c.quoted()
+	}
+	return out
 }
 
 func names(columns []*column) []string {
@@ -325,7 +343,7 @@ func (s *store) claim(ctx context.Context, r *row, but *match) error {
 			not, _ := where([]match{*but})
 			p = entsql.And(p, entsql.Not(not))
 		}
-		query, args := selectRaw(s.builder(), "1").From(entsql.Table(r.t.name)).Where(p).Limit(1).Query()
+		query, args := selectRaw(s.builder(), "1").From(entsql.Table(r.t.quoted)).Where(p).Limit(1).Query()
 		var n int
 		switch err := s.conn.Querier().QueryRowContext(ctx, query, args...).Scan(&n); {
 		case err == nil:
@@ -344,12 +362,12 @@ func (s *store) update(ctx context.Context, r *row, matches ...match) error {
 	if r.err != nil || !ok || len(r.columns) == 0 {
 		return r.err
 	}
-	update := s.builder().Update(r.t.name).Where(p)
+	update := s.builder().Update(r.t.quoted).Where(p)
 	for i, c := range r.columns {
 		if r.args[i] == nil {
-			update.SetNull(c.Name)
+			update.SetNull(c.quoted())
 		} else {
-			update.Set(c.Name, r.args[i])
+			update.Set(c.quoted(), r.args[i])
 		}
 	}
 	query, args := update.Query()
@@ -363,7 +381,7 @@ func (s *store) remove(ctx context.Context, t *table, matches ...match) (int64, 
 	if !ok {
 		return 0, nil
 	}
-	query, args := s.builder().Delete(t.name).Where(p).Query()
+	query, args := s.builder().Delete(t.quoted).Where(p).Query()
 	result, err := s.conn.Querier().ExecContext(ctx, query, args...)
 	if err != nil {
 		return 0, err

@@ -35,6 +35,7 @@ type Store[C any] struct {
 	begin   func(context.Context) (Tx[C], error) // nil in a transaction
 	abort   func() error                         // ends the transaction that the store is in; nil outside
 	managed bool
+	busy    sync.Mutex            // held by a call in a transaction: one at a time, or savepoints and rows of two would mix
 	locks   *Locks                // nil in a transaction, and when managed
 	lost    atomic.Pointer[error] // why the database has undone the transaction
 	checked atomic.Bool           // the session is as it must be
@@ -77,6 +78,10 @@ func InTx[C any](client C, driver dialect.Driver, pkg Package, abort func() erro
 
 // Read makes a call that only reads. Its error is one of the contract.
 func Read[C, T any](ctx context.Context, s *Store[C], doing string, call func(C) (T, error)) (v T, err error) {
+	if s.abort != nil {
+		s.busy.Lock()
+		defer s.busy.Unlock()
+	}
 	if err = ctx.Err(); err == nil {
 		err = s.locks.Wait(ctx, func() (err error) { v, err = call(s.client); return err })
 	}
@@ -91,6 +96,10 @@ func Read[C, T any](ctx context.Context, s *Store[C], doing string, call func(C)
 // the one such field, or [OfUser]. With the name of a field a violated foreign
 // key means that there is no such user.
 func Write[C, T any](ctx context.Context, s *Store[C], doing, unique string, call func(C) (T, error)) (v T, err error) {
+	if s.abort != nil {
+		s.busy.Lock()
+		defer s.busy.Unlock()
+	}
 	err = ctx.Err()
 	switch {
 	case err != nil:
@@ -185,12 +194,10 @@ func (s *Store[C]) alone(ctx context.Context, call func(Tx[C]) error) error {
 	return t.Commit()
 }
 
-// part makes one call in the transaction of the store. PostgreSQL goes on after
-// a failed statement only from a savepoint.
+// part makes one call in the transaction of the store, from a savepoint: nothing
+// stays of a call that fails, whatever hooks have written before, and PostgreSQL
+// goes on after a failed statement.
 func (s *Store[C]) part(ctx context.Context, call func() error) error {
-	if s.driver.Dialect() != dialect.Postgres {
-		return call()
-	}
 	exec := func(statement string) error { return s.driver.Exec(ctx, statement, []any{}, nil) }
 	if err := exec(`SAVEPOINT sesame_write`); err != nil {
 		return err
@@ -198,6 +205,9 @@ func (s *Store[C]) part(ctx context.Context, call func() error) error {
 	err := call()
 	if err == nil {
 		return exec(`RELEASE SAVEPOINT sesame_write`)
+	}
+	if again(s.driver.Dialect(), err) {
+		return err // the transaction is lost, and its savepoints
 	}
 	if lost := exec(`ROLLBACK TO SAVEPOINT sesame_write`); lost != nil {
 		return fmt.Errorf("%w (after: %v)", lost, quiet(s.driver.Dialect(), err))

@@ -68,7 +68,9 @@ func again(name string, err error) bool {
 	switch name {
 	case dialect.Postgres:
 		code := sqlState(err)
-		return code == "40001" || code == "40P01" // a snapshot that cannot be kept, a deadlock
+		// A snapshot that cannot be kept, a deadlock, a statement that was
+		// prepared before a table was altered.
+		return code == "40001" || code == "40P01" || code == "0A000" && strings.Contains(leaf(err).Error(), "cached plan")
 	case dialect.MySQL:
 		code := mysqlNumber(err)
 		return code == 1213 || code == 1020 // a deadlock; a row that changed under a snapshot (MariaDB)

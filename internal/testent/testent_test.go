@@ -1,10 +1,13 @@
 package testent_test
 
 import (
+	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"path/filepath"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 
@@ -16,6 +19,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/adaptertest"
 	"github.com/sesame-auth/sesame/internal/conformance"
 	"github.com/sesame-auth/sesame/internal/faultdb"
+	"github.com/sesame-auth/sesame/internal/testdb"
 	"github.com/sesame-auth/sesame/internal/testent"
 	"github.com/sesame-auth/sesame/internal/testent/fields"
 	"github.com/sesame-auth/sesame/internal/testent/person"
@@ -135,5 +139,129 @@ func TestStoredMisfit(t *testing.T) {
 		if _, err := f.Canon(u.Extra["role"]); err == nil {
 			t.Error("the value fits")
 		}
+	}
+}
+
+// R11 holds within a transaction too: one call's failure undoes nothing of
+// another's that is made at the same time.
+func TestTogetherInOneTx(t *testing.T) {
+	db, err := sql.Open("pgx", testdb.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := testent.OpenAdapter(t.Context(), dialect.Postgres, db, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := opened.(*testent.Adapter)
+	defer a.Close()
+	if _, err := a.CreateUser(t.Context(), engine.User{ID: "taken"}); err != nil {
+		t.Fatal(err)
+	}
+	errs := make([]error, 32)
+	err = a.Tx(t.Context(), func(in engine.Adapter) error {
+		var wg sync.WaitGroup
+		for i := range errs {
+			wg.Go(func() {
+				id := "taken"
+				if i%2 == 0 {
+					id = fmt.Sprint("u", i)
+				}
+				_, errs[i] = in.CreateUser(t.Context(), engine.User{ID: id})
+				_, _ = in.GetUser(t.Context(), "taken")
+			})
+		}
+		wg.Wait()
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i, err := range errs {
+		if i%2 != 0 {
+			if !errors.Is(err, engine.ErrConflict{Field: "id"}) {
+				t.Error(err)
+			}
+			continue
+		}
+		if err != nil {
+			t.Error(err)
+		} else if _, err := a.GetUser(t.Context(), fmt.Sprint("u", i)); err != nil {
+			t.Errorf("u%d was created, and is not there: %v", i, err)
+		}
+	}
+}
+
+// What a hook refuses after it was written is not written, in a transaction that
+// goes on as well.
+func TestRefusedInTx(t *testing.T) {
+	for _, c := range []struct{ dialect, driver, dsn string }{
+		{dialect.SQLite, "sqlite3", "file:" + filepath.Join(t.TempDir(), "auth.db") + "?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL"},
+		{dialect.MySQL, "mysql", testdb.MySQL(t) + "&charset=utf8mb4"},
+		{dialect.Postgres, "pgx", testdb.Postgres(t)},
+	} {
+		t.Run(c.dialect, func(t *testing.T) {
+			db, err := sql.Open(c.driver, c.dsn)
+			if err != nil {
+				t.Fatal(err)
+			}
+			opened, err := testent.OpenAdapter(t.Context(), c.dialect, db, nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := opened.(*testent.Adapter)
+			defer a.Close()
+			a.Client().Person.Use(func(next testent.Mutator) testent.Mutator {
+				return testent.MutateFunc(func(ctx context.Context, m testent.Mutation) (testent.Value, error) {
+					v, err := next.Mutate(ctx, m)
+					if id, _ := m.(*testent.PersonMutation).ID(); err == nil && id == "refused" {
+						return nil, fmt.Errorf("%w: refused", engine.ErrInvalid)
+					}
+					return v, err
+				})
+			})
+			err = a.Tx(t.Context(), func(in engine.Adapter) error {
+				if _, err := in.CreateUser(t.Context(), engine.User{ID: "refused"}); !errors.Is(err, engine.ErrInvalid) {
+					t.Errorf("got %v, want ErrInvalid", err)
+				}
+				_, err := in.CreateUser(t.Context(), engine.User{ID: "taken"})
+				return err
+			})
+			if err != nil {
+				t.Fatal(err)
+			}
+			if _, err := a.GetUser(t.Context(), "refused"); !errors.Is(err, engine.ErrNotFound) {
+				t.Errorf("the refused user: %v, want ErrNotFound", err)
+			}
+			if _, err := a.GetUser(t.Context(), "taken"); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// The application may alter its tables while the server runs.
+func TestAlteredTable(t *testing.T) {
+	db, err := sql.Open("pgx", testdb.Postgres(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	opened, err := testent.OpenAdapter(t.Context(), dialect.Postgres, db, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	a := opened.(*testent.Adapter)
+	defer a.Close()
+	if _, err := a.CreateUser(t.Context(), engine.User{ID: "1"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.GetUser(t.Context(), "1"); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := db.Exec(`ALTER TABLE "` + person.Table + `" ALTER COLUMN "name" TYPE varchar(300)`); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := a.GetUser(t.Context(), "1"); err != nil {
+		t.Error(err)
 	}
 }

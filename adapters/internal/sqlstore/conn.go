@@ -6,6 +6,7 @@ import (
 	"database/sql/driver"
 	"errors"
 	"fmt"
+	"sync"
 	"sync/atomic"
 	"time"
 
@@ -30,6 +31,7 @@ type Conn struct {
 	Bare bool
 
 	tx   *sql.Tx               // nil outside of a transaction
+	busy sync.Mutex            // held by a call in a transaction: one at a time, or savepoints and rows of two would mix
 	lost atomic.Pointer[error] // why the database has undone the transaction
 	many bool                  // the transaction may hold several calls
 	held *[]string             // locks to be given back after a transaction of ours; nil in one that is not
@@ -50,12 +52,52 @@ func (c *Conn) Querier() Querier {
 	return c.DB
 }
 
-// Stmt returns a statement that was prepared on the database where it goes.
-func (c *Conn) Stmt(ctx context.Context, stmt *sql.Stmt) *sql.Stmt {
-	if c.tx != nil {
-		return c.tx.StmtContext(ctx, stmt)
+// Stmt is a statement that runs often. Every connection prepares it once.
+type Stmt struct {
+	text string
+	stmt *sql.Stmt // nil: the driver prepares what it is given
+}
+
+// Prepare makes a statement. Its error says what the database finds wrong.
+func (d *Dialect) Prepare(ctx context.Context, db *sql.DB, text string) (*Stmt, error) {
+	stmt, err := db.PrepareContext(ctx, text)
+	if err != nil {
+		return nil, err
 	}
-	return stmt
+	if d.driverPrepares {
+		return &Stmt{text: text}, stmt.Close()
+	}
+	return &Stmt{text: text, stmt: stmt}, nil
+}
+
+// Close ends the statement.
+func (s *Stmt) Close() error {
+	if s.stmt == nil {
+		return nil
+	}
+	return s.stmt.Close()
+}
+
+// Query runs a statement where statements go.
+func (c *Conn) Query(ctx context.Context, s *Stmt, args ...any) (*sql.Rows, error) {
+	switch {
+	case s.stmt == nil:
+		return c.Querier().QueryContext(ctx, s.text, args...)
+	case c.tx != nil:
+		return c.tx.StmtContext(ctx, s.stmt).QueryContext(ctx, args...)
+	}
+	return s.stmt.QueryContext(ctx, args...)
+}
+
+// Exec is Query for what has no rows.
+func (c *Conn) Exec(ctx context.Context, s *Stmt, args ...any) (sql.Result, error) {
+	switch {
+	case s.stmt == nil:
+		return c.Querier().ExecContext(ctx, s.text, args...)
+	case c.tx != nil:
+		return c.tx.StmtContext(ctx, s.stmt).ExecContext(ctx, args...)
+	}
+	return s.stmt.ExecContext(ctx, args...)
 }
 
 // LockRead is what a SELECT ends with, so that what a transaction of several
@@ -221,6 +263,10 @@ func Write[T any](ctx context.Context, c *Conn, doing string, call func(*Conn) (
 // Read makes a call, one statement or one whole transaction, again while the
 // database turns it away. Its error is one of the contract.
 func Read[T any](ctx context.Context, c *Conn, doing string, call func() (T, error)) (v T, err error) {
+	if c.tx != nil {
+		c.busy.Lock()
+		defer c.busy.Unlock()
+	}
 	if err = ctx.Err(); err == nil {
 		err = c.Locks.Wait(ctx, func() error {
 			v, err = call()

@@ -33,6 +33,10 @@ type Dialect struct {
 	// savepoints: a transaction survives a failed statement only by going back
 	// to a savepoint.
 	savepoints bool
+	// driverPrepares: the driver prepares every statement on its connection,
+	// and anew when a table was altered, which it does not do for one that
+	// database/sql has prepared.
+	driverPrepares bool
 	// again reports whether the database has turned the call away and undone
 	// it, so that it can be made again. turnedAway says so.
 	again      func(error) bool

@@ -53,8 +53,12 @@ const (
 // which leaves it to dsn and the server; what instants are read as is UTC.
 func MySQLConnector(dsn string, patience time.Duration, zone string) (driver.Connector, error) {
 	cfg, err := mysql.ParseDSN(dsn)
-	if err != nil {
+	switch {
+	case err != nil && strings.HasPrefix(err.Error(), "invalid DSN: "):
 		return nil, err
+	case err != nil, strings.Contains(cfg.Net, ":"): // an @ is missing
+		// The error, or that of dialing, quotes dsn, which may hold a password.
+		return nil, errors.New("the DSN cannot be read; want user:password@tcp(host:3306)/database, and after a ? parameters of github.com/go-sql-driver/mysql")
 	}
 	cfg.ClientFoundRows = true
 	cfg.MultiStatements = false

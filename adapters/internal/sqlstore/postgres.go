@@ -20,18 +20,15 @@ import (
 // postgresDialect is the dialect of PostgreSQL.
 func postgresDialect() *Dialect {
 	return &Dialect{
-		Name:       dialect.Postgres,
-		Server:     true,
-		LockRow:    " FOR NO KEY UPDATE",
-		LockOwner:  " FOR KEY SHARE",
-		LockDelete: " FOR UPDATE",
-		savepoints: true,
-		again: func(err error) bool {
-			// A snapshot that cannot be kept, a deadlock.
-			code := postgresCode(err)
-			return code == "40001" || code == "40P01"
-		},
-		turnedAway: "other transactions have been in the way",
+		Name:           dialect.Postgres,
+		Server:         true,
+		LockRow:        " FOR NO KEY UPDATE",
+		LockOwner:      " FOR KEY SHARE",
+		LockDelete:     " FOR UPDATE",
+		savepoints:     true,
+		driverPrepares: true,
+		again:          postgresAgain,
+		turnedAway:     "other transactions have been in the way",
 		duplicate: func(err error) (Duplicate, bool) {
 			e, ok := errors.AsType[*pgconn.PgError](err)
 			if !ok || e.Code != "23505" {
@@ -87,6 +84,13 @@ func checkPostgres(ctx context.Context, db *sql.DB) error {
 		return errors.New("session_replication_role is replica, which turns foreign keys off; remove it from the DSN")
 	}
 	return nil
+}
+
+// postgresAgain: a snapshot that cannot be kept, a deadlock, a statement that was
+// prepared before a table was altered.
+func postgresAgain(err error) bool {
+	e, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && (e.Code == "40001" || e.Code == "40P01" || e.Code == "0A000" && e.Routine == "RevalidateCachedQuery")
 }
 
 func postgresCode(err error) string {

@@ -26,7 +26,9 @@ import (
 //     here; the rest is waited for in authruntime.Locks.
 //   - Every commit reaches the disk: with anything less a power cut could
 //     bring back a verification token that was used already.
-const sqliteParams = "_fk=1&_txlock=immediate&_busy_timeout=20&_synchronous=FULL"
+//
+// Of two names of one parameter these are what the driver prefers.
+const sqliteParams = "_fk=1&_txlock=immediate&_timeout=20&_sync=FULL"
 
 // sqliteDialect is the dialect of SQLite.
 func sqliteDialect() *Dialect {
@@ -70,7 +72,7 @@ func OpenSQLite(path, params string) (*sql.DB, error) {
 	}
 	query := sqliteParams
 	if params != "" {
-		query = params + "&" + query
+		query += "&" + params // the driver takes the first of several
 	}
 	uri := url.URL{Scheme: "file", Opaque: (&url.URL{Path: filepath.ToSlash(path)}).EscapedPath(), RawQuery: query}
 	db, err := sql.Open("sqlite3", uri.String())
