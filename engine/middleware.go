@@ -441,10 +441,10 @@ func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string,
 		return "", known
 	}
 	x.addCookies(w)
-	if p.credentials != nil {
-		e.keep(r, nil, errSignedIn)
-	}
 	if x.wrote {
+		if p.credentials != nil {
+			e.keep(r, nil, errSignedIn)
+		}
 		e.purgeSoon(x.now)
 	}
 	return a.location, nil
@@ -493,9 +493,13 @@ func (e *Engine) Update(w http.ResponseWriter, r *http.Request, data map[string]
 		return nil, err
 	}
 	x.action, x.trusted = "session", true
+	var update any
+	if len(changes) > 0 {
+		update = changes
+	}
 	var s *Session
 	err = guard(func() (err error) {
-		s, err = x.readSession(TriggerUpdate, changes)
+		s, err = x.readSession(TriggerUpdate, update)
 		return err
 	})
 	if err != nil {
