@@ -51,7 +51,8 @@ func RedirectTo(url string) Decision { return Decision{url: url} }
 
 // SignInParams are the parameters of Callbacks.SignIn.
 type SignInParams struct {
-	// User is the stored user, or the one that would be created.
+	// User is the stored user whom the account or the address belongs to, or the
+	// one that would be created.
 	User *User
 	// Account is the account at the provider.
 	Account *Account

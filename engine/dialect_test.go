@@ -339,7 +339,11 @@ func TestRoutesV4(t *testing.T) {
 	// application.
 	s = newSite(t, withV4, func(_ *site, c *engine.Config) { c.Pages.Error, c.Pages.SignIn = "/oops", "/login" })
 	b = s.browser()
-	b.get("/error?error=OAuthCallback").wantTo(s.origin + base + "/signin?error=OAuthCallback")
+	for _, code := range []string{
+		"Signin", "OAuthSignin", "OAuthCallback", "OAuthCreateAccount", "EmailCreateAccount", "Callback", "OAuthAccountNotLinked", "EmailSignin", "CredentialsSignin", "SessionRequired",
+	} {
+		b.get("/error?error=" + code).wantTo(s.origin + base + "/signin?error=" + code)
+	}
 	b.get("/signin?error=OAuthCallback").wantTo("/login?callbackUrl=" + url.QueryEscape(s.origin) + "&error=OAuthCallback")
 	b.get("/error?error=AccessDenied").wantTo("/oops?error=AccessDenied")
 	b.get("/error?error=oauthcallback").wantTo("/oops?error=oauthcallback")
