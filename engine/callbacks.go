@@ -21,7 +21,8 @@ type Callbacks struct {
 	// JWT sees each session token that is made or read (jwt strategy) and may
 	// change p.Token; nil in its place ends the session. An error ends the
 	// session as well, and is Configuration at sign-in. Before an account is
-	// linked to whoever is signed in, it is asked about their token too.
+	// linked to whoever is signed in, it is asked about their token too. What it
+	// changes in a read with X-Auth-Read-Only: 1 is not kept.
 	JWT func(ctx context.Context, p *JWTParams) error
 	// Session may change p.Session before the browser or a handler sees it; nil
 	// in its place and an error are "signed out". The browser sees only what
@@ -51,7 +52,8 @@ func RedirectTo(url string) Decision { return Decision{url: url} }
 
 // SignInParams are the parameters of Callbacks.SignIn.
 type SignInParams struct {
-	// User is the stored user, or the one that would be created.
+	// User is the stored user whom the account or the address belongs to, or the
+	// one that would be created.
 	User *User
 	// Account is the account at the provider.
 	Account *Account

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"reflect"
 	"slices"
 	"strings"
@@ -106,6 +107,19 @@ func TestCallbacksAndEvents(t *testing.T) {
 		}
 		b.update(nil)
 		wants("update without data", "cb jwt update", "cb session update", "ev session")
+		if d.session.Update != nil || jwt && d.jwt.Update != nil {
+			t.Errorf("%s, update without data: the callbacks get %v", strategy, d.session.Update)
+		}
+		app := b.copy().serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if _, err := s.eng.Update(w, r, map[string]any{}); err != nil {
+				t.Error(err)
+			}
+		}))
+		app.get("./settings")
+		wants("Update without data", "cb jwt update", "cb session update", "ev session")
+		if d.session.Update != nil || jwt && d.jwt.Update != nil {
+			t.Errorf("%s, Update without data: the callbacks get %v", strategy, d.session.Update)
+		}
 
 		b.post("/signout")
 		wants("sign-out", fmt.Sprintf("ev signOut token=%v session=%v", jwt, !jwt))

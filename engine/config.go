@@ -114,10 +114,12 @@ type Config struct {
 	SessionMaxAge time.Duration
 	// SessionUpdateAge is how often a session in use is extended (a database
 	// write, or a new token with the jwt strategy). Default: 24 hours, or half
-	// of SessionMaxAge where that is shorter. Negative: on every read. A
-	// session is never extended when it is SessionMaxAge or longer, nor by a
-	// request with X-Auth-Read-Only: 1, which says that the caller cannot hand
-	// the cookie on to the browser.
+	// of SessionMaxAge or JWTMaxAge where that is shorter. Negative: on every
+	// read. When it is SessionMaxAge or longer, reading extends a session only
+	// where its token is made anew for another reason (a claim that a callback
+	// changed, an older secret).
+	// A read with X-Auth-Read-Only: 1, which says that the caller cannot hand the
+	// cookie on to the browser, extends nothing.
 	SessionUpdateAge time.Duration
 	// JWTMaxAge is the lifetime written into a jwt session token. Default, and
 	// at most: SessionMaxAge.
@@ -126,8 +128,8 @@ type Config struct {
 	// get before it is read anew from the Adapter: a role that is taken away
 	// there is gone here no later. A user who is not there any more is signed
 	// out; while the store cannot be asked, the session is not known. What
-	// Callbacks.JWT sets of the user's fields it must set at each call.
-	// Default: 24 hours when the Schema has user fields that a token carries,
+	// Callbacks.JWT sets of the user's fields it must set at each call. The claim
+	// sesame:userReadAt holds when it was read. Default: 24 hours when the Schema has user fields that a token carries,
 	// else never. Negative: never. Without an Adapter there is nothing to read.
 	UserRefreshAge time.Duration
 	// GenerateSessionToken makes the token of a database session: at least 128
@@ -232,12 +234,13 @@ type Config struct {
 // Pages are paths (or URLs) of the application's own pages, as in Auth.js. An
 // empty one keeps the built-in page.
 type Pages struct {
-	SignIn        string // gets callbackUrl, and error when there is one
+	SignIn        string // gets callbackUrl; after a failure error, and code with CredentialsSignin
 	SignOut       string
-	Error         string // gets error, and requestId with which the log says more
+	Error         string // gets error, and with Configuration requestId, with which the log says more
 	VerifyRequest string // "check your mail"; gets provider and type
 	NewUser       string // after a first sign-in; gets callbackUrl
-	// VerifyEmail confirms a mail link: it gets callbackUrl, token and email
-	// and must POST them back. It has no counterpart in Auth.js.
+	// VerifyEmail confirms a mail link: it gets callbackUrl, token and email,
+	// and must POST them with a csrfToken to callback/<id of the provider>. It
+	// has no counterpart in Auth.js.
 	VerifyEmail string
 }

@@ -369,6 +369,24 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
+// What is not named is named after its id, or after what it is.
+func TestNamesOfProviders(t *testing.T) {
+	for want, p := range map[engine.ProviderInfo]engine.Provider{
+		{ID: "x", Name: "x", Type: "oidc"}:                            &engine.OIDC{ID: "x"},
+		{ID: "x", Name: "X", Type: "oidc"}:                            &engine.OIDC{ID: "x", Name: "X"},
+		{ID: "x", Name: "x", Type: "oauth"}:                           &engine.OAuth2{ID: "x"},
+		{ID: "x", Name: "X", Type: "oauth"}:                           &engine.OAuth2{ID: "x", Name: "X"},
+		{ID: "credentials", Name: "Credentials", Type: "credentials"}: &engine.Credentials{},
+		{ID: "x", Name: "X", Type: "credentials"}:                     &engine.Credentials{ID: "x", Name: "X"},
+		{ID: "email", Name: "Email", Type: "email"}:                   &engine.Email{},
+		{ID: "x", Name: "X", Type: "email"}:                           &engine.Email{ID: "x", Name: "X"},
+	} {
+		if got := p.ProviderInfo(); got != want {
+			t.Errorf("%+v, want %+v", got, want)
+		}
+	}
+}
+
 func TestProviders(t *testing.T) {
 	s := newSite(t, withStore)
 	r := s.browser().get("/providers")
@@ -386,6 +404,24 @@ func TestProviders(t *testing.T) {
 	} {
 		if !strings.Contains(page, part) {
 			t.Errorf("the sign-in page lacks %s", part)
+		}
+	}
+}
+
+// The inputs of the built-in form are those of the provider.
+func TestCredentialInputs(t *testing.T) {
+	s := newSite(t, func(_ *site, c *engine.Config) {
+		c.Providers[2].(*engine.Credentials).Inputs = []engine.CredentialInput{
+			{Name: "tenant", Label: "Your company", Type: "search", Placeholder: "ACME", Autocomplete: "organization"}, {Name: "user"}, {Name: "secret", Type: "password"},
+		}
+	})
+	page := s.browser().get("/signin").body
+	for _, part := range []string{
+		`type="search" name="tenant" placeholder="ACME" autocomplete="organization"`, `>Your company</label>`,
+		`type="text" name="user" autocomplete="username"`, `>user</label>`, `type="password" name="secret" autocomplete="current-password"`,
+	} {
+		if !strings.Contains(page, part) {
+			t.Errorf("the sign-in page lacks %s:\n%s", part, page)
 		}
 	}
 }

@@ -264,6 +264,55 @@ func TestErrorsV4(t *testing.T) {
 	}
 }
 
+// What fails is 200 to the client of next-auth 4, but for credentials: 401, or
+// 403 where the signIn callback is against it.
+func TestStatusOfFailuresV4(t *testing.T) {
+	down := errors.New("down")
+	authorize := func(err error) func(*site, *engine.Config) {
+		return func(_ *site, c *engine.Config) {
+			c.Providers[2].(*engine.Credentials).Authorize = func(context.Context, map[string]string, *http.Request) (*engine.User, error) { return alice(), err }
+		}
+	}
+	signIn := func(d engine.Decision, err error) func(*site, *engine.Config) {
+		return func(_ *site, c *engine.Config) {
+			c.Callbacks.SignIn = func(context.Context, *engine.SignInParams) (engine.Decision, error) { return d, err }
+		}
+	}
+	for _, c := range []struct {
+		what   string
+		change func(*site, *engine.Config)
+		path   string
+		pairs  []string
+		status int
+		to     string // behind the base path
+	}{
+		{"in", authorize(nil), "/callback/credentials", nil, 200, ""},
+		{"refused", nil, "/callback/credentials", []string{"password", "x"}, 401, "/error?error=CredentialsSignin&provider=credentials"},
+		{"authorize fails", authorize(down), "/callback/credentials", nil, 401, "/error?error=Configuration"},
+		{"the signIn callback refuses", signIn(engine.Deny(), nil), "/callback/credentials", []string{"password", password}, 403, "/error?error=AccessDenied"},
+		{"the signIn callback fails", signIn(engine.Allow(), down), "/callback/credentials", []string{"password", password}, 403, "/error?error=AccessDenied"},
+		{"the signIn callback refuses a mail", signIn(engine.Deny(), nil), "/signin/email", []string{"email", "x@example.com"}, 200, "/error?error=AccessDenied"},
+		{"an address that is none", nil, "/signin/email", []string{"email", "x"}, 200, "/error?error=EmailSignin"},
+		{"no token", nil, "/callback/credentials", []string{"csrfToken", "x"}, 200, "/signin?csrf=true"},
+		{"the store is down at sign-out", func(s *site, _ *engine.Config) { s.store.breaks(down, "DeleteSession") }, "/signout", nil, 200, "/error?error=Configuration"},
+	} {
+		changes := []func(*site, *engine.Config){withV4, withStrategy(engine.StrategyDatabase)}
+		if c.change != nil {
+			changes = append(changes, c.change)
+		}
+		s := newSite(t, changes...)
+		b := s.browser()
+		b.set(sessionCookieV4, "x")
+		status, to := b.client(c.path, c.pairs...)
+		if to = ids.ReplaceAllString(to, ""); status != c.status || to != s.origin+c.to && to != s.origin+base+c.to {
+			t.Errorf("%s: %d %s, want %d %s", c.what, status, to, c.status, c.to)
+		}
+		if c.path == "/signout" && b.has(sessionCookieV4) {
+			t.Errorf("%s: the session cookie is still there", c.what)
+		}
+	}
+}
+
 func TestRoutesV4(t *testing.T) {
 	s := newSite(t, withV4, withStore)
 	b := s.browser()
@@ -290,7 +339,11 @@ func TestRoutesV4(t *testing.T) {
 	// application.
 	s = newSite(t, withV4, func(_ *site, c *engine.Config) { c.Pages.Error, c.Pages.SignIn = "/oops", "/login" })
 	b = s.browser()
-	b.get("/error?error=OAuthCallback").wantTo(s.origin + base + "/signin?error=OAuthCallback")
+	for _, code := range []string{
+		"Signin", "OAuthSignin", "OAuthCallback", "OAuthCreateAccount", "EmailCreateAccount", "Callback", "OAuthAccountNotLinked", "EmailSignin", "CredentialsSignin", "SessionRequired",
+	} {
+		b.get("/error?error=" + code).wantTo(s.origin + base + "/signin?error=" + code)
+	}
 	b.get("/signin?error=OAuthCallback").wantTo("/login?callbackUrl=" + url.QueryEscape(s.origin) + "&error=OAuthCallback")
 	b.get("/error?error=AccessDenied").wantTo("/oops?error=AccessDenied")
 	b.get("/error?error=oauthcallback").wantTo("/oops?error=oauthcallback")

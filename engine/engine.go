@@ -447,8 +447,7 @@ func (x *exchange) getSignIn() *answer {
 		if p.credentials != nil {
 			for _, in := range p.credentials.Inputs {
 				shown.Inputs = append(shown.Inputs, pages.Input{
-					Name: in.Name, Label: or(in.Label, in.Name), Type: or(in.Type, "text"),
-					Placeholder: in.Placeholder, Autocomplete: in.Autocomplete,
+					Name: in.Name, Label: in.Label, Type: in.Type, Placeholder: in.Placeholder, Autocomplete: in.Autocomplete,
 				})
 			}
 		}

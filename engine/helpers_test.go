@@ -707,6 +707,33 @@ func TestSignInByTheApplication(t *testing.T) {
 	}
 }
 
+// Where the signIn callback sends the browser elsewhere nobody has signed in.
+func TestSignInByTheApplicationThatIsSentElsewhere(t *testing.T) {
+	for _, strategy := range both {
+		s := newSite(t, withStrategy(strategy))
+		b := s.browser()
+		b.signIn()
+		sends := newSite(t, withStrategy(strategy), func(own *site, c *engine.Config) {
+			own.store, c.Adapter = s.store, s.store.adapter()
+			c.Callbacks.SignIn = func(context.Context, *engine.SignInParams) (engine.Decision, error) {
+				return engine.RedirectTo("/terms"), nil
+			}
+		})
+		b.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			to, err := sends.eng.SignIn(w, r, "credentials", engine.SignInOptions{Credentials: map[string]string{"password": password}})
+			if to != s.origin+"/terms" || err != nil {
+				t.Errorf("%s: SignIn gives %q, %v", strategy, to, err)
+			}
+			if session, err := sends.eng.Session(w, r); err != nil || session == nil || session.User.ID != "alice-id" {
+				t.Errorf("%s: afterwards the session is %+v, %v", strategy, session, err)
+			}
+		}))
+		if r := b.get("./enter"); r.sets(sessionCookie) != nil {
+			t.Errorf("%s: cookies %q", strategy, r.header["Set-Cookie"])
+		}
+	}
+}
+
 func TestSignOutByTheApplication(t *testing.T) {
 	for _, strategy := range both {
 		s := newSite(t, withStrategy(strategy))

@@ -154,6 +154,9 @@ func WithSession(ctx context.Context, s *Session) context.Context {
 }
 
 // Middleware reads the session of each request and puts it into the context.
+// Answers get Vary: Cookie, and those with a session cookie on them Cache-Control:
+// private, no-cache, no-store, unless they are private already. So they do from
+// Session, Require and the others.
 func (e *Engine) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if !e.own(r) {
@@ -441,10 +444,10 @@ func (e *Engine) SignIn(w http.ResponseWriter, r *http.Request, provider string,
 		return "", known
 	}
 	x.addCookies(w)
-	if p.credentials != nil {
-		e.keep(r, nil, errSignedIn)
-	}
 	if x.wrote {
+		if p.credentials != nil {
+			e.keep(r, nil, errSignedIn)
+		}
 		e.purgeSoon(x.now)
 	}
 	return a.location, nil
@@ -480,7 +483,8 @@ func (e *Engine) SignOut(w http.ResponseWriter, r *http.Request) error {
 }
 
 // Update changes fields of the session as update() of the client does, but may
-// change every declared field and name and image. It returns the changed
+// change name, image and every declared field of users and sessions, whatever
+// the browser may do with it. It returns the changed
 // session, or nil when nobody is signed in. A field that is not declared, or a
 // value that does not fit, is an error and changes nothing.
 func (e *Engine) Update(w http.ResponseWriter, r *http.Request, data map[string]any) (*Session, error) {
@@ -493,9 +497,13 @@ func (e *Engine) Update(w http.ResponseWriter, r *http.Request, data map[string]
 		return nil, err
 	}
 	x.action, x.trusted = "session", true
+	var update any
+	if len(changes) > 0 {
+		update = changes
+	}
 	var s *Session
 	err = guard(func() (err error) {
-		s, err = x.readSession(TriggerUpdate, changes)
+		s, err = x.readSession(TriggerUpdate, update)
 		return err
 	})
 	if err != nil {

@@ -128,9 +128,9 @@ type Credentials struct {
 type CredentialInput struct {
 	Name         string // of the form member
 	Label        string // default: Name
-	Type         string // of the input element; default: "text"
+	Type         string // of the input element; default, and for a button: "text"
 	Placeholder  string
-	Autocomplete string // "username", "current-password"; default: by Type
+	Autocomplete string // default: "current-password" for a password, "username" for the first other field
 }
 
 // Email signs in with a link sent by mail.

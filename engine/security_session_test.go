@@ -349,6 +349,16 @@ func TestSecurity26_CookieAttributes(t *testing.T) {
 		keep(b.get("/csrf"))
 		r := b.post("/signin/oidc", "callbackUrl", "/x")
 		keep(r)
+		ofAttempt := "" // the callback URL that it keeps
+		for _, name := range b.names() {
+			if strings.HasPrefix(name, s.name(callbackCookie)+".") {
+				_, rest, _ := strings.Cut(r.raw(name), ";")
+				ofAttempt = ";" + rest
+			}
+		}
+		if ofAttempt != want[stateCookie] {
+			t.Errorf("the callback URL of an attempt has %q, want %q", ofAttempt, want[stateCookie])
+		}
 		back := b.back("oidc", r.location())
 		keep(back)
 		for _, name := range []string{stateCookie, pkceCookie, nonceCookie} {
@@ -581,6 +591,21 @@ func TestSecurity32_SessionIsNotCached(t *testing.T) {
 		r.Header.Set("Access-Control-Request-Method", "GET")
 		if out := b.do(r); out.status != http.StatusBadRequest {
 			t.Errorf("a preflight is answered with %d", out.status)
+		}
+	}
+}
+
+// A session is read from its cookie alone (WIRE.md section 5).
+func TestAuthorizationHeaderIsNoSession(t *testing.T) {
+	for _, strategy := range both {
+		s := newSite(t, withStrategy(strategy))
+		b := s.browser()
+		b.signIn()
+		token := b.cookie(sessionCookie)
+		for _, scheme := range []string{"Bearer ", "bearer ", "Basic ", ""} {
+			if r := s.browser().ask("GET", base+"/session", "Authorization", scheme+token); r.status != 200 || r.body != "null" {
+				t.Errorf("%s: with the token after %q: %d %s", strategy, scheme, r.status, r.body)
+			}
 		}
 	}
 }
