@@ -156,8 +156,8 @@ type Config struct {
 	// Logger receives one structured line for each error and warning. Default:
 	// slog.Default().
 	Logger *slog.Logger
-	// HTTPClient talks to identity providers. Default: a client with a timeout
-	// of 10 seconds.
+	// HTTPClient talks to identity providers. One without a timeout, as the
+	// default, gets one of 10 seconds. Its cookie jar is not used.
 	HTTPClient *http.Client
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time

@@ -408,6 +408,34 @@ func TestProviders(t *testing.T) {
 	}
 }
 
+// At a host that is not trusted a page is the error page, the built-in or the
+// application's, and all else is JSON (WIRE.md section 2.4).
+func TestAnswersAtAHostThatIsNotTrusted(t *testing.T) {
+	for _, own := range []string{"", "/oops"} {
+		s := newSite(t, func(_ *site, c *engine.Config) { c.Pages.Error, c.Pages.SignIn = own, "/login" })
+		b := s.browser()
+		b.csrf()
+		b.at = "http://evil.example"
+		for _, path := range []string{"/signin", "/signin/oidc", "/signout", "/error?error=AccessDenied", "/verify-request"} {
+			r := b.get(path)
+			switch {
+			case own != "" && (r.status != http.StatusFound || r.location() != "/oops?error=Configuration"):
+				t.Errorf("GET %s: %d %q", path, r.status, r.location())
+			case own == "" && (r.status != http.StatusInternalServerError || !strings.Contains(r.body, "<h1>")):
+				t.Errorf("GET %s: %d %s", path, r.status, r.body)
+			}
+			if len(r.set) > 0 {
+				t.Errorf("GET %s sets %q", path, r.header["Set-Cookie"])
+			}
+		}
+		for _, r := range []*reply{b.get("/session"), b.get("/csrf"), b.get("/providers"), b.get("/callback/oidc"), b.send("/signin/oidc", form()), b.send("/signout", form())} {
+			if r.status != http.StatusInternalServerError || r.header.Get("Content-Type") != "application/json" || !strings.HasPrefix(r.body, `{"message":`) || len(r.set) > 0 {
+				t.Errorf("%d %q %s", r.status, r.header.Get("Content-Type"), r.body)
+			}
+		}
+	}
+}
+
 // The inputs of the built-in form are those of the provider.
 func TestCredentialInputs(t *testing.T) {
 	s := newSite(t, func(_ *site, c *engine.Config) {

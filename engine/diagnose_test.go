@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
@@ -337,6 +338,32 @@ func TestDiagnose(t *testing.T) {
 	if report := engine.Diagnose(t.Context(), engine.Config{Getenv: env()}); report.OK() || !strings.Contains(report.String(), "1 problem, 2 warnings") {
 		t.Errorf("of nothing:\n%s", report)
 	}
+}
+
+// stuck is an adapter whose database does not answer until it is told to.
+type stuck struct {
+	engine.Adapter
+	until chan struct{}
+}
+
+func (a stuck) GetUser(context.Context, string) (engine.User, error) {
+	<-a.until
+	return engine.User{}, engine.ErrNotFound
+}
+
+// What does not answer is waited for 15 seconds, not longer.
+func TestDiagnoseHasAnEnd(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		w := newWellKept(t)
+		a := stuck{w.Adapter, make(chan struct{})}
+		w.Adapter = a
+		defer close(a.until)
+		begin := time.Now()
+		report := engine.Diagnose(context.Background(), w.Config)
+		if took := time.Since(begin); took != 15*time.Second || report.OK() {
+			t.Errorf("after %v: %s", took, report)
+		}
+	})
 }
 
 // Looking changes nothing.

@@ -408,6 +408,7 @@ func TestOIDCWithAProvider(t *testing.T) {
 func TestOAuth2(t *testing.T) {
 	s := newSite(t, withStrategy(engine.StrategyDatabase))
 	s.idp.userinfo = `{"id":583231,"login":"octocat","name":null,"email":"Octo@Example.com","avatar":"x"}`
+	s.idp.token = func(answer map[string]any) any { answer["session_state"] = "state-of-theirs"; return answer }
 	b := s.browser()
 	location := b.leave("oauth", "callbackUrl", "/in")
 	u, err := url.Parse(location)
@@ -436,7 +437,8 @@ func TestOAuth2(t *testing.T) {
 		t.Fatal(err)
 	}
 	if a.Type != "oauth" || a.AccessToken == nil || !strings.HasPrefix(*a.AccessToken, "canary-access-token") || a.RefreshToken == nil || a.IDToken != nil ||
-		a.TokenType == nil || *a.TokenType != "bearer" || a.ExpiresAt == nil || *a.ExpiresAt != start.Add(time.Hour).Unix() || a.Scope == nil || *a.Scope != "openid profile email" {
+		a.TokenType == nil || *a.TokenType != "bearer" || a.ExpiresAt == nil || *a.ExpiresAt != start.Add(time.Hour).Unix() || a.Scope == nil || *a.Scope != "openid profile email" ||
+		a.SessionState == nil || *a.SessionState != "state-of-theirs" {
 		t.Errorf("the stored account is %+v", a)
 	}
 	// The application's own mapping and options.

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/sesame-auth/sesame/engine"
 )
@@ -219,6 +220,28 @@ func TestLinking(t *testing.T) {
 }
 
 // Two first sign-ins at the same moment make one user.
+// An account that is linked to a session does not make it longer.
+func TestLinkingKeepsTheEndOfTheSession(t *testing.T) {
+	s := newSite(t, withStrategy(engine.StrategyDatabase))
+	b := s.browser()
+	b.signIn()
+	token := b.cookie(sessionCookie)
+	row, err := s.rowOf(token)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.clock.add(time.Hour)
+	for _, what := range []string{"linked", "linked already"} {
+		c := b.oauth("oidc").sets(sessionCookie)
+		if c == nil || c.Value != token || !c.Expires.Equal(row.Expires.Truncate(time.Second)) {
+			t.Errorf("%s: the cookie is %v, want the one that ends %v", what, c, row.Expires)
+		}
+		if after, err := s.rowOf(token); err != nil || !after.Expires.Equal(row.Expires) {
+			t.Errorf("%s: the row ends %v, %v, want %v", what, after.Expires, err, row.Expires)
+		}
+	}
+}
+
 func TestConcurrentSignUp(t *testing.T) {
 	for _, strategy := range both {
 		for _, tx := range []string{"transactions", "sign-up", "neither"} {

@@ -128,6 +128,12 @@ func TestReadOnly(t *testing.T) {
 					t.Errorf("%s: the read after it set a cookie: %v, and wrote %d times", what, sent, writes)
 				}
 			}
+			// An update is no read.
+			s.clock.add(24 * time.Hour)
+			b.header.Set("X-Auth-Read-Only", "1")
+			if r := b.update(nil); r.sets(sessionCookie) == nil {
+				t.Errorf("%s: an update set no cookie: %d %s", what, r.status, r.body)
+			}
 		}
 	}
 }
@@ -451,6 +457,24 @@ func TestAttemptsAreCapped(t *testing.T) {
 		s.problem(t)
 		if got := b.user(); got != "bob@example.com" {
 			t.Errorf("the session is of %q", got)
+		}
+	}
+}
+
+// An attempt keeps a callback URL of at most 1024 bytes, as escaped in its
+// cookie (WIRE.md section 4.2).
+func TestCallbackURLOfAnAttempt(t *testing.T) {
+	room := 1024 - len(url.QueryEscape(httpOrigin+"/"))
+	for path, kept := range map[string]bool{
+		"/" + strings.Repeat("x", room): true, "/" + strings.Repeat("x", room+1): false,
+		"/" + strings.Repeat("~", room): true, "/" + strings.Repeat("x/", room/4): true, "/" + strings.Repeat("x/", room/4+1): false,
+	} {
+		s := newSite(t)
+		b := s.browser()
+		b.leave("oidc", "callbackUrl", path)
+		got := slices.ContainsFunc(b.names(), func(name string) bool { return strings.HasPrefix(name, callbackCookie+".") })
+		if got != kept {
+			t.Errorf("of %d bytes, %.10s…: kept %v, want %v", len(path), path, got, kept)
 		}
 	}
 }

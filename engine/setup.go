@@ -129,7 +129,7 @@ func (s *settings) apply() {
 		c.Rand = rand.Reader
 	}
 	if c.HTTPClient == nil {
-		c.HTTPClient = &http.Client{Timeout: 10 * time.Second}
+		c.HTTPClient = &http.Client{}
 		if shared, ok := http.DefaultTransport.(*http.Transport); ok {
 			c.HTTPClient.Transport = shared.Clone() // Close ends its connections
 			s.ownHTTP = true
