@@ -463,3 +463,42 @@ func TestCharacterSets(t *testing.T) {
 		})
 	}
 }
+
+// A purge on SQLite takes text for the instant that it is read as, however it is
+// spelled.
+func TestPurgeOfOtherText(t *testing.T) {
+	before := time.Date(2026, 3, 8, 2, 30, 0, 123e6, time.UTC)
+	for _, l := range []sqltables.Layout{sqltables.PrismaSQLite(), sqltables.PrismaSQLiteText(), sqltables.KyselySQLite()} {
+		t.Run(l.Name, func(t *testing.T) {
+			opened, err := conformance.NewPlace(t, l).Open(t, quiet(nil))
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := asAdapter(opened)
+			for text, expired := range map[string]bool{
+				"2026-03-08 02:30:00.122":       true,
+				"2026-03-08 02:30:00.123":       false,
+				"2026-03-08 23:00:00":           false,
+				"2026-03-07T22:00:00.000-05:00": false,
+				"2026-03-08T04:00:00.000+02:00": true,
+				"2026-03-08T02:30:00.122Z":      true,
+				"2026-03-08T02:30:00.123Z":      false,
+				"2026-03-08T02:30:00.123+00:00": false,
+				"2026-03-08T02:30:00Z":          true,
+			} {
+				if _, err := a.CreateVerificationToken(t.Context(), engine.VerificationToken{Identifier: "a", Token: text, Expires: before}); err != nil {
+					t.Fatal(err)
+				}
+				if _, err := a.DB().Exec("UPDATE "+l.VerificationToken.Name+" SET expires = ? WHERE token = ?", text, text); err != nil {
+					t.Fatal(err)
+				}
+				if n, err := a.PurgeExpired(t.Context(), before, 10); err != nil || (n == 1) != expired {
+					t.Errorf("%s: %d removed, %v; expired: %v", text, n, err, expired)
+				}
+				if _, err := a.UseVerificationToken(t.Context(), "a", text); !expired && err != nil {
+					t.Errorf("%s: %v", text, err)
+				}
+			}
+		})
+	}
+}

@@ -3,7 +3,6 @@ package sqltables
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"entgo.io/ent/dialect"
@@ -71,10 +70,10 @@ func (s *store) purge(ctx context.Context, t *table, before time.Time, n int) (i
 		args = []any{arg}
 		expired := name + " < ?"
 		if expires.Kind == Millis || expires.Kind.isoText() {
-			// The column may hold both (Prisma 6, then 7). What ends the text of an
-			// instant, Z or +00:00, is not compared.
-			expired = fmt.Sprintf("CASE typeof(%s) WHEN 'text' THEN %s < ? ELSE %s < ? END", name, name, name)
-			args = []any{strings.TrimSuffix(kept.Format(schema.TimeLayout), "Z"), kept.UnixMilli()}
+			// The column may hold both (Prisma 6, then 7), and text with any
+			// offset, which does not sort.
+			expired = fmt.Sprintf("CASE typeof(%s) WHEN 'text' THEN julianday(%s) < julianday(?) ELSE %s < ? END", name, name, name)
+			args = []any{kept.Format(schema.TimeLayout), kept.UnixMilli()}
 		}
 		query = fmt.Sprintf("DELETE FROM %s WHERE rowid IN (SELECT rowid FROM %s WHERE %s LIMIT %d)", table, table, expired, n)
 	}
