@@ -6,6 +6,7 @@ import (
 	"database/sql"
 	"html"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"os"
 	"path/filepath"
@@ -107,7 +108,7 @@ func TestDatabase(t *testing.T) {
 
 // newDatabaseSite is a site with sessions in d, where people sign in by mail and
 // with an identity provider.
-func newDatabaseSite(t *testing.T, app string, d database) (*site, *authtest.IdP) {
+func newDatabaseSite(t *testing.T, app string, d database, updateAge int) (*site, *authtest.IdP) {
 	t.Helper()
 	adapter, err := sqltables.Open(t.Context(), d.dsn, d.layout, sqltables.Options{Schema: fields})
 	if err != nil {
@@ -123,7 +124,7 @@ func newDatabaseSite(t *testing.T, app string, d database) (*site, *authtest.IdP
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { idp.Close() })
-	s := newSite(t, app, plan{database: d.url, issuer: idp.Issuer(), engine: func(s *site, c *engine.Config) {
+	s := newSite(t, app, plan{database: d.url, issuer: idp.Issuer(), updateAge: updateAge, engine: func(s *site, c *engine.Config) {
 		c.Adapter, c.Callbacks = adapter, engine.Callbacks{}
 		c.Providers = []engine.Provider{
 			&engine.OIDC{ID: "idp", Issuer: idp.Issuer(), OAuthOptions: engine.OAuthOptions{ClientID: "interop", ClientSecret: "interop-secret"}},
@@ -137,7 +138,7 @@ func newDatabaseSite(t *testing.T, app string, d database) (*site, *authtest.IdP
 }
 
 func databaseStories(t *testing.T, app string, d database) {
-	s, idp := newDatabaseSite(t, app, d)
+	s, idp := newDatabaseSite(t, app, d, 0)
 	for _, asked := range sides {
 		for _, followed := range sides {
 			address := string(asked) + "-" + string(followed) + "@example.com"
@@ -261,6 +262,55 @@ func databaseStories(t *testing.T, app string, d database) {
 					t.Errorf("after the sign-out: %v", got)
 				}
 			})
+		})
+	}
+}
+
+// TestExtendingIsLeftToTheBrowser: a server component cannot hand a cookie on.
+// What the guide says to do about that keeps rows and cookie together: an
+// updateAge as long as maxAge in next-auth, X-Auth-Read-Only at the engine.
+func TestExtendingIsLeftToTheBrowser(t *testing.T) {
+	const month = 30 * 24 * time.Hour
+	for _, app := range versions {
+		t.Run(app, func(t *testing.T) {
+			d := databases["sqlite"](t)
+			s, _ := newDatabaseSite(t, app, d, int(month/time.Second))
+			b := s.newBrowser(t)
+			session := b.signInByMail(sesame, sesame, "reader@example.com")
+			token := b.cookies()[s.wire.CookieNames(false).SessionToken]
+			due := time.Now().Add(month - 25*time.Hour).Truncate(time.Millisecond)
+			d.exec(t, `UPDATE "session" SET "expires" = $1 WHERE "sessionToken" = $2`, d.at(due), token)
+			end := func() time.Time {
+				t.Helper()
+				var millis int64
+				if err := d.db.QueryRowContext(t.Context(), `SELECT "expires" FROM "session" WHERE "sessionToken" = $1`, token).Scan(&millis); err != nil {
+					t.Fatal(err)
+				}
+				return time.UnixMilli(millis)
+			}
+			for call, path := range s.calls() {
+				if strings.HasPrefix(call, "engine.") || strings.HasPrefix(call, "getSession(") {
+					continue // a browser asks the engine; getSession does on its behalf
+				}
+				if diff := cmp.Diff(session, without(b.value(path, nil), "expires")); diff != "" {
+					t.Errorf("%s (-want +got):\n%s", call, diff)
+				}
+				if got := end(); !got.Equal(due) {
+					t.Fatalf("%s has moved the end of the session from %v to %v", call, due, got)
+				}
+			}
+			r := httptest.NewRequest(http.MethodGet, s.url+"/api/auth/session", nil)
+			r.AddCookie(&http.Cookie{Name: s.wire.CookieNames(false).SessionToken, Value: token})
+			r.Header.Set("X-Auth-Read-Only", "1")
+			w := httptest.NewRecorder()
+			s.engine.ServeHTTP(w, r)
+			if got := end(); !got.Equal(due) || !strings.Contains(w.Body.String(), "reader@example.com") {
+				t.Errorf("X-Auth-Read-Only: the session ends %v, was to end %v; %s", got, due, w.Body)
+			}
+			b.session(sesame)
+			if got := end(); got.Sub(due) < 24*time.Hour {
+				t.Errorf("after the browser's own read the session ends %v, before %v", got, due)
+			}
 		})
 	}
 }

@@ -95,7 +95,7 @@ func TestMove(t *testing.T) {
 				a.actions = func(t *testing.T) { serverActions(t, a.site) }
 			} else {
 				var idp *authtest.IdP
-				a.site, idp = newDatabaseSite(t, m.app, databases[m.sessions](t))
+				a.site, idp = newDatabaseSite(t, m.app, databases[m.sessions](t), 0)
 				a.people = [][]string{{"grace", "first"}, {"heidi", "second"}, {"third"}}
 				a.signIn = func(b *browser, who string) any {
 					if who == "grace" || who == "heidi" {

@@ -96,6 +96,7 @@ type plan struct {
 	nextSecret []string // default: secrets
 	engine     func(*site, *engine.Config)
 	issuer     string // of an identity provider for the app
+	updateAge  int    // of sessions that the app reads, in seconds; default: a day
 }
 
 // newSite starts the app and an engine behind one address.
@@ -104,6 +105,9 @@ func newSite(t *testing.T, app string, p plan) *site {
 	s := &site{app: app, wire: engine.WireV5, database: p.database != "", sides: make(map[string]side)}
 	if app == "v4" {
 		s.wire = engine.WireV4
+	}
+	if p.updateAge == 0 {
+		p.updateAge = 24 * 3600
 	}
 	mux := http.NewServeMux()
 	front := httptest.NewUnstartedServer(mux)
@@ -200,7 +204,7 @@ func newSite(t *testing.T, app string, p plan) *site {
 		nextSecrets = p.nextSecret
 	}
 	settings := setup{
-		Secrets: nextSecrets, Secure: p.tls, MaxAge: 30 * 24 * 3600, UpdateAge: 24 * 3600, People: people, Mailbox: mailbox.URL, Database: p.database, Issuer: p.issuer,
+		Secrets: nextSecrets, Secure: p.tls, MaxAge: 30 * 24 * 3600, UpdateAge: p.updateAge, People: people, Mailbox: mailbox.URL, Database: p.database, Issuer: p.issuer,
 	}
 	stop, running := func() {}, ""
 	s.start = func(dir string) {
