@@ -70,6 +70,29 @@ var long = regexp.MustCompile(`[A-Za-z0-9_\-.~+=%]{40,}`)
 // clean makes a text of somebody else fit for an error: one line, printable, at
 // most n bytes, without our secrets and without what looks like one.
 func (s secrets) clean(text string, n int) string {
+	text = s.hide(text)
+	if len(text) > 8*n {
+		text = text[:8*n]
+	}
+	text = strings.Map(func(r rune) rune {
+		if unicode.IsSpace(r) {
+			return ' '
+		}
+		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
+			return -1
+		}
+		return r
+	}, text)
+	text = s.hide(strings.Join(strings.Fields(text), " ")) // again: what was left out may have stood in the middle of one
+	text = long.ReplaceAllString(text, removed)
+	if len(text) > n {
+		text = strings.ToValidUTF8(text[:n], "") + "…"
+	}
+	return text
+}
+
+// hide leaves out our secrets.
+func (s secrets) hide(text string) string {
 	known := make([]string, 0, 2*len(s))
 	for _, v := range s {
 		if v != "" {
@@ -80,34 +103,17 @@ func (s secrets) clean(text string, n int) string {
 	for _, v := range known {
 		text = strings.ReplaceAll(text, v, removed)
 	}
-	if len(text) > 8*n {
-		text = text[:8*n]
-	}
-	text = long.ReplaceAllString(text, removed)
-	text = strings.Map(func(r rune) rune {
-		if unicode.IsSpace(r) {
-			return ' '
-		}
-		if !unicode.IsPrint(r) || r == unicode.ReplacementChar {
-			return -1
-		}
-		return r
-	}, text)
-	text = strings.Join(strings.Fields(text), " ")
-	if len(text) > n {
-		text = strings.ToValidUTF8(text[:n], "") + "…"
-	}
 	return text
 }
 
 // code cleans an error code (RFC 6749 section 5.2).
 func (s secrets) code(code string) string {
-	code = strings.Map(func(r rune) rune {
+	code = s.hide(strings.Map(func(r rune) rune {
 		if r <= ' ' || r >= 0x7f || r == '"' || r == '\\' || r == '<' || r == '>' || r == '&' {
 			return -1
 		}
 		return r
-	}, s.clean(code, 64))
+	}, s.clean(code, 64)))
 	return code[:min(len(code), 64)]
 }
 

@@ -536,6 +536,10 @@ func FuzzAnswers(f *testing.F) {
 	f.Add(400, "text/plain", "error=x&error_description="+code, 500, "", "")
 	f.Add(200, "application/json", `{"error": "`+clientSecret+`"}`, 200, "", "{}")
 	f.Add(200, ";;", `{"access_token":"a","expires_in":"1e3"}`, 200, "a/b", `{"sub":1}`)
+	for _, between := range []string{"\xc8", "\x00", "\u200b", "<", `\"`} { // is left out, and what it parts would meet
+		f.Add(163, "0", `{"error": "`+clientSecret[:1]+between+clientSecret[1:]+`"}`, 200, "", "")
+		f.Add(400, "application/json", `{"error": "x", "error_description": "`+clientSecret[:1]+between+clientSecret[1:]+`"}`, 200, "", "")
+	}
 	f.Fuzz(func(t *testing.T, status int, contentType, body string, infoStatus int, infoType, info string) {
 		transport := roundTrip(func(r *http.Request) (*http.Response, error) {
 			if r.URL.Path == "/token" {
