@@ -129,8 +129,9 @@ type Config struct {
 	// there is gone here no later. A user who is not there any more is signed
 	// out; while the store cannot be asked, the session is not known. What
 	// Callbacks.JWT sets of the user's fields it must set at each call. The claim
-	// sesame:userReadAt holds when it was read. Default: 24 hours when the Schema has user fields that a token carries,
-	// else never. Negative: never. Without an Adapter there is nothing to read.
+	// sesame:userReadAt holds when it was read. Default: 24 hours when the Schema
+	// has user fields that a token carries, else never. Negative: never. Without
+	// an Adapter there is nothing to read.
 	UserRefreshAge time.Duration
 	// GenerateSessionToken makes the token of a database session: at least 128
 	// random bits in at least 16 characters. Default: a random UUID.

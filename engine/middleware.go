@@ -484,9 +484,9 @@ func (e *Engine) SignOut(w http.ResponseWriter, r *http.Request) error {
 
 // Update changes fields of the session as update() of the client does, but may
 // change name, image and every declared field of users and sessions, whatever
-// the browser may do with it. It returns the changed
-// session, or nil when nobody is signed in. A field that is not declared, or a
-// value that does not fit, is an error and changes nothing.
+// the browser may do with it. It returns the changed session, or nil when
+// nobody is signed in. A field that is not declared, or a value that does not
+// fit, is an error and changes nothing.
 func (e *Engine) Update(w http.ResponseWriter, r *http.Request, data map[string]any) (*Session, error) {
 	changes, err := e.checkUpdate(data, schema.Default)
 	if err != nil {
