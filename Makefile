@@ -17,7 +17,7 @@ lint:
 generate:
 	go generate ./...
 
-# make fuzz PKG=./engine/wire TARGET=FuzzName
+# make fuzz PKG=./internal/wire TARGET=FuzzName
 fuzz:
 	go test -run '^$$' -fuzz '^$(TARGET)$$' -fuzztime $(FUZZTIME) $(PKG)
 

@@ -7,7 +7,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/sesame-auth/sesame/engine/adaptertest"
-	"github.com/sesame-auth/sesame/internal/conformance"
+	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
 // TestConformance runs the conformance suite on every adapter of this

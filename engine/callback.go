@@ -11,10 +11,10 @@ import (
 	"strconv"
 	"strings"
 
-	"github.com/sesame-auth/sesame/engine/oauth"
-	"github.com/sesame-auth/sesame/engine/pages"
+	"github.com/sesame-auth/sesame/engine/internal/oauth"
+	"github.com/sesame-auth/sesame/engine/internal/pages"
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // signedInAt is where the browser goes after a sign-in.

@@ -6,7 +6,7 @@ import (
 	"net/http"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine/pages"
+	"github.com/sesame-auth/sesame/engine/internal/pages"
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // Cookies changes names and attributes of cookies, as the option cookies of

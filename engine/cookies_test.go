@@ -17,7 +17,7 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/verify"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // jarred is a browser with a real cookie jar, which knows of domains, that

@@ -13,7 +13,7 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine/oauth"
+	"github.com/sesame-auth/sesame/engine/internal/oauth"
 )
 
 // Report is what [Diagnose] has found. It holds no secrets.

@@ -6,7 +6,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // Wire is a version of Auth.js on the wire, as of package wire.

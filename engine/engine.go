@@ -10,9 +10,9 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/sesame-auth/sesame/engine/pages"
+	"github.com/sesame-auth/sesame/engine/internal/pages"
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // Engine answers the Auth.js endpoints and reads sessions. It is safe for

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // exchange is one request in the engine, from its cookies to the cookies of

@@ -13,7 +13,7 @@ import (
 	"strings"
 
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // held is the session of one request of the application, read once.

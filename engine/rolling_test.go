@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // A session in use is extended when updateAge has passed since the last time.

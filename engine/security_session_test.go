@@ -15,7 +15,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 const month = 30 * 24 * time.Hour

@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // getSession answers GET session.

@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // startSession begins a new session and sets its cookie. Nothing of a session

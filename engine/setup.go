@@ -12,9 +12,9 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine/oauth"
+	"github.com/sesame-auth/sesame/engine/internal/oauth"
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // site is what depends on whether cookies are secure: their names, and the

@@ -11,9 +11,9 @@ import (
 
 	"golang.org/x/text/unicode/norm"
 
-	"github.com/sesame-auth/sesame/engine/oauth"
+	"github.com/sesame-auth/sesame/engine/internal/oauth"
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // signIn is somebody on the way in.

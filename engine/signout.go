@@ -3,7 +3,7 @@ package engine
 import (
 	"errors"
 
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // postSignOut answers POST signout.

@@ -17,7 +17,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/internal/faultdb"
+	"github.com/sesame-auth/sesame/internal/lab/faultdb"
 )
 
 const sqliteParams = "_fk=1&_txlock=immediate&_busy_timeout=5"

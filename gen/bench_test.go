@@ -8,7 +8,7 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/gen/authtypes"
-	"github.com/sesame-auth/sesame/internal/benchpair"
+	"github.com/sesame-auth/sesame/internal/lab/benchpair"
 )
 
 // claimsText is the payload of a session token with the fields of the reference

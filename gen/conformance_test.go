@@ -6,12 +6,12 @@ import (
 
 	"github.com/sesame-auth/sesame/engine/adaptertest"
 	"github.com/sesame-auth/sesame/gen/authtypes"
-	"github.com/sesame-auth/sesame/internal/conformance"
+	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
 // TestConformance runs the conformance suite with the fields of the reference
 // schema in every store, over tables in the columns that columns.*.sql add. The
-// ent client with the mixins is internal/refent.
+// ent client with the mixins is internal/lab/refent.
 func TestConformance(t *testing.T) {
 	columns := func(t testing.TB, dialect string) string {
 		if dialect == "sqlite3" {

@@ -9,7 +9,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/verify"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 	"github.com/sesame-auth/sesame/gen/authtypes"
 )
 

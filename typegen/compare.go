@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/typegen/emit"
+	"github.com/sesame-auth/sesame/typegen/internal/emit"
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 

@@ -22,7 +22,7 @@ import (
 
 	"github.com/rogpeppe/go-internal/diff"
 
-	"github.com/sesame-auth/sesame/typegen/emit"
+	"github.com/sesame-auth/sesame/typegen/internal/emit"
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 

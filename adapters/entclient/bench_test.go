@@ -6,7 +6,7 @@ import (
 
 	"entgo.io/ent/dialect"
 
-	"github.com/sesame-auth/sesame/internal/benchpair"
+	"github.com/sesame-auth/sesame/internal/lab/benchpair"
 )
 
 // BenchmarkSessionAndUser is [benchpair.SessionAndUser].

@@ -10,8 +10,8 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
-	"github.com/sesame-auth/sesame/internal/adaptercalls"
-	"github.com/sesame-auth/sesame/internal/faultdb"
+	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
+	"github.com/sesame-auth/sesame/internal/lab/faultdb"
 )
 
 var errInjected = errors.New("the wire is cut")

@@ -17,7 +17,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/internal/adaptercalls"
+	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
 )
 
 // Some tests need other processes: this binary again, with the name of one of

@@ -17,8 +17,8 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/internal/adaptercalls"
-	"github.com/sesame-auth/sesame/internal/faultdb"
+	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
+	"github.com/sesame-auth/sesame/internal/lab/faultdb"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 

@@ -17,7 +17,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/internal/adaptercalls"
+	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
 )
 
 // allConns takes every connection of the pool.

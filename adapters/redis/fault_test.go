@@ -15,7 +15,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/redis"
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/internal/adaptercalls"
+	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 

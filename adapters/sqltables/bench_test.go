@@ -7,8 +7,8 @@ import (
 	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
-	"github.com/sesame-auth/sesame/internal/benchpair"
-	"github.com/sesame-auth/sesame/internal/conformance"
+	"github.com/sesame-auth/sesame/internal/lab/benchpair"
+	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
 // BenchmarkSessionAndUser is [benchpair.SessionAndUser].

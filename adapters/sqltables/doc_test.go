@@ -6,7 +6,7 @@ import (
 	"testing"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
-	"github.com/sesame-auth/sesame/internal/conformance"
+	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
 // The documentation lists every layout with what it cannot do.

@@ -17,8 +17,8 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
-	"github.com/sesame-auth/sesame/internal/adaptercalls"
-	"github.com/sesame-auth/sesame/internal/conformance"
+	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
+	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
 // roundTrip writes a user with a session and reads it back.

@@ -16,8 +16,8 @@ import (
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
-	"github.com/sesame-auth/sesame/internal/faultdb"
-	"github.com/sesame-auth/sesame/internal/testent"
+	"github.com/sesame-auth/sesame/internal/lab/faultdb"
+	"github.com/sesame-auth/sesame/internal/lab/testent"
 )
 
 var errInjected = errors.New("the wire is cut")

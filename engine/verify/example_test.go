@@ -10,7 +10,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/verify"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // A service of its own beside a Next.js app: the same AUTH_SECRET, and nothing

@@ -18,7 +18,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/verify"
-	"github.com/sesame-auth/sesame/engine/wire"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 const (
@@ -90,7 +90,7 @@ func (l *secretList) UnmarshalJSON(b []byte) error {
 // they do, through a request.
 func TestVectors(t *testing.T) {
 	for d, file := range map[wire.Dialect]string{wire.V5: "session-jwe-v5.json", wire.V4: "session-jwe-v4.json"} {
-		data, err := os.ReadFile("../wire/testdata/" + file)
+		data, err := os.ReadFile("../../internal/wire/testdata/" + file)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -17,7 +17,7 @@ import (
 	"github.com/sesame-auth/sesame/examples/nextjs/authtypes/authtypestest"
 )
 
-// The front end's part of the story is in internal/e2e, TestNextjs.
+// The front end's part of the story is in internal/lab/e2e, TestNextjs.
 
 // start runs the program and returns its URL; what the browser sees of it is
 // front.

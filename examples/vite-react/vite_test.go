@@ -17,7 +17,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sesame-auth/sesame/internal/npm"
+	"github.com/sesame-auth/sesame/internal/lab/npm"
 )
 
 // patience is how long Vite may take. It is wide: nothing is measured by it.

@@ -34,16 +34,16 @@ type room struct {
 }
 
 // belowEngine are the floors that package engine stands on.
-var belowEngine = []string{"engine/schema", "engine/wire", "engine/oauth", "engine/pages", "engine/limit"}
+var belowEngine = []string{"engine/schema", "internal/wire", "engine/internal/oauth", "engine/internal/pages", "engine/limit"}
 
 // rooms has one row for each room, lower floors first. CONTRIBUTING.md explains
 // the rows whose rooms exist.
 var rooms = []room{
 	{path: "engine/schema"},
-	{path: "engine/wire", ours: []string{"engine/schema"}},
-	{path: "engine/verify", ours: []string{"engine/schema", "engine/wire"}},
-	{path: "engine/oauth", libs: []string{"golang.org/x/oauth2", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4"}},
-	{path: "engine/pages"},
+	{path: "internal/wire", ours: []string{"engine/schema"}},
+	{path: "engine/verify", ours: []string{"engine/schema", "internal/wire"}},
+	{path: "engine/internal/oauth", libs: []string{"golang.org/x/oauth2", "github.com/coreos/go-oidc/v3", "github.com/go-jose/go-jose/v4"}},
+	{path: "engine/internal/pages"},
 	{path: "engine/limit"},
 	{path: "engine", ours: belowEngine, libs: []string{"golang.org/x/text"}},
 
@@ -63,8 +63,8 @@ var rooms = []room{
 	{path: "ent/authent", ours: []string{"engine/schema", "ent/authmixin", "typegen/schemafile"}, libs: []string{"entgo.io/ent"}},
 	{path: "ent/...", ours: []string{"engine", "engine/schema", "ent/..."}, libs: []string{anything}},
 	{path: "typegen/schemafile", ours: []string{"engine/schema"}, libs: []string{"github.com/goccy/go-yaml"}},
-	{path: "typegen/emit", ours: []string{"engine/schema", "typegen/schemafile"}, libs: []string{"golang.org/x/mod"}},
-	{path: "typegen", ours: []string{"engine/schema", "typegen/schemafile", "typegen/emit"}, libs: []string{"github.com/rogpeppe/go-internal"}},
+	{path: "typegen/internal/emit", ours: []string{"engine/schema", "typegen/schemafile"}, libs: []string{"golang.org/x/mod"}},
+	{path: "typegen", ours: []string{"engine/schema", "typegen/schemafile", "typegen/internal/emit"}, libs: []string{"github.com/rogpeppe/go-internal"}},
 	{path: "gen/authtypes/authfields", libs: []string{"entgo.io/ent"}},
 	{path: "gen/...", ours: []string{"engine", "engine/schema", "gen/authtypes"}},
 
@@ -312,11 +312,11 @@ func TestRoomsCanFail(t *testing.T) {
 	sound := []pkg{
 		named(ours(""), "sesame"),
 		ours("engine/schema", "encoding/json"),
-		ours("engine/wire", "crypto/aes", "./engine/schema"),
-		ours("engine/verify", "net/http", "./engine/wire", "./engine/schema"),
-		ours("engine/oauth", "golang.org/x/oauth2", "github.com/coreos/go-oidc/v3/oidc"),
-		ours("engine/pages", "html/template"),
-		ours("engine", "./engine/wire", "./engine/oauth", "./engine/pages", "golang.org/x/text/unicode/norm"),
+		ours("internal/wire", "crypto/aes", "./engine/schema"),
+		ours("engine/verify", "net/http", "./internal/wire", "./engine/schema"),
+		ours("engine/internal/oauth", "golang.org/x/oauth2", "github.com/coreos/go-oidc/v3/oidc"),
+		ours("engine/internal/pages", "html/template"),
+		ours("engine", "./internal/wire", "./engine/internal/oauth", "./engine/internal/pages", "golang.org/x/text/unicode/norm"),
 		ours("engine/mail", "./engine", "github.com/wneessen/go-mail"),
 		ours("adapters/memory", "./engine"),
 		ours("adapters/entclient", "./engine", "./ent", "./ent/user", "./adapters/entclient/migrations", "github.com/mattn/go-sqlite3"),
@@ -324,7 +324,7 @@ func TestRoomsCanFail(t *testing.T) {
 		ours("ent", "./ent/user", "entgo.io/ent/dialect/sql"),
 		ours("ent/user", "time"),
 		named(ours("examples/quickstart", "./engine", "./adapters/entclient"), "main"),
-		ours("internal/labserver", "./engine", "./adapters/memory"),
+		ours("internal/lab/labserver", "./engine", "./adapters/memory"),
 		lib("golang.org/x/oauth2", "net/http"),
 		lib("github.com/coreos/go-oidc/v3/oidc", "golang.org/x/oauth2"),
 	}
@@ -338,20 +338,20 @@ func TestRoomsCanFail(t *testing.T) {
 		want  string
 	}{
 		{"schema imports a library", []pkg{ours("engine/schema", "golang.org/x/text/unicode/norm")}, "engine/schema imports golang.org/x/text/unicode/norm: this room imports the standard library only"},
-		{"schema imports wire", []pkg{ours("engine/schema", "./engine/wire")}, "engine/schema imports " + module + "/engine/wire: this room imports nothing of ours"},
-		{"wire imports a library", []pkg{ours("engine/wire", "github.com/go-jose/go-jose/v4")}, "engine/wire imports github.com/go-jose/go-jose/v4: this room"},
-		{"wire imports engine", []pkg{ours("engine/wire", "./engine")}, "of ours this room imports only engine/schema;"},
-		{"verify imports oauth", []pkg{ours("engine/verify", "./engine/oauth")}, "engine/verify imports " + module + "/engine/oauth"},
+		{"schema imports wire", []pkg{ours("engine/schema", "./internal/wire")}, "engine/schema imports " + module + "/internal/wire: this room imports nothing of ours"},
+		{"wire imports a library", []pkg{ours("internal/wire", "github.com/go-jose/go-jose/v4")}, "internal/wire imports github.com/go-jose/go-jose/v4: this room"},
+		{"wire imports engine", []pkg{ours("internal/wire", "./engine")}, "of ours this room imports only engine/schema;"},
+		{"verify imports oauth", []pkg{ours("engine/verify", "./engine/internal/oauth")}, "engine/verify imports " + module + "/engine/internal/oauth"},
 		{"verify imports a library", []pkg{ours("engine/verify", "golang.org/x/oauth2")}, "standard library only"},
-		{"oauth imports an unknown library", []pkg{ours("engine/oauth", "github.com/hashicorp/cap/oidc")}, "the libraries of this room are golang.org/x/oauth2,"},
-		{"oauth imports engine", []pkg{ours("engine/oauth", "./engine")}, "engine/oauth imports " + module + "/engine:"},
-		{"pages imports engine", []pkg{ours("engine/pages", "./engine")}, "engine/pages imports " + module + "/engine:"},
+		{"oauth imports an unknown library", []pkg{ours("engine/internal/oauth", "github.com/hashicorp/cap/oidc")}, "the libraries of this room are golang.org/x/oauth2,"},
+		{"oauth imports engine", []pkg{ours("engine/internal/oauth", "./engine")}, "engine/internal/oauth imports " + module + "/engine:"},
+		{"pages imports engine", []pkg{ours("engine/internal/pages", "./engine")}, "engine/internal/pages imports " + module + "/engine:"},
 		{"engine imports a room above it", []pkg{ours("engine", "./engine/mail")}, "engine imports " + module + "/engine/mail:"},
 		{"engine imports an adapter", []pkg{ours("engine", "./adapters/memory")}, "engine imports " + module + "/adapters/memory:"},
 		{"engine imports ent", []pkg{ours("engine", "./ent")}, "engine imports " + module + "/ent:"},
 		{"engine imports gen", []pkg{ours("engine", "./gen/authtypes")}, "engine imports " + module + "/gen/authtypes:"},
 		{"engine imports typegen", []pkg{ours("engine", "./typegen/schemafile")}, "engine imports " + module + "/typegen/schemafile:"},
-		{"engine imports an internal package", []pkg{ours("engine", "./internal/labserver")}, "engine imports " + module + "/internal/labserver:"},
+		{"engine imports an internal package", []pkg{ours("engine", "./internal/lab/labserver")}, "engine imports " + module + "/internal/lab/labserver:"},
 		{"engine reaches a driver through a library", []pkg{
 			ours("engine/mail", "./engine", "example.org/outbox"),
 			lib("example.org/outbox", "example.org/queue"),
@@ -361,19 +361,19 @@ func TestRoomsCanFail(t *testing.T) {
 			ours("engine/passkey", "example.org/fixtures"), lib("example.org/fixtures", "entgo.io/ent/dialect"),
 		}, "engine/passkey reaches entgo.io/ent/dialect"},
 		{"a room above engine imports an adapter", []pkg{ours("engine/authtest", "./adapters/memory")}, "engine/authtest imports " + module + "/adapters/memory:"},
-		{"a test inside a package is bound too", []pkg{tested(ours("engine/wire"), "github.com/google/go-cmp/cmp")}, "engine/wire imports github.com/google/go-cmp/cmp:"},
+		{"a test inside a package is bound too", []pkg{tested(ours("internal/wire"), "github.com/google/go-cmp/cmp")}, "internal/wire imports github.com/google/go-cmp/cmp:"},
 		{"an adapter imports ent", []pkg{ours("adapters/memory", "./ent")}, "adapters/memory imports " + module + "/ent:"},
 		{"an adapter imports another", []pkg{ours("adapters/split", "./adapters/memory")}, "adapters/split imports " + module + "/adapters/memory:"},
-		{"an adapter imports wire", []pkg{ours("adapters/memory", "./engine/wire")}, "adapters/memory imports " + module + "/engine/wire:"},
-		{"ent imports wire", []pkg{ours("ent/schema", "./engine/wire")}, "ent/schema imports " + module + "/engine/wire: of ours this room imports only engine, engine/schema, ent/...;"},
+		{"an adapter imports wire", []pkg{ours("adapters/memory", "./internal/wire")}, "adapters/memory imports " + module + "/internal/wire:"},
+		{"ent imports wire", []pkg{ours("ent/schema", "./internal/wire")}, "ent/schema imports " + module + "/internal/wire: of ours this room imports only engine, engine/schema, ent/...;"},
 		{"authent imports engine", []pkg{ours("ent/authent", "./engine")}, "ent/authent imports " + module + "/engine:"},
 		{"authmixin imports engine", []pkg{ours("ent/authmixin", "./engine")}, "ent/authmixin imports " + module + "/engine:"},
 		{"authruntime imports a driver", []pkg{ours("ent/authruntime", "./engine", "github.com/jackc/pgx/v5")}, "ent/authruntime imports github.com/jackc/pgx/v5:"},
 		{"ent imports an adapter", []pkg{ours("ent", "./adapters/entclient")}, "ent imports " + module + "/adapters/entclient:"},
-		{"an example imports an internal package", []pkg{ours("examples/quickstart", "./internal/labserver")}, "examples/quickstart imports " + module + "/internal/labserver:"},
+		{"an example imports an internal package", []pkg{ours("examples/quickstart", "./internal/lab/labserver")}, "examples/quickstart imports " + module + "/internal/lab/labserver:"},
 		{"the root imports something", []pkg{named(ours("", "./engine"), "sesame")}, "package sesame imports " + module + "/engine:"},
 		{"a new package below engine", []pkg{ours("engine/saml")}, "engine/saml fits no room: move its code into the room whose purpose it shares, or decide on which floor it stands, give it a row of rooms"},
-		{"a new package below wire", []pkg{ours("engine/wire/jwe")}, "engine/wire/jwe fits no room:"},
+		{"a new package below verify", []pkg{ours("engine/verify/jwe")}, "engine/verify/jwe fits no room:"},
 		{"a new package at the top", []pkg{ours("sql")}, "sql fits no room:"},
 		{"a folder without a name", []pkg{ours("internal/util")}, `internal/util is called "util", which says nothing`},
 		{"a folder below one without a name", []pkg{ours("adapters/common/retry")}, `adapters/common/retry is called "common"`},

@@ -18,7 +18,7 @@ import (
 	"github.com/sesame-auth/sesame/examples/own-ent/ent"
 	"github.com/sesame-auth/sesame/examples/own-ent/extra"
 	"github.com/sesame-auth/sesame/examples/own-ent/store"
-	"github.com/sesame-auth/sesame/internal/conformance"
+	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
 // adapter closes the client, as the conformance suite wants it.

@@ -1,5 +1,5 @@
 -- The default tables of @auth/drizzle-adapter, as drizzle-kit writes them.
--- Recorded: go test ./internal/authjstables -run TestDDL -record
+-- Recorded: go test ./internal/lab/authjstables -run TestDDL -record
 
 CREATE TABLE `user` (
 	`id` text PRIMARY KEY NOT NULL,

@@ -1,5 +1,5 @@
 -- The models that authjs.dev shows for Prisma, as Prisma's schema engine writes them.
--- Recorded: go test ./internal/authjstables -run TestDDL -record
+-- Recorded: go test ./internal/lab/authjstables -run TestDDL -record
 
 CREATE TABLE "User" (
     "id" TEXT NOT NULL,

@@ -1,5 +1,5 @@
 -- The default entities of @auth/typeorm-adapter, as TypeORM's synchronize makes them.
--- Recorded: go test ./internal/authjstables -run TestDDL -record
+-- Recorded: go test ./internal/lab/authjstables -run TestDDL -record
 
 CREATE TABLE `users` (`id` varchar(36) NOT NULL, `name` varchar(255) NULL, `email` varchar(255) NULL, `emailVerified` varchar(255) NULL, `image` varchar(255) NULL, UNIQUE INDEX `IDX_97672ac88f789774dd47f7c8be` (`email`), PRIMARY KEY (`id`)) ENGINE=InnoDB;
 

@@ -1,5 +1,5 @@
 -- The default entities of @auth/typeorm-adapter, as TypeORM's synchronize makes them.
--- Recorded: go test ./internal/authjstables -run TestDDL -record
+-- Recorded: go test ./internal/lab/authjstables -run TestDDL -record
 
 CREATE EXTENSION IF NOT EXISTS "uuid-ossp";
 

@@ -1,5 +1,5 @@
 -- The default entities of @auth/typeorm-adapter, as TypeORM's synchronize makes them.
--- Recorded: go test ./internal/authjstables -run TestDDL -record
+-- Recorded: go test ./internal/lab/authjstables -run TestDDL -record
 
 CREATE TABLE "users" ("id" varchar PRIMARY KEY NOT NULL, "name" varchar, "email" varchar, "emailVerified" varchar, "image" varchar, CONSTRAINT "UQ_97672ac88f789774dd47f7c8be3" UNIQUE ("email"));
 

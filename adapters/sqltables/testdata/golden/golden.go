@@ -1,5 +1,5 @@
 // Package golden holds what Auth.js's adapters write, each a fixture of the
-// conformance suite. internal/authjstables records it.
+// conformance suite. internal/lab/authjstables records it.
 package golden
 
 import "embed"
