@@ -68,7 +68,7 @@ var sessionCosts = []measured{
 func (m measured) prepare(t testing.TB) func() *sink {
 	t.Helper()
 	s := newSite(t, withStrategy(m.strategy), func(s *site, c *engine.Config) {
-		c.ReissueOnEveryRead = m.every
+		c.Parity.ReissueOnEveryRead = m.every
 		c.Adapter = s.store.inner // without a list of the calls
 		c.Now = time.Now
 	})

@@ -81,7 +81,7 @@ type site struct {
 	t      testing.TB
 	origin string
 	eng    *engine.Engine
-	store  *store // calls of the adapter; nil without one
+	store  *storeSpy // calls of the adapter; nil without one
 	clock  *clock
 	logs   *logs
 	mails  *mailbox
@@ -177,7 +177,7 @@ func newSite(t testing.TB, change ...func(*site, *engine.Config)) *site {
 // withStore adds a memory adapter for the schema that c has by now, and the
 // e-mail provider.
 func withStore(s *site, c *engine.Config) {
-	s.store = newStore(memory.New(c.Schema))
+	s.store = newStoreSpy(memory.New(c.Schema))
 	c.Adapter = s.store.adapter()
 	c.Providers = append(c.Providers, &engine.Email{Sender: s.mails})
 }

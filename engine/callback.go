@@ -14,6 +14,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/internal/oauth"
 	"github.com/sesame-auth/sesame/engine/internal/pages"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
@@ -28,7 +29,7 @@ func (x *exchange) signedInAt(in signIn) *answer {
 // finish tells that somebody has signed in.
 func (x *exchange) finish(in signIn) (*answer, error) {
 	x.wrote = true
-	if !x.e.cfg.KeepCSRFToken {
+	if !x.e.cfg.Parity.KeepCSRFToken {
 		if err := x.renewCSRF(); err != nil {
 			return nil, err
 		}
@@ -85,7 +86,7 @@ func (x *exchange) oauthCallback(p *provider) (*answer, error) {
 		case err == nil:
 			x.canonical(&known)
 			in.user = &known
-		case !errors.Is(err, ErrNotFound):
+		case !errors.Is(err, store.ErrNotFound):
 			return nil, adapterError("looking up an account", err)
 		}
 	}
@@ -115,7 +116,7 @@ func (x *exchange) oauthCallback(p *provider) (*answer, error) {
 func (x *exchange) newUserID(p *provider, accountID string) (string, error) {
 	random := x.e.cfg.Rand
 	if x.e.adapter == nil {
-		if x.e.cfg.DangerousProfileIDs {
+		if x.e.cfg.Parity.DangerousProfileIDs {
 			return accountID, nil
 		}
 		sum := sha256.Sum256([]byte("user\x00" + p.ID + "\x00" + accountID))
@@ -185,7 +186,7 @@ func (x *exchange) settleAddress(p *provider, u *User, profile Profile) {
 		return
 	}
 	u.Email = &address
-	if x.e.cfg.DangerousUnverifiedEmail {
+	if x.e.cfg.Parity.DangerousUnverifiedEmail {
 		return
 	}
 	// What the provider verified is the address as it wrote it: one that Unicode
@@ -340,7 +341,7 @@ func (x *exchange) authorize(p *provider, values map[string]string) (*answer, er
 			return nil, err
 		}
 	}
-	if u.ID == "" && !x.e.cfg.DangerousProfileIDs {
+	if u.ID == "" && !x.e.cfg.Parity.DangerousProfileIDs {
 		if u.ID, err = wire.UUID(x.e.cfg.Rand); err != nil {
 			return nil, err
 		}
@@ -359,7 +360,7 @@ func (x *exchange) authorize(p *provider, values map[string]string) (*answer, er
 	} else {
 		in, err = x.createForCredentials(in)
 	}
-	if errors.Is(err, ErrConflict{}) {
+	if errors.Is(err, store.ErrConflict) {
 		// Somebody created the same user at the same moment, in another tab say.
 		if found, _ := x.storedUser(p, &u); found {
 			in.user, in.isNewUser = &u, false
@@ -375,7 +376,7 @@ func (x *exchange) authorize(p *provider, values map[string]string) (*answer, er
 // storedUser makes u the stored user with its id, which a database session
 // needs. It reports false when there is none, and one may be created.
 func (x *exchange) storedUser(p *provider, u *User) (bool, error) {
-	stored, err := User{}, error(ErrNotFound)
+	stored, err := User{}, error(store.ErrNotFound)
 	if u.ID != "" {
 		stored, err = x.e.adapter.GetUser(x.ctx, u.ID)
 	}
@@ -384,7 +385,7 @@ func (x *exchange) storedUser(p *provider, u *User) (bool, error) {
 		x.canonical(&stored)
 		*u = stored
 		return true, nil
-	case !errors.Is(err, ErrNotFound):
+	case !errors.Is(err, store.ErrNotFound):
 		return false, adapterError("looking up the user of a credentials sign-in", err)
 	case u.ID == "" && p.credentials.CreateUsers:
 		return false, fail(CodeConfiguration, "CallbackRouteError", errors.New("authorize returned a user without an id"),
@@ -415,7 +416,7 @@ func (x *exchange) createForCredentials(in signIn) (signIn, error) {
 // button follows it, because mail scanners open links as well.
 func (x *exchange) getEmailCallback(p *provider) (*answer, error) {
 	token, address := x.param("token"), x.param("email")
-	if x.e.cfg.DangerousMailLinkOnGET {
+	if x.e.cfg.Parity.DangerousMailLinkOnGET {
 		return x.followMail(p, token, address)
 	}
 	if token == "" || address == "" {
@@ -486,7 +487,7 @@ func (x *exchange) followMail(p *provider, token, address string) (*answer, erro
 
 // useToken takes a token out of the store. One that was made under an older
 // secret is still good.
-func (x *exchange) useToken(p *provider, address, token string) (VerificationToken, error) {
+func (x *exchange) useToken(p *provider, address, token string) (store.VerificationToken, error) {
 	secrets := x.e.hashSecrets
 	if p.secret != "" {
 		secrets = []string{p.secret}
@@ -494,7 +495,7 @@ func (x *exchange) useToken(p *provider, address, token string) (VerificationTok
 	for _, secret := range secrets {
 		used, err := x.e.adapter.UseVerificationToken(x.ctx, address, wire.HashVerificationToken(token, secret))
 		switch {
-		case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
+		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalid):
 			continue
 		case err != nil:
 			return used, adapterError("using the token of a mail link", err)
@@ -505,5 +506,5 @@ func (x *exchange) useToken(p *provider, address, token string) (VerificationTok
 		}
 		return used, nil
 	}
-	return VerificationToken{}, refuse(CodeVerification, "Verification", errors.New("the mail link is unknown or was used before"), "ask for a new link")
+	return store.VerificationToken{}, refuse(CodeVerification, "Verification", errors.New("the mail link is unknown or was used before"), "ask for a new link")
 }

@@ -96,7 +96,7 @@ type JWTParams struct {
 	Tokens    *Tokens
 	IsNewUser bool
 	// Update is the data of update(): the writable fields, already validated
-	// and stored in Token; or with Config.DangerousUpdateData whatever the
+	// and stored in Token; or with Config.Parity.DangerousUpdateData whatever the
 	// browser sent. nil unless Trigger is TriggerUpdate and there was data.
 	Update any
 }

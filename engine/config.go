@@ -8,11 +8,27 @@ import (
 
 	"github.com/sesame-auth/sesame/engine/internal/pages"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // Schema describes the extra fields of users, sessions and tokens. See
 // [schema.Schema].
 type Schema = schema.Schema
+
+// Adapter stores users, accounts, sessions and verification tokens. See
+// [store.Adapter].
+type Adapter = store.Adapter
+
+// User is a person. See [store.User].
+type User = store.User
+
+// Account says that an account at a provider belongs to a user. See
+// [store.Account].
+type Account = store.Account
+
+// AdapterSession is a session of the database strategy as it is stored. See
+// [store.Session].
+type AdapterSession = store.Session
 
 // Token holds the claims of a jwt session token. See [schema.Token].
 type Token = schema.Token
@@ -34,9 +50,6 @@ const (
 
 // Config configures an [Engine]. The zero value of every field has a default;
 // a server needs a secret (Secret or AUTH_SECRET) and at least one provider.
-//
-// Fields whose name begins with Dangerous do what Auth.js does where that is
-// not safe. They exist for exact parity with an Auth.js server beside this one.
 type Config struct {
 	// Secret encrypts and signs everything; at least 32 characters. Default:
 	// AUTH_SECRET, then NEXTAUTH_SECRET. `openssl rand -base64 33` makes one.
@@ -44,17 +57,17 @@ type Config struct {
 	Secret string
 	// OldSecrets are still accepted, so that a secret can be changed without
 	// signing anybody out. Hashes of CSRF tokens and mail links are made with
-	// all of them, as Auth.js 5 does with secret: [new, old]; with WireV4, which
+	// all of them, as Auth.js 5 does with secret: [new, old]; with DialectV4, which
 	// knows one secret, and with secrets of the environment, with the current
 	// one alone, as next-auth does. Those of any part of the list are accepted.
 	// Default: AUTH_SECRET_3, AUTH_SECRET_2 and AUTH_SECRET_1, those that are
 	// set, when Secret comes from AUTH_SECRET.
 	OldSecrets []string
 
-	// Wire is the version of Auth.js that clients and servers beside this one
-	// have: WireV5 (default) or WireV4, for the client of next-auth 4. Cookie
+	// Dialect is the version of Auth.js that clients and servers beside this one
+	// speak: DialectV5 (default) or DialectV4, for the client of next-auth 4. Cookie
 	// names, session tokens, answers and error codes are those of that version.
-	Wire Wire
+	Dialect Dialect
 
 	// Providers are the ways to sign in, in the order of the sign-in page.
 	Providers []Provider
@@ -168,6 +181,15 @@ type Config struct {
 	// Getenv reads environment variables. Default: os.Getenv.
 	Getenv func(string) string
 
+	// Parity does what Auth.js does where this engine does otherwise. The zero
+	// value is the safe way; each field is a row of docs/deviations.md.
+	Parity Parity
+}
+
+// Parity holds the switches for exact parity with Auth.js, for an Auth.js
+// server beside this one. Each field is a row of docs/deviations.md, with its
+// reason. Fields whose name begins with Dangerous do what is not safe.
+type Parity struct {
 	// ReissueOnEveryRead makes every session read set the cookie anew, as
 	// Auth.js does. A slow read can then undo an update(), a sign-out or a
 	// sign-in that was answered before it. Default: when SessionUpdateAge has
@@ -211,7 +233,7 @@ type Config struct {
 	DangerousKeepChecks bool
 	// DangerousErrorMessages puts the message of an error that Authorize of a
 	// Credentials provider or Callbacks.SignIn returns into the URL, as
-	// next-auth 4 does; it looks at WireV4 only. A message can say too much, and
+	// next-auth 4 does; it looks at DialectV4 only. A message can say too much, and
 	// URLs are logged. Default: a code; a [CredentialsError] has one of its own.
 	DangerousErrorMessages bool
 	// DangerousProfileIDs leaves the ids of users that no Adapter stores as they

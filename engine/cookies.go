@@ -18,12 +18,12 @@ type Cookies struct {
 }
 
 // CookieOptions are the name and the attributes of a cookie. The zero value is
-// the default: the name of Config.Wire, of one host, SameSite=Lax. HttpOnly,
+// the default: the name of Config.Dialect, of one host, SameSite=Lax. HttpOnly,
 // Path=/ and (on https) Secure are always there.
 type CookieOptions struct {
 	// Name is used as it is, on https and on http; but browsers take a name that
 	// begins with __Secure- or __Host- from https only, so on http these are
-	// left out. Whoever reads the session needs the same name: with WireV5 it is
+	// left out. Whoever reads the session needs the same name: with DialectV5 it is
 	// part of the key.
 	Name string
 	// Domain lets the hosts below it have the cookie too: with "example.com"

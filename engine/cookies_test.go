@@ -228,9 +228,9 @@ func TestCookieNames(t *testing.T) {
 		State:            engine.CookieOptions{Name: "shop.state"},
 		Nonce:            engine.CookieOptions{Name: "shop.nonce"},
 	}
-	for _, version := range []engine.Wire{engine.WireV5, engine.WireV4} {
+	for _, version := range []engine.Dialect{engine.DialectV5, engine.DialectV4} {
 		for _, origin := range []string{httpOrigin, httpsOrigin} {
-			s := newSite(t, func(s *site, c *engine.Config) { c.URL, c.Cookies, c.Wire = origin, own, version })
+			s := newSite(t, func(s *site, c *engine.Config) { c.URL, c.Cookies, c.Dialect = origin, own, version })
 			session, plain := "__Secure-shop.session", "shop.session"
 			csrf, back := "__Host-shop.csrf", "__Secure-shop.back"
 			if origin == httpOrigin {
@@ -267,7 +267,7 @@ func TestCookieNames(t *testing.T) {
 				t.Errorf("%v %s: the verifier says %v", version, origin, err)
 			}
 			keys := version.SessionKeys("authjs.session-token", testSecret)
-			if _, _, err := keys.DecodeToken(b.cookie(session), nil, s.clock.Now()); (err == nil) != (version == engine.WireV4) {
+			if _, _, err := keys.DecodeToken(b.cookie(session), nil, s.clock.Now()); (err == nil) != (version == engine.DialectV4) {
 				t.Errorf("%v %s: under the default name the token is %v", version, origin, err)
 			}
 			b.send("/signout", form("csrfToken", token()))

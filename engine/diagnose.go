@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/internal/oauth"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // Report is what [Diagnose] has found. It holds no secrets.
@@ -150,7 +151,7 @@ func (d *diagnosis) info(subject, format string, args ...any) {
 // place is where a finding stands: as the fields stand in Config, and the
 // providers in their order.
 func (d *diagnosis) place(f Finding) int {
-	order := []string{aboutSecret, aboutWire, aboutURL, aboutBasePath, aboutCookies, aboutSessions, aboutSchema, aboutAdapter, aboutPages, aboutProviders}
+	order := []string{aboutSecret, aboutDialect, aboutURL, aboutBasePath, aboutCookies, aboutSessions, aboutSchema, aboutAdapter, aboutPages, aboutProviders}
 	if at := slices.Index(order, f.Subject); at >= 0 {
 		return at
 	}
@@ -174,8 +175,8 @@ func (d *diagnosis) derived() {
 		}
 		d.info(aboutSecret, "%d characters, from %s%s", len(c.Secret), d.secretFrom, older)
 	}
-	versions := map[Wire]string{WireV5: "next-auth 5 (Auth.js)", WireV4: "next-auth 4"}
-	d.info(aboutWire, "%s, for clients and servers of %s", d.dialect.Dialect, versions[c.Wire])
+	versions := map[Dialect]string{DialectV5: "next-auth 5 (Auth.js)", DialectV4: "next-auth 4"}
+	d.info(aboutDialect, "%s, for clients and servers of %s", d.dialect.Dialect, versions[c.Dialect])
 	d.derivedURL()
 
 	secure, why := d.secure()
@@ -337,7 +338,7 @@ func (d *diagnosis) attempts(nobody string) []attempt {
 		{"reading the user of an account", false, func(ctx context.Context) error { _, err := a.GetUserByAccount(ctx, "sesame", nobody); return err }},
 		{"removing an account", true, func(ctx context.Context) error { return a.UnlinkAccount(ctx, "sesame", nobody) }},
 	}
-	if i, ok := a.(Inspector); ok {
+	if i, ok := a.(store.Inspector); ok {
 		out = append(out, attempt{"looking at the layout", false, i.Inspect})
 	}
 	if d.strategy == StrategyDatabase {
@@ -375,7 +376,7 @@ func (d *diagnosis) store(ctx context.Context) []Finding {
 	done := make(map[bool]int)
 	for _, t := range attempts {
 		err := patient(ctx, t.call)
-		if errors.Is(err, ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) {
 			err = nil
 		}
 		done[t.write]++

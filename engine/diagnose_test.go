@@ -16,6 +16,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/adapters/memory"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // wellKept is a set-up without a mistake, and what a test may break of it.
@@ -303,7 +304,7 @@ func TestDiagnose(t *testing.T) {
 			w.BasePath, w.env["AUTH_URL"] = "/api/auth", "https://app.example.com/shop/api/auth"
 		},
 		"register https://app.example.com/shop/auth/callback/idp as":              func(w *wellKept) { w.env["AUTH_URL"] = "https://app.example.com/shop/auth" },
-		"v4, for clients and servers of next-auth 4":                              func(w *wellKept) { w.Wire = engine.WireV4 },
+		"v4, for clients and servers of next-auth 4":                              func(w *wellKept) { w.Dialect = engine.DialectV4 },
 		"not secure, because the public URL is http://localhost:3000: authjs.":    func(w *wellKept) { w.env["AUTH_URL"] = "http://localhost:3000" },
 		"secure, because each of AllowedHosts is https":                           func(w *wellKept) { w.env["AUTH_URL"] = ""; w.AllowedHosts = []string{"https://a.example"} },
 		"none: nothing is stored":                                                 func(w *wellKept) { w.Adapter, w.Providers = nil, w.Providers[:1] },
@@ -348,7 +349,7 @@ type stuck struct {
 
 func (a stuck) GetUser(context.Context, string) (engine.User, error) {
 	<-a.until
-	return engine.User{}, engine.ErrNotFound
+	return engine.User{}, store.ErrNotFound
 }
 
 // What does not answer is waited for 15 seconds, not longer.

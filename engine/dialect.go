@@ -9,13 +9,13 @@ import (
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
-// Wire is a version of Auth.js on the wire, as of package wire.
-type Wire = wire.Dialect
+// Dialect is a major version of Auth.js on the wire: cookie names, session
+// tokens, answers and error codes. The zero value is [DialectV5].
+type Dialect = wire.Dialect
 
-// The versions.
 const (
-	WireV5 = wire.V5 // next-auth 5 and @auth/core
-	WireV4 = wire.V4 // next-auth 4
+	DialectV5 = wire.V5 // next-auth 5 and @auth/core
+	DialectV4 = wire.V4 // next-auth 4
 )
 
 // dialect is what differs between the versions of Auth.js above package wire
@@ -52,8 +52,8 @@ type dialect struct {
 	unsupported func(method string) (contentType []string, body string)
 }
 
-func dialectOf(w Wire) *dialect {
-	if w == WireV4 {
+func dialectOf(w Dialect) *dialect {
+	if w == DialectV4 {
 		return &dialect{
 			Dialect:       w,
 			json:          headerJSONCharset,
@@ -137,7 +137,7 @@ func (x *exchange) errorURLv4(e *Error) string {
 // codeV4 is the code of next-auth 4 for e: it says where in a sign-in something
 // failed, where v5 has one code for all of that.
 func (x *exchange) codeV4(e *Error) string {
-	if e.message != "" && x.e.cfg.DangerousErrorMessages {
+	if e.message != "" && x.e.cfg.Parity.DangerousErrorMessages {
 		return e.message
 	}
 	switch e.Code {

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/engine/verify"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
@@ -24,7 +25,7 @@ const (
 	csrfCookieV4    = "next-auth.csrf-token"
 )
 
-func withV4(_ *site, c *engine.Config) { c.Wire = engine.WireV4 }
+func withV4(_ *site, c *engine.Config) { c.Dialect = engine.DialectV4 }
 
 // client posts as the client of next-auth 4 does.
 func (b *browser) client(path string, pairs ...string) (status int, to string) {
@@ -137,10 +138,10 @@ func TestWiresAreApart(t *testing.T) {
 // A token is accepted at exp+14 s and refused at exp+15 s, whatever the zone of
 // the clock.
 func TestClockToleranceOfBothWires(t *testing.T) {
-	for _, w := range []engine.Wire{engine.WireV5, engine.WireV4} {
+	for _, w := range []engine.Dialect{engine.DialectV5, engine.DialectV4} {
 		for _, zone := range []*time.Location{time.UTC, time.FixedZone("east", 14*3600), time.FixedZone("west", -12*3600)} {
 			s := newSite(t, func(s *site, c *engine.Config) {
-				c.Wire = w
+				c.Dialect = w
 				c.Now = func() time.Time { return s.clock.Now().In(zone) }
 			})
 			name := w.CookieNames(false).SessionToken
@@ -413,7 +414,7 @@ func TestHashesOfBothSides(t *testing.T) {
 			now + "," + old + "," + older,
 			[]string{now, old, older, now + "," + old, old + "," + older, old + "," + now + "," + older /* before now became the first */},
 			[]string{old + "," + now, now + "," + older, older + "," + old + "," + now}},
-		{"a list, beside next-auth 4, which has one secret", func(c *engine.Config) { c.Wire, c.OldSecrets = engine.WireV4, []string{old} },
+		{"a list, beside next-auth 4, which has one secret", func(c *engine.Config) { c.Dialect, c.OldSecrets = engine.DialectV4, []string{old} },
 			now, []string{old, now + "," + old}, []string{older}},
 		{"AUTH_SECRET_1 and _2, beside next-auth 5, which does not look at them", func(c *engine.Config) {
 			c.Secret, c.Getenv = "", env("AUTH_SECRET", now, "AUTH_SECRET_1", older, "AUTH_SECRET_2", old)
@@ -459,7 +460,7 @@ func TestHashesOfBothSides(t *testing.T) {
 				t.Errorf("%s: a CSRF token of another server (%d) is accepted: %v", c.what, i, got)
 			}
 			mail := fmt.Sprintf("link-of-another-server-%d", i)
-			_, err = s.store.inner.CreateVerificationToken(t.Context(), engine.VerificationToken{
+			_, err = s.store.inner.CreateVerificationToken(t.Context(), store.VerificationToken{
 				Identifier: "carol@example.com", Token: hash(mail + other), Expires: s.clock.Now().Add(time.Hour),
 			})
 			if err != nil {
@@ -479,8 +480,8 @@ func hash(s string) string {
 }
 
 func TestNewRefusesOtherWires(t *testing.T) {
-	_, err := engine.New(engine.Config{Secret: testSecret, Wire: engine.WireV4 + 1, Providers: []engine.Provider{anybody()}, Getenv: env()})
-	if err == nil || !strings.Contains(err.Error(), "WireV4") {
+	_, err := engine.New(engine.Config{Secret: testSecret, Dialect: engine.DialectV4 + 1, Providers: []engine.Provider{anybody()}, Getenv: env()})
+	if err == nil || !strings.Contains(err.Error(), "DialectV4") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -12,6 +12,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine/internal/pages"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
@@ -21,7 +22,7 @@ type Engine struct {
 	cfg       Config
 	dialect   *dialect
 	adapter   Adapter
-	traits    Traits
+	traits    store.Traits
 	strategy  Strategy
 	place              // the public URL
 	sites     [2]*site // plain and secure cookies
@@ -436,10 +437,10 @@ func (x *exchange) getSignIn() *answer {
 		return x.goTo(u)
 	}
 	d := pages.SignIn{
-		BasePath: x.formBase(), CSRFToken: x.csrfToken, CallbackURL: x.callbackURL, PlainForms: x.e.cfg.CompatiblePages,
+		BasePath: x.formBase(), CSRFToken: x.csrfToken, CallbackURL: x.callbackURL, PlainForms: x.e.cfg.Parity.CompatiblePages,
 		Email: x.param("email"), Error: x.errorParam(), Theme: x.e.cfg.Theme,
 	}
-	if raw, ok := x.params()["callbackUrl"]; ok && x.e.cfg.CompatiblePages {
+	if raw, ok := x.params()["callbackUrl"]; ok && x.e.cfg.Parity.CompatiblePages {
 		d.CallbackURL = raw[0]
 	}
 	for _, p := range x.e.providers {
@@ -459,7 +460,7 @@ func (x *exchange) getSignIn() *answer {
 // formBase is what the targets of forms begin with: a path, so that a wrong
 // public URL cannot send passwords elsewhere.
 func (x *exchange) formBase() string {
-	if x.e.cfg.CompatiblePages {
+	if x.e.cfg.Parity.CompatiblePages {
 		return x.at("")
 	}
 	return x.e.path
@@ -480,7 +481,7 @@ func (x *exchange) getError() *answer {
 		return x.goTo(withQuery(x.at("/signin"), "error", code))
 	}
 	if own := x.e.cfg.Pages.Error; own != "" {
-		if code == "" && x.e.cfg.CompatiblePages {
+		if code == "" && x.e.cfg.Parity.CompatiblePages {
 			code = "undefined"
 		}
 		if code == "" {

@@ -15,15 +15,15 @@ import (
 func TestErrorPageNamesTheRequest(t *testing.T) {
 	const uuid = "0f8fad5b-d9cb-469f-a165-70867728950e"
 	for what, c := range map[string]struct {
-		wire    engine.Wire
+		wire    engine.Dialect
 		own     string // Pages.Error
 		given   string // X-Request-Id
 		carried bool
 	}{
 		"v5":                       {carried: true},
-		"v4":                       {wire: engine.WireV4, carried: true},
+		"v4":                       {wire: engine.DialectV4, carried: true},
 		"a page of one's own":      {own: "/oops?tenant=1", carried: true},
-		"the same, v4":             {wire: engine.WireV4, own: "/oops?tenant=1", carried: true},
+		"the same, v4":             {wire: engine.DialectV4, own: "/oops?tenant=1", carried: true},
 		"an id of nginx":           {given: strings.Repeat("0a", 16), carried: true},
 		"a UUID":                   {given: uuid, carried: true},
 		"an id that is no such":    {given: "Root=1-67891233-abcdef012345678912345678"},
@@ -31,7 +31,7 @@ func TestErrorPageNamesTheRequest(t *testing.T) {
 		"an id that cannot be one": {given: "<script>", carried: true}, // a new one is made
 	} {
 		t.Run(what, func(t *testing.T) {
-			s := newSite(t, withStore, func(_ *site, cfg *engine.Config) { cfg.Wire, cfg.Pages.Error = c.wire, c.own })
+			s := newSite(t, withStore, func(_ *site, cfg *engine.Config) { cfg.Dialect, cfg.Pages.Error = c.wire, c.own })
 			b := s.browser()
 			if c.given != "" {
 				b.header.Set("X-Request-Id", c.given)
@@ -39,13 +39,13 @@ func TestErrorPageNamesTheRequest(t *testing.T) {
 			csrf := strings.TrimSuffix(strings.TrimPrefix(b.get("/csrf").body, `{"csrfToken":"`), `"}`)
 			s.store.breaks(errors.New("down"))
 			values := form("csrfToken", csrf, "token", "x", "email", "a@example.com")
-			if c.wire == engine.WireV4 { // most of whose failures lead to the sign-in page, with codes of their own
+			if c.wire == engine.DialectV4 { // most of whose failures lead to the sign-in page, with codes of their own
 				values.Del("token")
 			}
 			r := b.send("/callback/email", values)
 			line := s.problem(t)
 			id := line.attrs["request_id"]
-			if c.wire == engine.WireV4 && c.own != "" { // there is a redirect in between
+			if c.wire == engine.DialectV4 && c.own != "" { // there is a redirect in between
 				u, _ := url.Parse(r.header.Get("Location"))
 				r = b.get(strings.TrimPrefix(u.RequestURI(), base))
 			}

@@ -7,47 +7,9 @@ import (
 	"log/slog"
 	"net/http"
 	"runtime/debug"
+
+	"github.com/sesame-auth/sesame/engine/store"
 )
-
-// Errors of an [Adapter]. An adapter may wrap them.
-var (
-	// ErrNotFound: there is no such row.
-	ErrNotFound = errors.New("not found")
-	// ErrInvalid: a value cannot be stored as it is (too long for its column,
-	// an empty id, bytes the store refuses). Nothing was written.
-	ErrInvalid = errors.New("invalid value")
-	// ErrStaleCounter: the counter of an authenticator would go back, which
-	// means that a copy of the authenticator may exist. Nothing was written.
-	ErrStaleCounter = errors.New("stale authenticator counter")
-)
-
-// ErrConflict: a unique value is taken. Nothing was written. Match it with
-// errors.Is against ErrConflict{} (any field) or ErrConflict{Field: "email"},
-// or take it out with errors.As.
-type ErrConflict struct {
-	// Field is the member that is taken: "id", "email", "providerAccountId",
-	// "sessionToken", "token" or "credentialID".
-	Field string
-	// Err is the store's own error; it may be nil.
-	Err error
-}
-
-func (e ErrConflict) Error() string {
-	if e.Err != nil {
-		return "conflict: " + e.Field + " is taken: " + e.Err.Error()
-	}
-	return "conflict: " + e.Field + " is taken"
-}
-
-// Unwrap returns the store's own error.
-func (e ErrConflict) Unwrap() error { return e.Err }
-
-// Is reports whether target is an ErrConflict of the same field, or of any
-// field when target names none.
-func (e ErrConflict) Is(target error) bool {
-	t, ok := target.(ErrConflict)
-	return ok && (t.Field == "" || t.Field == e.Field)
-}
 
 // Code is a public error code of Auth.js: what the error and sign-in pages get
 // as error (WIRE.md section 9).
@@ -144,7 +106,7 @@ func refuse(code Code, typ string, err error, hint string) *Error {
 
 func adapterError(doing string, err error) *Error {
 	hint := "the adapter failed; is its database reachable and writable?"
-	var conflict ErrConflict
+	var conflict *store.ConflictError
 	switch {
 	case errors.As(err, &conflict):
 		hint = "another row has the same " + conflict.Field
@@ -152,7 +114,7 @@ func adapterError(doing string, err error) *Error {
 		hint = "the browser went away before the answer was ready"
 	case errors.Is(err, context.DeadlineExceeded):
 		hint = "the adapter did not answer in time"
-	case errors.Is(err, ErrInvalid):
+	case errors.Is(err, store.ErrInvalid):
 		hint = "the adapter cannot store the value"
 	}
 	e := fail(CodeConfiguration, "AdapterError", fmt.Errorf("%s: %w", doing, err), hint)

@@ -12,6 +12,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/memory"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // newEngine is an engine with one way in, and users in a map.
@@ -153,10 +154,10 @@ func ExampleDiagnose() {
 // safe to run in every replica. With a Redis adapter, which expires rows itself,
 // it does nothing.
 func ExampleEngine_Purge() {
-	store := memory.New(nil) // in production: a database
+	adapter := memory.New(nil) // in production: a database
 	eng, err := engine.New(engine.Config{
 		Secret:        strings.Repeat("secret ", 6),
-		Adapter:       store,
+		Adapter:       adapter,
 		PurgeInterval: -1, // not after sign-ins
 	})
 	if err != nil {
@@ -180,7 +181,7 @@ func ExampleEngine_Purge() {
 
 	// Somebody asked for a mail link in the year 2000 and never came back.
 	ctx := context.Background()
-	store.CreateVerificationToken(ctx, engine.VerificationToken{
+	adapter.CreateVerificationToken(ctx, store.VerificationToken{
 		Identifier: "ada@example.com", Token: "a hash", Expires: time.Date(2000, 1, 1, 0, 0, 0, 0, time.UTC),
 	})
 	ticks := make(chan time.Time, 2)

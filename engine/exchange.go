@@ -112,7 +112,7 @@ func (x *exchange) requestID() string {
 
 // withID adds to the URL of an error page which line of the log says more.
 func (x *exchange) withID(u string, code Code) string {
-	if code != CodeConfiguration || x.e.cfg.CompatiblePages || !plainID(x.requestID()) {
+	if code != CodeConfiguration || x.e.cfg.Parity.CompatiblePages || !plainID(x.requestID()) {
 		return u
 	}
 	return withQuery(u, "requestId", x.id)
@@ -120,7 +120,7 @@ func (x *exchange) withID(u string, code Code) string {
 
 // carriedID is the request id in the URL of an error page.
 func (x *exchange) carriedID(code string) string {
-	if id := x.param("requestId"); strings.EqualFold(code, string(CodeConfiguration)) && !x.e.cfg.CompatiblePages && plainID(id) {
+	if id := x.param("requestId"); strings.EqualFold(code, string(CodeConfiguration)) && !x.e.cfg.Parity.CompatiblePages && plainID(id) {
 		return id
 	}
 	return ""
@@ -279,7 +279,7 @@ func (x *exchange) checkCSRF() *Error {
 // (Fetch Metadata, else RFC 6454 Origin). A request without either is no
 // browser's.
 func (x *exchange) checkOrigin() error {
-	if x.e.cfg.DangerousForeignOrigin {
+	if x.e.cfg.Parity.DangerousForeignOrigin {
 		return nil
 	}
 	origin := x.r.Header.Get("Origin")

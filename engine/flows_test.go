@@ -14,6 +14,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/authtest"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // asScript posts as the client of Auth.js does, and returns the url of the
@@ -289,7 +290,7 @@ func TestJWTCallbackMayWriteToTheStore(t *testing.T) {
 					}
 					ctx, cancel := context.WithTimeout(ctx, 5*time.Second) // a deadlock, instead of a hanging test
 					defer cancel()
-					_, err := s.store.inner.UpdateUser(ctx, engine.UserUpdate{ID: p.Token.Subject, Image: engine.SetTo("https://example.com/fresh.png")})
+					_, err := s.store.inner.UpdateUser(ctx, store.UserUpdate{ID: p.Token.Subject, Image: store.SetTo("https://example.com/fresh.png")})
 					wrote = wrote || err == nil
 					return err
 				}
@@ -539,8 +540,8 @@ func TestCallbackByPOST(t *testing.T) {
 	b.do(b.request("POST", base+"/callback/oidc?"+back.Encode(), nil)).wantTo(s.origin)
 
 	// With v4 in the body (response_mode=form_post), which v5 does not look at.
-	for dialect, signedIn := range map[engine.Wire]bool{engine.WireV4: true, engine.WireV5: false} {
-		s := newSite(t, func(_ *site, c *engine.Config) { c.Wire = dialect })
+	for dialect, signedIn := range map[engine.Dialect]bool{engine.DialectV4: true, engine.DialectV5: false} {
+		s := newSite(t, func(_ *site, c *engine.Config) { c.Dialect = dialect })
 		b := s.browser()
 		r := b.request("POST", base+"/callback/oidc", strings.NewReader(s.idp.approve(t, b.leave("oidc")).Encode()))
 		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
@@ -665,16 +666,16 @@ func TestMailOptions(t *testing.T) {
 func TestAddressesOfV4(t *testing.T) {
 	own := func(a string) (string, error) { return a, nil }
 	for _, c := range []struct {
-		wire      engine.Wire
+		wire      engine.Dialect
 		normalize func(string) (string, error)
 		address   string
 		fine      bool
 	}{
-		{engine.WireV4, nil, "carol@example.com", true}, {engine.WireV4, nil, "carol@localhost", false}, {engine.WireV5, nil, "carol@localhost", true},
-		{engine.WireV4, own, "carol@localhost", true}, {engine.WireV4, own, "carol", true},
+		{engine.DialectV4, nil, "carol@example.com", true}, {engine.DialectV4, nil, "carol@localhost", false}, {engine.DialectV5, nil, "carol@localhost", true},
+		{engine.DialectV4, own, "carol@localhost", true}, {engine.DialectV4, own, "carol", true},
 	} {
 		s := newSite(t, withStore, func(s *site, cfg *engine.Config) {
-			cfg.Wire = c.wire
+			cfg.Dialect = c.wire
 			cfg.Providers[3] = &engine.Email{Sender: s.mails, NormalizeIdentifier: c.normalize}
 		})
 		if to := s.browser().post("/signin/email", "email", c.address).location(); strings.Contains(to, "/verify-request") != c.fine {
@@ -711,7 +712,7 @@ func TestCredentialsExtraFields(t *testing.T) {
 // Whoever signed up with an address that is not theirs loses it to its owner.
 func TestVerifyingAnAddressDropsWhatCameUnverified(t *testing.T) {
 	for _, dangerous := range []bool{false, true} {
-		s := newSite(t, withStrategy(engine.StrategyDatabase), func(_ *site, c *engine.Config) { c.DangerousUnverifiedEmail = dangerous })
+		s := newSite(t, withStrategy(engine.StrategyDatabase), func(_ *site, c *engine.Config) { c.Parity.DangerousUnverifiedEmail = dangerous })
 		s.idp.user = map[string]any{"sub": "mallory", "email": "victim@example.com", "email_verified": false}
 		attacker := s.browser()
 		attacker.oauth("oidc").wantTo(s.origin)

@@ -15,6 +15,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
@@ -237,7 +238,7 @@ func TestUndeclaredKeysAreSaid(t *testing.T) {
 // A cookie that the store cannot even look up is nobody's.
 func TestSessionTokenTheStoreRefuses(t *testing.T) {
 	s := newSite(t, withStrategy(engine.StrategyDatabase))
-	s.store.breaks(engine.ErrInvalid, "GetSession", "GetSessionAndUser")
+	s.store.breaks(store.ErrInvalid, "GetSession", "GetSessionAndUser")
 	b := s.browser()
 	b.set(sessionCookie, strings.Repeat("x", 3000))
 	if r := b.get("/session"); r.body != "null" || !r.clears(sessionCookie) {
@@ -352,7 +353,7 @@ func TestMiddlewareAroundTheEngine(t *testing.T) {
 	for _, strategy := range both {
 		calls := 0
 		s := newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) {
-			c.ReissueOnEveryRead = true
+			c.Parity.ReissueOnEveryRead = true
 			c.Callbacks.Session = func(context.Context, *engine.SessionParams) error { calls++; return nil }
 		})
 		b := s.browser()

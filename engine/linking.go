@@ -7,12 +7,13 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // unit runs several adapter calls as one: in a transaction where the adapter
 // has them. tell runs an event, after the commit where there is one.
 func (x *exchange) unit(fn func(a Adapter, tell func(func())) error) error {
-	t, ok := x.e.adapter.(Transactor)
+	t, ok := x.e.adapter.(store.Transactor)
 	if !ok {
 		return fn(x.e.adapter, func(event func()) { event() })
 	}
@@ -40,7 +41,7 @@ func (x *exchange) unit(fn func(a Adapter, tell func(func())) error) error {
 // table "Account linking decisions" of WIRE.md section 7.
 func (x *exchange) link(p *provider, in signIn) (signIn, error) {
 	out, err := x.linkOnce(p, in)
-	if errors.Is(err, ErrConflict{}) {
+	if errors.Is(err, store.ErrConflict) {
 		// Somebody created the same user or account at the same moment, in
 		// another tab say. The second look finds it.
 		out, err = x.linkOnce(p, in)
@@ -66,7 +67,7 @@ func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
 		}
 		return in, notLinked(errors.New("the account belongs to another user than the one who is signed in"))
 	}
-	if !errors.Is(err, ErrNotFound) {
+	if !errors.Is(err, store.ErrNotFound) {
 		return in, adapterError("looking up an account", err)
 	}
 	if now.user != nil {
@@ -82,13 +83,13 @@ func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
 				switch _, failed := a.GetUserByAccount(x.ctx, p.ID, in.account.ProviderAccountID); {
 				case failed == nil:
 					return x.linkOnce(p, in)
-				case !errors.Is(failed, ErrNotFound):
+				case !errors.Is(failed, store.ErrNotFound):
 					return in, adapterError("looking up an account again", failed)
 				}
 			}
 			return out, err
 		}
-		if !errors.Is(err, ErrNotFound) {
+		if !errors.Is(err, store.ErrNotFound) {
 			return in, adapterError("looking up an address", err)
 		}
 	}
@@ -98,11 +99,11 @@ func (x *exchange) linkOnce(p *provider, in signIn) (signIn, error) {
 // signInOwner starts a session for the user whom the account is linked to.
 func (x *exchange) signInOwner(in signIn) (signIn, error) {
 	err := x.unit(func(a Adapter, _ func(func())) error {
-		if _, ok := x.e.adapter.(Transactor); ok && x.e.strategy == StrategyDatabase {
+		if _, ok := x.e.adapter.(store.Transactor); ok && x.e.strategy == StrategyDatabase {
 			// Still linked, now that nobody else can write?
 			owner, err := a.GetUserByAccount(x.ctx, in.account.Provider, in.account.ProviderAccountID)
 			if err == nil && owner.ID != in.user.ID {
-				err = ErrNotFound
+				err = store.ErrNotFound
 			}
 			if err != nil {
 				return adapterError("looking up an account again", err)
@@ -130,7 +131,7 @@ func (x *exchange) linkToSignedIn(in signIn, now current) (signIn, error) {
 	profileUser := in.user
 	in.user = now.user
 	err := x.unit(func(a Adapter, tell func(func())) error {
-		if _, ok := x.e.adapter.(Transactor); ok && now.key != "" {
+		if _, ok := x.e.adapter.(store.Transactor); ok && now.key != "" {
 			// Still signed in, now that nobody else can write?
 			if _, err := a.GetSession(x.ctx, now.key); err != nil {
 				return adapterError("reading the session that the account is linked from", err)
@@ -150,7 +151,7 @@ func (x *exchange) linkByAddress(p *provider, in signIn, existing User) (signIn,
 	if !p.flow.AllowDangerousEmailAccountLinking {
 		return in, notLinked(errAddressTaken)
 	}
-	if !x.e.cfg.DangerousUnverifiedEmail {
+	if !x.e.cfg.Parity.DangerousUnverifiedEmail {
 		if in.user.EmailVerified == nil {
 			return in, notLinked(fmt.Errorf("%w, and the provider does not say email_verified", errAddressTaken))
 		}
@@ -194,7 +195,7 @@ func (x *exchange) signUp(in signIn) (signIn, error) {
 // createUserWithAccount is createUser and linkAccount, in one step where the
 // adapter has it.
 func (x *exchange) createUserWithAccount(a Adapter, in signIn, profileUser *User, tell func(func())) (User, error) {
-	both, ok := a.(SignUpAdapter)
+	both, ok := a.(store.SignUpAdapter)
 	if !ok {
 		created, err := x.createUser(a, *profileUser, tell)
 		if err != nil {
@@ -225,7 +226,7 @@ func (x *exchange) createUserWithAccount(a Adapter, in signIn, profileUser *User
 // there is no transaction that does: a user without a way in would block the
 // address.
 func (x *exchange) forget(a Adapter, userID string, err error) error {
-	if _, ok := x.e.adapter.(Transactor); ok {
+	if _, ok := x.e.adapter.(store.Transactor); ok {
 		return err
 	}
 	ctx, cancel := x.detached()
@@ -281,7 +282,7 @@ func (x *exchange) tellLinked(u *User, linked *Account, profileUser *User, tell 
 // stored one, or a new one.
 func (x *exchange) verifyAddress(in signIn, address string) (signIn, error) {
 	out, err := x.verifyOnce(in, address)
-	if errors.Is(err, ErrConflict{Field: "email"}) { // created at the same moment
+	if errors.Is(err, &store.ConflictError{Field: "email"}) { // created at the same moment
 		out, err = x.verifyOnce(in, address)
 	}
 	return out, err
@@ -294,9 +295,9 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 	}
 	now := schema.Instant(x.now)
 	stored, err := x.e.adapter.GetUserByEmail(x.ctx, address)
-	unproven := err == nil && stored.EmailVerified == nil && !had.is(stored) && !x.e.cfg.DangerousUnverifiedEmail
+	unproven := err == nil && stored.EmailVerified == nil && !had.is(stored) && !x.e.cfg.Parity.DangerousUnverifiedEmail
 	take := unproven && x.mustTake(stored)
-	if take || errors.Is(err, ErrNotFound) {
+	if take || errors.Is(err, store.ErrNotFound) {
 		fresh := *in.user
 		if fresh.ID == stored.ID {
 			if fresh, err = x.newUserOf(address); err != nil {
@@ -343,7 +344,7 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 				return adapterError("ending the session of another user", err)
 			}
 		}
-		updated, err := a.UpdateUser(x.ctx, UserUpdate{ID: stored.ID, EmailVerified: SetTo(now)})
+		updated, err := a.UpdateUser(x.ctx, store.UserUpdate{ID: stored.ID, EmailVerified: store.SetTo(now)})
 		if err != nil {
 			return adapterError("storing that an address is verified", err)
 		}
@@ -365,11 +366,11 @@ func (x *exchange) verifyOnce(in signIn, address string) (signIn, error) {
 // strategy their token cannot be called back. Database sessions can, see
 // dropUnverified.
 func (x *exchange) mustTake(u User) bool {
-	return x.e.strategy == StrategyJWT && u.EmailVerified == nil && !x.e.cfg.DangerousUnverifiedEmail
+	return x.e.strategy == StrategyJWT && u.EmailVerified == nil && !x.e.cfg.Parity.DangerousUnverifiedEmail
 }
 
 func (x *exchange) takeAddress(a Adapter, u User) error {
-	if _, err := a.UpdateUser(x.ctx, UserUpdate{ID: u.ID, Email: Clear[string]()}); err != nil {
+	if _, err := a.UpdateUser(x.ctx, store.UserUpdate{ID: u.ID, Email: store.Clear[string]()}); err != nil {
 		return adapterError("taking an address off a user who never verified it", err)
 	}
 	return nil

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // told notes the events of a site, "createUser alice-id" say.
@@ -94,7 +95,7 @@ func TestLinking(t *testing.T) {
 		b.oauth("oidc").wantTo(s.origin)
 		is("2", b, "bob@example.com")
 		wants("2", "signIn bob-id new=false")
-		if _, err := s.store.inner.GetUserByEmail(t.Context(), "renamed@example.com"); !errors.Is(err, engine.ErrNotFound) {
+		if _, err := s.store.inner.GetUserByEmail(t.Context(), "renamed@example.com"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s, row 2: the provider's address is stored: %v", strategy, err)
 		}
 
@@ -412,7 +413,7 @@ type retrying struct{ engine.Adapter }
 
 func (r *retrying) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
 	again := errors.New("serialization failure")
-	tx := r.Adapter.(engine.Transactor)
+	tx := r.Adapter.(store.Transactor)
 	err := tx.Tx(ctx, func(a engine.Adapter) error {
 		if err := fn(a); err != nil {
 			return err
@@ -442,7 +443,7 @@ func TestSignUpThatIsGivenUp(t *testing.T) {
 		}
 		b.do(b.request("GET", target, nil).WithContext(ctx)).wantTo(s.origin + base + "/error?error=Configuration")
 		s.store.repair()
-		if _, err := s.store.inner.GetUserByEmail(t.Context(), "bob@example.com"); !errors.Is(err, engine.ErrNotFound) {
+		if _, err := s.store.inner.GetUserByEmail(t.Context(), "bob@example.com"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("%s: a user without a way in is left: %v", strategy, err)
 		}
 		b.oauth("oidc").wantTo(s.origin)
@@ -511,7 +512,7 @@ func TestMailLinkAsksAboutWhoSignsIn(t *testing.T) {
 	for _, dangerous := range []bool{false, true} {
 		var asked []string
 		s := newSite(t, withStrategy(engine.StrategyJWT), func(_ *site, c *engine.Config) {
-			c.DangerousUnverifiedEmail = dangerous
+			c.Parity.DangerousUnverifiedEmail = dangerous
 			c.Callbacks.SignIn = func(_ context.Context, p *engine.SignInParams) (engine.Decision, error) {
 				if !p.VerificationRequest {
 					asked = append(asked, p.User.ID)
@@ -549,11 +550,11 @@ func TestSignInCallbackSeesTheStoredUser(t *testing.T) {
 
 func TestErrConflict(t *testing.T) {
 	cause := errors.New("unique violation")
-	err := fmt.Errorf("creating: %w", engine.ErrConflict{Field: "email", Err: cause})
-	if !errors.Is(err, engine.ErrConflict{}) || !errors.Is(err, engine.ErrConflict{Field: "email"}) || !errors.Is(err, cause) {
+	err := fmt.Errorf("creating: %w", &store.ConflictError{Field: "email", Err: cause})
+	if !errors.Is(err, store.ErrConflict) || !errors.Is(err, &store.ConflictError{Field: "email"}) || !errors.Is(err, cause) {
 		t.Errorf("%v is not what it is", err)
 	}
-	if errors.Is(err, engine.ErrConflict{Field: "id"}) || errors.Is(err, engine.ErrNotFound) {
+	if errors.Is(err, &store.ConflictError{Field: "id"}) || errors.Is(err, store.ErrNotFound) {
 		t.Errorf("%v is something else", err)
 	}
 }
@@ -569,7 +570,7 @@ func TestCommitThatConflicts(t *testing.T) {
 	s.store.fail = func(method string) error {
 		if method == "Commit" {
 			if commits++; commits == 1 {
-				return engine.ErrConflict{Field: "providerAccountId"}
+				return &store.ConflictError{Field: "providerAccountId"}
 			}
 		}
 		return nil
@@ -626,7 +627,7 @@ func TestStoreAssignsIDs(t *testing.T) {
 // assigning makes the ids of users itself.
 type assigning struct{ engine.Adapter }
 
-func (assigning) Traits() engine.Traits { return engine.Traits{AssignsIDs: true} }
+func (assigning) Traits() store.Traits { return store.Traits{AssignsIDs: true} }
 
 func (a assigning) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
 	u.ID = "assigned-" + *u.Email
@@ -652,7 +653,7 @@ func TestSharedTables(t *testing.T) {
 			t.Errorf("shared %v: the session is of %q", isShared, got)
 		}
 		b.post("/signout")
-		if _, err := s.store.inner.GetSession(t.Context(), cookie); !errors.Is(err, engine.ErrNotFound) {
+		if _, err := s.store.inner.GetSession(t.Context(), cookie); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("shared %v: the row is still there", isShared)
 		}
 	}
@@ -660,4 +661,4 @@ func TestSharedTables(t *testing.T) {
 
 type shared struct{ engine.Adapter }
 
-func (shared) Traits() engine.Traits { return engine.Traits{SharedWithAuthJS: true} }
+func (shared) Traits() store.Traits { return store.Traits{SharedWithAuthJS: true} }

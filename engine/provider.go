@@ -62,7 +62,7 @@ type OAuthOptions struct {
 	Profile func(ctx context.Context, p Profile, t *Tokens) (User, error)
 	// AllowDangerousEmailAccountLinking links to an existing user with the
 	// profile's address. The provider must say email_verified, and the user's
-	// own address must be verified, unless Config.DangerousUnverifiedEmail.
+	// own address must be verified, unless Config.Parity.DangerousUnverifiedEmail.
 	AllowDangerousEmailAccountLinking bool
 	// AllowInsecureHTTP allows http endpoints on other hosts than loopback.
 	AllowInsecureHTTP bool

@@ -8,6 +8,8 @@ import (
 	"log/slog"
 	"sync"
 	"time"
+
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 const (
@@ -37,7 +39,7 @@ const (
 // removes expired rows itself (Redis), there is nothing to do: 0 and no error.
 // An error is an [*Error] that wraps the adapter's, or that of ctx.
 func (e *Engine) Purge(ctx context.Context) (removed int, err error) {
-	p, ok := e.adapter.(Purger)
+	p, ok := e.adapter.(store.Purger)
 	if !ok {
 		return 0, nil
 	}
@@ -52,7 +54,7 @@ func (e *Engine) Purge(ctx context.Context) (removed int, err error) {
 }
 
 // purgeOnce removes one batch.
-func purgeOnce(ctx context.Context, p Purger, before time.Time) (removed int, err error) {
+func purgeOnce(ctx context.Context, p store.Purger, before time.Time) (removed int, err error) {
 	if err = ctx.Err(); err == nil {
 		err = guard(func() (err error) {
 			removed, err = p.PurgeExpired(ctx, before, purgeBatch)
@@ -117,7 +119,7 @@ type purging struct {
 // when a request that adds rows has been answered, so that a store which is
 // written to is also cleaned.
 func (e *Engine) purgeSoon(now time.Time) {
-	p, ok := e.adapter.(Purger)
+	p, ok := e.adapter.(store.Purger)
 	if !ok || e.cfg.PurgeInterval < 0 {
 		return
 	}

@@ -20,6 +20,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/memory"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // purger is an adapter whose purge a test decides on.
@@ -53,7 +54,7 @@ func (p *purger) PurgeExpired(ctx context.Context, before time.Time, limit int) 
 	if p.run != nil {
 		return p.run(ctx, before, limit)
 	}
-	return p.Adapter.(engine.Purger).PurgeExpired(ctx, before, limit)
+	return p.Adapter.(store.Purger).PurgeExpired(ctx, before, limit)
 }
 
 // count is how often it was called since the last time.
@@ -75,7 +76,7 @@ func (p *purger) underWay() int {
 func withPurger(p *purger, strategy engine.Strategy) func(*site, *engine.Config) {
 	return func(s *site, c *engine.Config) {
 		inner := memory.New(c.Schema)
-		s.store = newStore(inner)
+		s.store = newStoreSpy(inner)
 		p.Adapter = inner
 		c.Adapter = p
 		c.Providers = append(c.Providers, &engine.Email{Sender: s.mails})
@@ -93,7 +94,7 @@ func (s *site) fill(n int, ago time.Duration) {
 		if _, err := s.store.inner.CreateSession(s.t.Context(), engine.AdapterSession{SessionToken: name, UserID: "alice-id", Expires: expires}); err != nil {
 			s.t.Fatal(err)
 		}
-		if _, err := s.store.inner.CreateVerificationToken(s.t.Context(), engine.VerificationToken{Identifier: "a@b.c", Token: name, Expires: expires}); err != nil {
+		if _, err := s.store.inner.CreateVerificationToken(s.t.Context(), store.VerificationToken{Identifier: "a@b.c", Token: name, Expires: expires}); err != nil {
 			s.t.Fatal(err)
 		}
 	}

@@ -16,12 +16,13 @@ import (
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 func (s *site) setExtra(name string, v any) {
 	s.t.Helper()
-	if _, err := s.store.inner.UpdateUser(context.Background(), engine.UserUpdate{ID: "alice-id", Extra: map[string]any{name: v}}); err != nil {
+	if _, err := s.store.inner.UpdateUser(context.Background(), store.UserUpdate{ID: "alice-id", Extra: map[string]any{name: v}}); err != nil {
 		s.t.Fatal(err)
 	}
 }
@@ -36,7 +37,7 @@ func TestUserRefresh(t *testing.T) {
 		s, b := updateSite(t, engine.StrategyJWT, func(_ *site, cfg *engine.Config) { cfg.UserRefreshAge = c.age })
 		s.setExtra("plan", "free")
 		s.setExtra("internalID", "hidden-new")
-		if _, err := s.store.inner.UpdateUser(t.Context(), engine.UserUpdate{ID: "alice-id", Name: engine.SetTo("Alison"), Image: engine.Clear[string]()}); err != nil {
+		if _, err := s.store.inner.UpdateUser(t.Context(), store.UserUpdate{ID: "alice-id", Name: store.SetTo("Alison"), Image: store.Clear[string]()}); err != nil {
 			t.Fatal(err)
 		}
 		s.store.reset()
@@ -131,7 +132,7 @@ func TestUserRefreshAtItsEdges(t *testing.T) {
 	// So is who cannot be a user of this store; a session without a user stays.
 	s, b = updateSite(t, engine.StrategyJWT)
 	s.clock.add(25 * time.Hour)
-	s.store.breaks(engine.ErrInvalid, "GetUser")
+	s.store.breaks(store.ErrInvalid, "GetUser")
 	if r := b.get("/session"); r.body != "null" || !r.clears(sessionCookie) {
 		t.Errorf("an id that the store refuses: %s", r.body)
 	}
@@ -251,7 +252,7 @@ func (r rough) GetUserByEmail(ctx context.Context, email string) (engine.User, e
 	return roughen(r.Adapter.GetUserByEmail(ctx, email))
 }
 
-func (r rough) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.User, error) {
+func (r rough) UpdateUser(ctx context.Context, u store.UserUpdate) (engine.User, error) {
 	return roughen(r.Adapter.UpdateUser(ctx, u))
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
@@ -41,7 +42,7 @@ func TestRolling(t *testing.T) {
 	} {
 		for _, strategy := range both {
 			s := newSite(t, withStrategy(strategy), func(_ *site, cfg *engine.Config) {
-				cfg.SessionMaxAge, cfg.SessionUpdateAge, cfg.ReissueOnEveryRead = c.maxAge, c.updateAge, c.every
+				cfg.SessionMaxAge, cfg.SessionUpdateAge, cfg.Parity.ReissueOnEveryRead = c.maxAge, c.updateAge, c.every
 			})
 			s.clock.now = start.Truncate(time.Second)
 			maxAge := c.maxAge
@@ -109,7 +110,7 @@ func TestRolling(t *testing.T) {
 func TestReadOnly(t *testing.T) {
 	for _, strategy := range both {
 		for _, every := range []bool{false, true} {
-			s := newSite(t, withStrategy(strategy), func(_ *site, cfg *engine.Config) { cfg.ReissueOnEveryRead = every })
+			s := newSite(t, withStrategy(strategy), func(_ *site, cfg *engine.Config) { cfg.Parity.ReissueOnEveryRead = every })
 			b := s.browser()
 			b.signIn()
 			s.clock.add(24 * time.Hour)
@@ -211,7 +212,7 @@ func TestExtensionThatWasLost(t *testing.T) {
 		if n := s.store.count("UpdateSession"); n != want {
 			t.Errorf("%d writes, want %d", n, want)
 		}
-		if _, err := s.store.inner.UpdateSession(t.Context(), engine.SessionUpdate{SessionToken: row.SessionToken, Expires: &row.Expires}); err != nil {
+		if _, err := s.store.inner.UpdateSession(t.Context(), store.SessionUpdate{SessionToken: row.SessionToken, Expires: &row.Expires}); err != nil {
 			t.Fatal(err)
 		}
 		s.clock.add(31 * time.Second)
@@ -385,7 +386,7 @@ func TestParallelAttempts(t *testing.T) {
 		b.back("oidc", location).wantTo(s.origin + asked)
 	}
 	// As Auth.js does it, the second breaks the first.
-	s = newSite(t, func(_ *site, c *engine.Config) { c.SingleCheckCookies = true })
+	s = newSite(t, func(_ *site, c *engine.Config) { c.Parity.SingleCheckCookies = true })
 	b = s.browser()
 	one, two = b.leave("oidc"), b.leave("oidc")
 	if u, err := url.Parse(one); err != nil || strings.Count(u.Query().Get("state"), ".") != 4 {
@@ -514,7 +515,7 @@ func TestCallbackURLsOfAttemptsAreCapped(t *testing.T) {
 func TestChecksAreClearedOnFailure(t *testing.T) {
 	for _, keep := range []bool{false, true} {
 		s := newSite(t, withStore, func(_ *site, c *engine.Config) {
-			c.DangerousKeepChecks, c.SingleCheckCookies = keep, keep
+			c.Parity.DangerousKeepChecks, c.Parity.SingleCheckCookies = keep, keep
 			c.Callbacks.SignIn = func(context.Context, *engine.SignInParams) (engine.Decision, error) { return engine.Deny(), nil }
 		})
 		for what, fail := range map[string]func(b *browser, location string) *reply{
@@ -543,10 +544,10 @@ func TestChecksAreClearedOnFailure(t *testing.T) {
 // With parity the checks that the provider uses go when they have passed: with
 // v5 only when the sign-in succeeds, with v4 also when it is refused later.
 func TestChecksAreClearedWhenTheyPass(t *testing.T) {
-	for _, dialect := range []engine.Wire{engine.WireV5, engine.WireV4} {
+	for _, dialect := range []engine.Dialect{engine.DialectV5, engine.DialectV4} {
 		for _, allow := range []bool{true, false} {
 			s := newSite(t, func(_ *site, c *engine.Config) {
-				c.Wire, c.DangerousKeepChecks, c.SingleCheckCookies = dialect, true, true
+				c.Dialect, c.Parity.DangerousKeepChecks, c.Parity.SingleCheckCookies = dialect, true, true
 				c.Callbacks.SignIn = func(context.Context, *engine.SignInParams) (engine.Decision, error) {
 					if allow {
 						return engine.Allow(), nil
@@ -557,13 +558,13 @@ func TestChecksAreClearedWhenTheyPass(t *testing.T) {
 			b := s.browser()
 			location := b.leave("oauth") // uses no nonce
 			prefix := "authjs."
-			if dialect == engine.WireV4 {
+			if dialect == engine.DialectV4 {
 				prefix = "next-auth."
 			}
 			b.set(prefix+"nonce", "of another attempt")
 			b.back("oauth", location)
 			cleared := !b.has(prefix+"state") && !b.has(prefix+"pkce.code_verifier")
-			if want := allow || dialect == engine.WireV4; cleared != want || !b.has(prefix+"nonce") {
+			if want := allow || dialect == engine.DialectV4; cleared != want || !b.has(prefix+"nonce") {
 				t.Errorf("%s, allowed %v: left are %q", dialect, allow, b.names())
 			}
 		}

@@ -18,6 +18,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/memory"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // accountsOf are the accounts of the user with the address.
@@ -164,7 +165,7 @@ func TestSecurity63_LinkingByAddressNeedsItVerified(t *testing.T) {
 		}
 	}
 	// The switch does what Auth.js does.
-	s := newSite(t, withStore, allowed, func(_ *site, c *engine.Config) { c.DangerousUnverifiedEmail = true })
+	s := newSite(t, withStore, allowed, func(_ *site, c *engine.Config) { c.Parity.DangerousUnverifiedEmail = true })
 	s.putUser(engine.User{ID: "carol-id", Email: new("carol@example.com")})
 	s.idp.user = map[string]any{"sub": "c", "email": "carol@example.com"}
 	s.browser().oauth("oidc").wantTo(s.origin)
@@ -306,7 +307,7 @@ func TestSecurity65_MagicLinks(t *testing.T) {
 		}
 
 		// The switch does what Auth.js does, HEAD still does nothing.
-		s = newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) { c.DangerousMailLinkOnGET = true })
+		s = newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) { c.Parity.DangerousMailLinkOnGET = true })
 		link = s.browser().askMail(address)
 		s.forget()
 		b = s.browser()
@@ -368,13 +369,13 @@ type careless struct {
 	s *site
 }
 
-func (a careless) UseVerificationToken(ctx context.Context, _, token string) (engine.VerificationToken, error) {
+func (a careless) UseVerificationToken(ctx context.Context, _, token string) (store.VerificationToken, error) {
 	return a.Adapter.UseVerificationToken(ctx, "mallory@example.com", token)
 }
 
 func TestSecurity66_MailTokenIsStoredHashed(t *testing.T) {
 	for _, own := range []string{"", "canary-secret-of-the-provider"} {
-		var stored []engine.VerificationToken
+		var stored []store.VerificationToken
 		s := newSite(t, withHTTPS, withStore, func(s *site, c *engine.Config) {
 			c.Providers[3].(*engine.Email).Secret = own
 			c.Adapter = tokenSpy{c.Adapter, &stored}
@@ -406,7 +407,7 @@ func TestSecurity66_MailTokenIsStoredHashed(t *testing.T) {
 		if len(stored) != 1 {
 			t.Fatalf("stored are %v", stored)
 		}
-		want := engine.VerificationToken{Identifier: "carol@example.com", Token: hex.EncodeToString(sum[:]), Expires: start.Add(24 * time.Hour)}
+		want := store.VerificationToken{Identifier: "carol@example.com", Token: hex.EncodeToString(sum[:]), Expires: start.Add(24 * time.Hour)}
 		if got := stored[0]; got.Identifier != want.Identifier || got.Token != want.Token || !got.Expires.Equal(want.Expires) {
 			t.Errorf("stored is %+v, want %+v", got, want)
 		}
@@ -415,7 +416,7 @@ func TestSecurity66_MailTokenIsStoredHashed(t *testing.T) {
 		c.csrf()
 		s.forget()
 		s.wantVerification("the stored hash as a token", c, c.post("/callback/email", "token", stored[0].Token, "email", "carol@example.com"))
-		if _, err := s.store.inner.UseVerificationToken(context.Background(), "carol@example.com", mail.Token); !errors.Is(err, engine.ErrNotFound) {
+		if _, err := s.store.inner.UseVerificationToken(context.Background(), "carol@example.com", mail.Token); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("the raw token is stored: %v", err)
 		}
 	}
@@ -424,10 +425,10 @@ func TestSecurity66_MailTokenIsStoredHashed(t *testing.T) {
 // tokenSpy keeps the verification tokens that are stored.
 type tokenSpy struct {
 	engine.Adapter
-	stored *[]engine.VerificationToken
+	stored *[]store.VerificationToken
 }
 
-func (s tokenSpy) CreateVerificationToken(ctx context.Context, v engine.VerificationToken) (engine.VerificationToken, error) {
+func (s tokenSpy) CreateVerificationToken(ctx context.Context, v store.VerificationToken) (store.VerificationToken, error) {
 	*s.stored = append(*s.stored, v)
 	return s.Adapter.CreateVerificationToken(ctx, v)
 }

@@ -130,7 +130,7 @@ func TestSecurity12_ForeignOrigin(t *testing.T) {
 		b.signIn()
 	}
 	// The switch does what Auth.js does.
-	s := newSite(t, func(_ *site, c *engine.Config) { c.DangerousForeignOrigin = true })
+	s := newSite(t, func(_ *site, c *engine.Config) { c.Parity.DangerousForeignOrigin = true })
 	b := s.browser()
 	b.header.Set("Origin", "https://evil.example")
 	b.header.Set("Sec-Fetch-Site", "cross-site")
@@ -287,7 +287,7 @@ func TestSecurity16_CSRFTokenIsFreshAfterSignInAndOut(t *testing.T) {
 				t.Errorf("%s, %s: the CSRF token is the same after sign-out", strategy, way)
 			}
 		}
-		kept := newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) { c.KeepCSRFToken = true })
+		kept := newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) { c.Parity.KeepCSRFToken = true })
 		b := kept.browser()
 		before := b.csrf()
 		b.signIn()

@@ -226,7 +226,7 @@ func TestSecurity49_ChecksOfAnotherProvider(t *testing.T) {
 		c.Providers = append(c.Providers, &engine.OIDC{ID: "oidc2", Issuer: issuer, OAuthOptions: engine.OAuthOptions{ClientID: clientID, ClientSecret: clientSecret}})
 	}
 	for _, single := range []bool{false, true} {
-		s := newSite(t, withStore, second, func(_ *site, c *engine.Config) { c.SingleCheckCookies = single })
+		s := newSite(t, withStore, second, func(_ *site, c *engine.Config) { c.Parity.SingleCheckCookies = single })
 		for _, pair := range [][2]string{{"oidc", "oidc2"}, {"oidc2", "oidc"}, {"oidc", "oauth"}, {"oauth", "oidc"}} {
 			b := s.browser()
 			location := b.leave(pair[0])
@@ -431,7 +431,7 @@ func TestSecurity59_AuthorizationRequest(t *testing.T) {
 		}
 	}
 	// The switch does what Auth.js does.
-	s = newSite(t, func(_ *site, c *engine.Config) { c.DangerousAuthorizationParams = true })
+	s = newSite(t, func(_ *site, c *engine.Config) { c.Parity.DangerousAuthorizationParams = true })
 	if got := s.browser().post("/signin/oidc?scope=admin&x=y").to().Query(); got.Get("scope") != "admin" || got.Get("x") != "y" {
 		t.Errorf("with DangerousAuthorizationParams: %v", got)
 	}

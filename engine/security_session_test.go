@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
@@ -128,7 +129,7 @@ func TestSecurity20_SignOutEndsTheSession(t *testing.T) {
 	if !r.clears(sessionCookie) {
 		t.Errorf("the cookie is not cleared: %q", r.header["Set-Cookie"])
 	}
-	if _, err := s.rowOf(old.cookie(sessionCookie)); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := s.rowOf(old.cookie(sessionCookie)); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the session is still stored: %v", err)
 	}
 	old.signedOut()
@@ -137,7 +138,7 @@ func TestSecurity20_SignOutEndsTheSession(t *testing.T) {
 
 	// Also with a listener, which needs the row, when that is gone or its token
 	// can be none: the cookie goes and nobody is told.
-	for _, gone := range []error{engine.ErrNotFound, engine.ErrInvalid} {
+	for _, gone := range []error{store.ErrNotFound, store.ErrInvalid} {
 		s := newSite(t, withStrategy(engine.StrategyDatabase), func(_ *site, c *engine.Config) {
 			c.Events.SignOut = func(context.Context, *engine.SignOutEvent) error {
 				t.Error("a session that is gone has ended")
@@ -262,7 +263,7 @@ func TestSecurity23_ExpiredSession(t *testing.T) {
 	}
 	s.clock.add(month - time.Millisecond)
 	last := b.copy()
-	s.store.breaks(engine.ErrNotFound, "UpdateSession") // not extended
+	s.store.breaks(store.ErrNotFound, "UpdateSession") // not extended
 	if got := last.user(); got != "alice@example.com" {
 		t.Errorf("a millisecond before the end the session is of %q", got)
 	}
@@ -273,7 +274,7 @@ func TestSecurity23_ExpiredSession(t *testing.T) {
 	if r.body != "null" || !r.clears(sessionCookie) {
 		t.Errorf("an expired session: %s, %q", r.body, r.header["Set-Cookie"])
 	}
-	if _, err := s.rowOf(cookie); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := s.rowOf(cookie); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the expired row is still there: %v", err)
 	}
 	s.quiet(t)

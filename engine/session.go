@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
@@ -49,7 +50,7 @@ func (x *exchange) readOnly(trigger Trigger) bool {
 
 // checked reports whether the data of update() has been checked, and is to be
 // applied before the callbacks run.
-func (x *exchange) checked() bool { return x.trusted || !x.e.cfg.DangerousUpdateData }
+func (x *exchange) checked() bool { return x.trusted || !x.e.cfg.Parity.DangerousUpdateData }
 
 func (x *exchange) clearSession() {
 	x.set = wire.ClearSessionCookie(x.set, x.cookies, x.site.cookies.session)
@@ -74,7 +75,7 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 	}
 	if refresh {
 		switch err := x.refreshUser(token); {
-		case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
+		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalid):
 			x.clearSession()
 			e.cfg.Logger.InfoContext(x.ctx, "auth: the user of a session is not in the store any more and is signed out", "user", cut(token.Subject),
 				"hint", "sessions of users that the store never had need UserRefreshAge -1")
@@ -99,7 +100,7 @@ func (x *exchange) readJWTSession(cookie string, trigger Trigger, update any) (*
 			return nil, nil
 		}
 	}
-	due := e.cfg.ReissueOnEveryRead || trigger == TriggerUpdate || !current || e.jwtDue(before, x.now) ||
+	due := e.cfg.Parity.ReissueOnEveryRead || trigger == TriggerUpdate || !current || e.jwtDue(before, x.now) ||
 		token != before && !token.SameClaims(before)
 	due = due && !x.readOnly(trigger)
 	expires := x.now.Add(e.cfg.SessionMaxAge)
@@ -353,7 +354,7 @@ func (e *Engine) sessionKey(token string) string {
 func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any) (*Session, error) {
 	e := x.e
 	row, user, err := e.adapter.GetSessionAndUser(x.ctx, e.sessionKey(token))
-	if errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) {
+	if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
 		x.clearSession()
 		return nil, nil
 	}
@@ -388,7 +389,7 @@ func (x *exchange) readDatabaseSession(token string, trigger Trigger, update any
 	if s, err = x.sessionCallback(s, trigger, update); err != nil || s == nil {
 		return nil, err
 	}
-	if e.cfg.ReissueOnEveryRead && !x.readOnly(trigger) {
+	if e.cfg.Parity.ReissueOnEveryRead && !x.readOnly(trigger) {
 		expires = x.now.Add(e.cfg.SessionMaxAge)
 	}
 	if !expires.IsZero() {
@@ -428,12 +429,12 @@ func (x *exchange) roll(row AdapterSession) (extended time.Time, failed *Error) 
 	if !e.extended.begin(row.SessionToken, row.Expires, x.now) {
 		return time.Time{}, nil // another request of the same moment does it
 	}
-	_, err := e.adapter.UpdateSession(x.ctx, SessionUpdate{SessionToken: row.SessionToken, Expires: &expires})
+	_, err := e.adapter.UpdateSession(x.ctx, store.SessionUpdate{SessionToken: row.SessionToken, Expires: &expires})
 	if err == nil {
 		return expires, nil
 	}
 	e.extended.undo(row.SessionToken)
-	if !errors.Is(err, ErrNotFound) { // signed out in between
+	if !errors.Is(err, store.ErrNotFound) { // signed out in between
 		failed = adapterError("extending a session", err)
 	}
 	return time.Time{}, failed

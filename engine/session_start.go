@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
@@ -138,7 +139,7 @@ func (x *exchange) signedIn() (current, error) {
 		}
 		u, err := x.e.adapter.GetUser(x.ctx, t.Subject)
 		switch {
-		case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid):
+		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalid):
 			return current{}, nil
 		case err != nil:
 			return current{}, adapterError("looking up the signed-in user", err)
@@ -148,7 +149,7 @@ func (x *exchange) signedIn() (current, error) {
 	}
 	row, u, err := x.e.adapter.GetSessionAndUser(x.ctx, x.e.sessionKey(cookie))
 	switch {
-	case errors.Is(err, ErrNotFound), errors.Is(err, ErrInvalid), err == nil && !row.Expires.After(x.now):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalid), err == nil && !row.Expires.After(x.now):
 		return current{}, nil
 	case err != nil:
 		return current{}, adapterError("reading the session", err)

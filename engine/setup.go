@@ -14,6 +14,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine/internal/oauth"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
@@ -111,7 +112,7 @@ const (
 	aboutPages     = "pages"
 	aboutProviders = "providers"
 	aboutAdapter   = "adapter"
-	aboutWire      = "wire"
+	aboutDialect   = "dialect"
 )
 
 func (s *settings) apply() {
@@ -135,13 +136,13 @@ func (s *settings) apply() {
 			s.ownHTTP = true
 		}
 	}
-	if !c.Wire.Valid() {
-		s.problem(aboutWire, "set it to one of the two", "Wire is neither WireV5 nor WireV4")
-		c.Wire = WireV5
+	if !c.Dialect.Valid() {
+		s.problem(aboutDialect, "set it to one of the two", "Dialect is neither DialectV5 nor DialectV4")
+		c.Dialect = DialectV5
 	}
-	s.dialect = dialectOf(c.Wire)
+	s.dialect = dialectOf(c.Dialect)
 	s.adapter = c.Adapter
-	if t, ok := c.Adapter.(TraitsDeclarer); ok {
+	if t, ok := c.Adapter.(store.TraitsDeclarer); ok {
 		s.traits = t.Traits()
 	}
 	if err := c.Schema.Validate(); err != nil {

@@ -13,6 +13,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine/internal/oauth"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
@@ -54,7 +55,7 @@ func (x *exchange) ask(p SignInParams) (redirect string, err error) {
 		refused := refuse(CodeAccessDenied, "AccessDenied", fmt.Errorf("the signIn callback: %w", err), "")
 		refused.message = err.Error()
 		return "", refused
-	case d.url != "" && x.e.cfg.DangerousSignInRedirects:
+	case d.url != "" && x.e.cfg.Parity.DangerousSignInRedirects:
 		return d.url, nil
 	case d.url != "":
 		return x.redirect(d.url)
@@ -71,7 +72,7 @@ func (x *exchange) startFlow(p *provider) (*answer, error) {
 	f := p.flow
 	r := oauth.AuthorizationRequest{
 		RedirectURI:     x.at("/callback/" + p.ID),
-		DangerousParams: x.e.cfg.DangerousAuthorizationParams,
+		DangerousParams: x.e.cfg.Parity.DangerousAuthorizationParams,
 		Params:          make(url.Values),
 	}
 	for name, v := range x.params() {
@@ -124,7 +125,7 @@ const (
 func (x *exchange) newChecks(p *provider) (c checks, err error) {
 	e, s := x.e, x.site
 	if p.flow.state {
-		if e.cfg.SingleCheckCookies && e.dialect.sealedState {
+		if e.cfg.Parity.SingleCheckCookies && e.dialect.sealedState {
 			c.state, err = s.encoded.SealState("", x.now, e.cfg.Rand)
 		} else {
 			c.state, err = wire.RandomBase64(e.cfg.Rand) // half the size of the cookie
@@ -132,7 +133,7 @@ func (x *exchange) newChecks(p *provider) (c checks, err error) {
 		if err != nil {
 			return c, err
 		}
-		if !e.cfg.SingleCheckCookies {
+		if !e.cfg.Parity.SingleCheckCookies {
 			if x.attemptUnderWay() {
 				c.suffix = attemptSuffix(c.state)
 			}
@@ -244,7 +245,7 @@ func (x *exchange) dropAttemptURL(suffix string) {
 func (x *exchange) readChecks(p *provider, state string) checks {
 	s := x.site
 	var c checks
-	if p.flow.state && state != "" && !x.e.cfg.SingleCheckCookies {
+	if p.flow.state && state != "" && !x.e.cfg.Parity.SingleCheckCookies {
 		suffix := attemptSuffix(state)
 		if x.hasCookie(s.cookies.state.Name + suffix) {
 			c.suffix = suffix
@@ -265,7 +266,7 @@ func (x *exchange) readChecks(p *provider, state string) checks {
 	c.state = read(p.flow.state, s.state, s.cookies.state.Name)
 	c.verifier = read(p.flow.pkce, s.pkce, s.cookies.pkce.Name)
 	c.nonce = read(p.flow.nonce, s.nonce, s.cookies.nonce.Name)
-	if !x.e.cfg.DangerousKeepChecks {
+	if !x.e.cfg.Parity.DangerousKeepChecks {
 		x.always = append(x.always, x.clearedChecks(c.suffix)...)
 	}
 	return c
@@ -306,7 +307,7 @@ func (x *exchange) clearedChecks(suffix string) (out []wire.SetCookie) {
 // passChecks clears the cookies of the checks that have passed. As Auth.js, in
 // the order of use; with v5 only when nothing fails afterwards.
 func (x *exchange) passChecks(p *provider) {
-	if !x.e.cfg.DangerousKeepChecks {
+	if !x.e.cfg.Parity.DangerousKeepChecks {
 		return // readChecks has done so
 	}
 	if x.e.dialect.errorCookies {
@@ -409,7 +410,7 @@ func (x *exchange) requestMail(p *provider) (*answer, error) {
 		maxAge = 24 * time.Hour
 	}
 	expires := schema.Instant(x.now.Add(maxAge))
-	_, err = x.e.adapter.CreateVerificationToken(x.ctx, VerificationToken{
+	_, err = x.e.adapter.CreateVerificationToken(x.ctx, store.VerificationToken{
 		Identifier: address, Token: wire.HashVerificationToken(token, or(p.secret, x.e.hashSecrets[0])), Expires: expires,
 	})
 	if err != nil {
@@ -445,7 +446,7 @@ func (x *exchange) userOfAddress(address string) (*User, error) {
 		x.canonical(&u)
 		return &u, nil
 	}
-	if !errors.Is(err, ErrNotFound) {
+	if !errors.Is(err, store.ErrNotFound) {
 		return nil, adapterError("looking up an address", err)
 	}
 	u, err = x.newUserOf(address)

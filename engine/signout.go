@@ -3,6 +3,7 @@ package engine
 import (
 	"errors"
 
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
@@ -24,7 +25,7 @@ func (x *exchange) postSignOut() (*answer, error) {
 // cookies also when it fails.
 func (x *exchange) endSession() error {
 	x.clearSession()
-	if !x.e.cfg.KeepCSRFToken {
+	if !x.e.cfg.Parity.KeepCSRFToken {
 		if err := x.renewCSRF(); err != nil {
 			return err
 		}
@@ -49,7 +50,7 @@ func (x *exchange) endSession() error {
 	ended := AdapterSession{SessionToken: key}
 	if tell != nil {
 		row, err := x.e.adapter.GetSession(x.ctx, key)
-		if errors.Is(err, ErrNotFound) || errors.Is(err, ErrInvalid) {
+		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
 			return nil
 		}
 		if err != nil {
@@ -57,7 +58,7 @@ func (x *exchange) endSession() error {
 		}
 		ended = row
 	}
-	if err := x.e.adapter.DeleteSession(x.ctx, key); err != nil && !errors.Is(err, ErrInvalid) {
+	if err := x.e.adapter.DeleteSession(x.ctx, key); err != nil && !errors.Is(err, store.ErrInvalid) {
 		return adapterError("deleting a session", err)
 	}
 	if tell != nil {

@@ -43,7 +43,7 @@ func withSQLite(t testing.TB, strategy engine.Strategy) (func(*site, *engine.Con
 	path := filepath.Join(t.TempDir(), "auth.db")
 	a, count := openSQLite(t, path, sqliteParams+"&_journal_mode=WAL")
 	return func(s *site, c *engine.Config) {
-		s.store = newStore(a)
+		s.store = newStoreSpy(a)
 		c.Adapter = s.store.adapter()
 		c.SessionStrategy = strategy
 		c.Providers = append(c.Providers, &engine.Email{Sender: s.mails})
@@ -119,7 +119,7 @@ func TestReadOnlyDatabase(t *testing.T) {
 		link := s.browser().askMail("carol@example.com")
 		readOnly, _ := openSQLite(t, path, sqliteParams+"&mode=ro")
 		ro := newSite(t, func(r *site, c *engine.Config) {
-			r.store = newStore(readOnly)
+			r.store = newStoreSpy(readOnly)
 			r.mails = s.mails
 			c.Adapter = r.store.adapter()
 			c.SessionStrategy = strategy

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // adapterMethods are the methods of engine.Adapter.
@@ -17,8 +18,8 @@ var adapterMethods = []string{
 	"CreateVerificationToken", "UseVerificationToken",
 }
 
-// store counts the calls of an adapter, and breaks them.
-type store struct {
+// storeSpy counts the calls of an adapter, and breaks them.
+type storeSpy struct {
 	inner engine.Adapter
 
 	mu    sync.Mutex
@@ -27,22 +28,22 @@ type store struct {
 	after func(method string)       // runs after GetSessionAndUser; nil: nothing
 }
 
-func newStore(inner engine.Adapter) *store { return &store{inner: inner} }
+func newStoreSpy(inner engine.Adapter) *storeSpy { return &storeSpy{inner: inner} }
 
 // adapter is what the engine gets: with transactions where inner has them.
-func (s *store) adapter() engine.Adapter {
-	spied := &spy{store: s, to: s.inner}
-	if _, ok := s.inner.(engine.Transactor); ok {
+func (s *storeSpy) adapter() engine.Adapter {
+	spied := &spy{storeSpy: s, to: s.inner}
+	if _, ok := s.inner.(store.Transactor); ok {
 		return txSpy{spied}
 	}
 	return spied
 }
 
 // plain is the adapter without transactions.
-func (s *store) plain() engine.Adapter { return &spy{store: s, to: s.inner} }
+func (s *storeSpy) plain() engine.Adapter { return &spy{storeSpy: s, to: s.inner} }
 
-// signUp is plain, with an engine.SignUpAdapter made of inner's transactions.
-func (s *store) signUp() engine.Adapter { return signUpSpy{&spy{store: s, to: s.inner}} }
+// signUp is plain, with a store.SignUpAdapter made of inner's transactions.
+func (s *storeSpy) signUp() engine.Adapter { return signUpSpy{&spy{storeSpy: s, to: s.inner}} }
 
 type signUpSpy struct{ *spy }
 
@@ -50,7 +51,7 @@ func (s signUpSpy) CreateUserWithAccount(ctx context.Context, u engine.User, a e
 	if err := s.note("CreateUserWithAccount"); err != nil {
 		return engine.User{}, engine.Account{}, err
 	}
-	err := s.to.(engine.Transactor).Tx(ctx, func(in engine.Adapter) (err error) {
+	err := s.to.(store.Transactor).Tx(ctx, func(in engine.Adapter) (err error) {
 		if u, err = in.CreateUser(ctx, u); err == nil {
 			a, err = in.LinkAccount(ctx, a)
 		}
@@ -59,14 +60,14 @@ func (s signUpSpy) CreateUserWithAccount(ctx context.Context, u engine.User, a e
 	return u, a, err
 }
 
-func (s *store) reset() {
+func (s *storeSpy) reset() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.calls = nil
 }
 
 // breaks makes the methods fail with err.
-func (s *store) breaks(err error, methods ...string) {
+func (s *storeSpy) breaks(err error, methods ...string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = func(method string) error {
@@ -79,7 +80,7 @@ func (s *store) breaks(err error, methods ...string) {
 
 // breaksOnce makes the nth call from now on fail, and returns which method that
 // was, once it has been.
-func (s *store) breaksOnce(err error, nth int) (failed *string) {
+func (s *storeSpy) breaksOnce(err error, nth int) (failed *string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	failed = new(string)
@@ -95,21 +96,21 @@ func (s *store) breaksOnce(err error, nth int) (failed *string) {
 	return failed
 }
 
-func (s *store) repair() {
+func (s *storeSpy) repair() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.fail = nil
 }
 
 // called are the calls since reset.
-func (s *store) called() []string {
+func (s *storeSpy) called() []string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.calls)
 }
 
 // count is how often a method was called since reset.
-func (s *store) count(method string) (n int) {
+func (s *storeSpy) count(method string) (n int) {
 	for _, call := range s.called() {
 		if call == method {
 			n++
@@ -119,7 +120,7 @@ func (s *store) count(method string) (n int) {
 }
 
 // writes are the calls since reset that change something.
-func (s *store) writes() (out []string) {
+func (s *storeSpy) writes() (out []string) {
 	for _, call := range s.called() {
 		if !strings.HasPrefix(call, "Get") && !strings.HasPrefix(call, "List") {
 			out = append(out, call)
@@ -128,7 +129,7 @@ func (s *store) writes() (out []string) {
 	return out
 }
 
-func (s *store) note(method string) error {
+func (s *storeSpy) note(method string) error {
 	s.mu.Lock()
 	s.calls = append(s.calls, method)
 	fail := s.fail
@@ -139,7 +140,7 @@ func (s *store) note(method string) error {
 	return nil
 }
 
-func (s *store) done(method string) {
+func (s *storeSpy) done(method string) {
 	s.mu.Lock()
 	after := s.after
 	s.mu.Unlock()
@@ -148,9 +149,9 @@ func (s *store) done(method string) {
 	}
 }
 
-// spy is the adapter of a store.
+// spy is the adapter of a storeSpy.
 type spy struct {
-	*store
+	*storeSpy
 	to engine.Adapter
 }
 
@@ -160,8 +161,8 @@ func (s txSpy) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
 	if err := s.note("Tx"); err != nil {
 		return err
 	}
-	err := s.to.(engine.Transactor).Tx(ctx, func(a engine.Adapter) error {
-		if err := fn(&spy{store: s.store, to: a}); err != nil {
+	err := s.to.(store.Transactor).Tx(ctx, func(a engine.Adapter) error {
+		if err := fn(&spy{storeSpy: s.storeSpy, to: a}); err != nil {
 			return err
 		}
 		return s.note("Commit")
@@ -190,7 +191,7 @@ func (s *spy) GetUserByEmail(ctx context.Context, email string) (engine.User, er
 	return s.to.GetUserByEmail(ctx, email)
 }
 
-func (s *spy) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.User, error) {
+func (s *spy) UpdateUser(ctx context.Context, u store.UserUpdate) (engine.User, error) {
 	if err := s.note("UpdateUser"); err != nil {
 		return engine.User{}, err
 	}
@@ -261,7 +262,7 @@ func (s *spy) GetSessionAndUser(ctx context.Context, token string) (engine.Adapt
 	return s.to.GetSessionAndUser(ctx, token)
 }
 
-func (s *spy) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engine.AdapterSession, error) {
+func (s *spy) UpdateSession(ctx context.Context, u store.SessionUpdate) (engine.AdapterSession, error) {
 	if err := s.note("UpdateSession"); err != nil {
 		return engine.AdapterSession{}, err
 	}
@@ -282,16 +283,16 @@ func (s *spy) DeleteSessionsByUserID(ctx context.Context, id string) error {
 	return s.to.DeleteSessionsByUserID(ctx, id)
 }
 
-func (s *spy) CreateVerificationToken(ctx context.Context, v engine.VerificationToken) (engine.VerificationToken, error) {
+func (s *spy) CreateVerificationToken(ctx context.Context, v store.VerificationToken) (store.VerificationToken, error) {
 	if err := s.note("CreateVerificationToken"); err != nil {
-		return engine.VerificationToken{}, err
+		return store.VerificationToken{}, err
 	}
 	return s.to.CreateVerificationToken(ctx, v)
 }
 
-func (s *spy) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+func (s *spy) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
 	if err := s.note("UseVerificationToken"); err != nil {
-		return engine.VerificationToken{}, err
+		return store.VerificationToken{}, err
 	}
 	return s.to.UseVerificationToken(ctx, identifier, token)
 }

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // postSession answers POST session: update() of the client.
@@ -16,7 +17,7 @@ func (x *exchange) postSession() (*answer, error) {
 	data, sent := x.form["data"]
 	var update any
 	switch {
-	case x.e.cfg.DangerousUpdateData:
+	case x.e.cfg.Parity.DangerousUpdateData:
 		update = data
 	case sent && data != nil:
 		changes, err := x.e.clientUpdate(data)
@@ -133,7 +134,7 @@ func (x *exchange) updateToken(t *Token, changes map[string]any) error {
 		return err
 	}
 	_, err := x.updateUser(x.e.adapter, t.Subject, user, func(event func()) { event() })
-	if err != nil && !errors.Is(err, ErrNotFound) {
+	if err != nil && !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	return nil
@@ -148,7 +149,7 @@ func (x *exchange) updateRows(u User, row AdapterSession, changes map[string]any
 			}
 		}
 		if len(session) > 0 {
-			row, err = a.UpdateSession(x.ctx, SessionUpdate{SessionToken: row.SessionToken, Extra: session})
+			row, err = a.UpdateSession(x.ctx, store.SessionUpdate{SessionToken: row.SessionToken, Extra: session})
 			if err != nil {
 				return adapterError("updating a session", err)
 			}
@@ -159,13 +160,13 @@ func (x *exchange) updateRows(u User, row AdapterSession, changes map[string]any
 }
 
 func (x *exchange) updateUser(a Adapter, id string, changes map[string]any, tell func(func())) (User, error) {
-	up := UserUpdate{ID: id}
+	up := store.UserUpdate{ID: id}
 	for name, v := range changes {
 		switch name {
 		case "name":
-			up.Name = Change[string]{Set: true, Value: textOf(v)}
+			up.Name = store.Change[string]{Set: true, Value: textOf(v)}
 		case "image":
-			up.Image = Change[string]{Set: true, Value: textOf(v)}
+			up.Image = store.Change[string]{Set: true, Value: textOf(v)}
 		default:
 			if up.Extra == nil {
 				up.Extra = make(map[string]any)

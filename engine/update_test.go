@@ -278,7 +278,7 @@ func TestDangerousUpdateData(t *testing.T) {
 	for _, strategy := range both {
 		var got any
 		s := newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) {
-			c.DangerousUpdateData = true
+			c.Parity.DangerousUpdateData = true
 			c.Callbacks.JWT = func(_ context.Context, p *engine.JWTParams) error {
 				if m, ok := p.Update.(map[string]any); ok && p.Trigger == engine.TriggerUpdate {
 					got = p.Update

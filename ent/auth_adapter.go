@@ -10,7 +10,7 @@ import (
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	accountpkg "github.com/sesame-auth/sesame/ent/account"
 	authenticatorpkg "github.com/sesame-auth/sesame/ent/authenticator"
 	"github.com/sesame-auth/sesame/ent/authruntime"
@@ -33,17 +33,17 @@ type AuthAdapter struct {
 }
 
 var (
-	_ engine.Adapter              = (*AuthAdapter)(nil)
-	_ engine.Transactor           = (*AuthAdapter)(nil)
-	_ engine.Purger               = (*AuthAdapter)(nil)
-	_ engine.SessionLister        = (*AuthAdapter)(nil)
-	_ engine.AuthenticatorAdapter = (*AuthAdapter)(nil)
+	_ store.Adapter              = (*AuthAdapter)(nil)
+	_ store.Transactor           = (*AuthAdapter)(nil)
+	_ store.Purger               = (*AuthAdapter)(nil)
+	_ store.SessionLister        = (*AuthAdapter)(nil)
+	_ store.AuthenticatorAdapter = (*AuthAdapter)(nil)
 )
 
 // NewAuthAdapter returns the adapter over a client; it does not close it. With
 // the client of a transaction, tx.Client(), it works in that transaction, and
 // its method Tx fails. Such a transaction is rolled back when the database
-// fails; what engine.Adapter calls an answer leaves it usable.
+// fails; what store.Adapter calls an answer leaves it usable.
 //
 // The DSN must have _fk=1 for SQLite (_txlock=immediate spares it repetitions),
 // a strict sql_mode and charset=utf8mb4 for MySQL. The first write looks, unless
@@ -79,10 +79,10 @@ func (c *Client) authBegin(ctx context.Context) (*Tx, error) {
 	return c.BeginTx(ctx, &sql.TxOptions{Isolation: authruntime.ReadCommitted})
 }
 
-// Tx implements engine.Transactor. fn must be short, use the adapter it is given
+// Tx implements store.Transactor. fn must be short, use the adapter it is given
 // only, which is of no use after fn has returned, and have no effect but through
 // it: fn is called again when the transaction has lost a deadlock.
-func (a *AuthAdapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+func (a *AuthAdapter) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	return a.store.Transact(ctx, func(s *authruntime.Store[*Client]) error { return fn(&authRows{s}) })
 }
 
@@ -95,12 +95,12 @@ type authRows struct {
 // authUserID makes the id of a user of its text, and reports whether there can be such a user.
 func authUserID(id string) (string, bool) { return authruntime.StringID[string](id) }
 
-// CreateUser implements engine.UserAdapter.
-func (a *authRows) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+// CreateUser implements store.UserAdapter.
+func (a *authRows) CreateUser(ctx context.Context, u store.User) (store.User, error) {
 	row, err := authruntime.Write(ctx, a.store, "create a user", authruntime.OfUser, func(c *Client) (*User, error) {
 		id, ok := authUserID(u.ID)
 		if u.ID == "" || !ok {
-			return nil, fmt.Errorf("%w: the id of a user is empty or not one that its column can hold", engine.ErrInvalid)
+			return nil, fmt.Errorf("%w: the id of a user is empty or not one that its column can hold", store.ErrInvalid)
 		}
 		if err := authUserTexts(u.Name, u.Email, u.Image); err != nil {
 			return nil, err
@@ -119,35 +119,35 @@ func (a *authRows) CreateUser(ctx context.Context, u engine.User) (engine.User, 
 	return authUserOf(row), err
 }
 
-// GetUser implements engine.UserAdapter.
-func (a *authRows) GetUser(ctx context.Context, id string) (engine.User, error) {
+// GetUser implements store.UserAdapter.
+func (a *authRows) GetUser(ctx context.Context, id string) (store.User, error) {
 	row, err := authruntime.Read(ctx, a.store, "get a user", func(c *Client) (*User, error) {
 		key, ok := authUserID(id)
 		if !ok {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		return c.User.Get(ctx, key)
 	})
 	return authUserOf(row), err
 }
 
-// GetUserByEmail implements engine.UserAdapter.
-func (a *authRows) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
+// GetUserByEmail implements store.UserAdapter.
+func (a *authRows) GetUserByEmail(ctx context.Context, email string) (store.User, error) {
 	row, err := authruntime.Read(ctx, a.store, "get a user by e-mail address", func(c *Client) (*User, error) {
 		if !authruntime.Storable(email) {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		return c.User.Query().Where(userpkg.EmailEQ(email)).Only(ctx)
 	})
 	return authUserOf(row), err
 }
 
-// UpdateUser implements engine.UserAdapter.
-func (a *authRows) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.User, error) {
+// UpdateUser implements store.UserAdapter.
+func (a *authRows) UpdateUser(ctx context.Context, u store.UserUpdate) (store.User, error) {
 	row, err := authruntime.Write(ctx, a.store, "update a user", authruntime.OfUser, func(c *Client) (*User, error) {
 		id, ok := authUserID(u.ID)
 		if !ok {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		if err := authUserTexts(u.Name.Value, u.Email.Value, u.Image.Value); err != nil {
 			return nil, err
@@ -165,7 +165,7 @@ func (a *authRows) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.
 	return authUserOf(row), err
 }
 
-// DeleteUser implements engine.UserAdapter. What belongs to the user goes by
+// DeleteUser implements store.UserAdapter. What belongs to the user goes by
 // cascade.
 func (a *authRows) DeleteUser(ctx context.Context, id string) error {
 	_, err := authruntime.Write(ctx, a.store, "delete a user", "", func(c *Client) (int, error) {
@@ -178,8 +178,8 @@ func (a *authRows) DeleteUser(ctx context.Context, id string) error {
 	return err
 }
 
-// LinkAccount implements engine.AccountAdapter.
-func (a *authRows) LinkAccount(ctx context.Context, n engine.Account) (engine.Account, error) {
+// LinkAccount implements store.AccountAdapter.
+func (a *authRows) LinkAccount(ctx context.Context, n store.Account) (store.Account, error) {
 	row, err := authruntime.Write(ctx, a.store, "link an account", "providerAccountId", func(c *Client) (*Account, error) {
 		var t authruntime.Texts
 		t.Check("userId", n.UserID)
@@ -197,7 +197,7 @@ func (a *authRows) LinkAccount(ctx context.Context, n engine.Account) (engine.Ac
 		}
 		owner, ok := authUserID(n.UserID)
 		if !ok {
-			return nil, fmt.Errorf("no such user: %w", engine.ErrNotFound)
+			return nil, fmt.Errorf("no such user: %w", store.ErrNotFound)
 		}
 		return c.Account.Create().
 			SetUserID(owner).
@@ -216,7 +216,7 @@ func (a *authRows) LinkAccount(ctx context.Context, n engine.Account) (engine.Ac
 	return authAccountOf(row), err
 }
 
-// UnlinkAccount implements engine.AccountAdapter.
+// UnlinkAccount implements store.AccountAdapter.
 func (a *authRows) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
 	_, err := authruntime.Write(ctx, a.store, "unlink an account", "", func(c *Client) (int, error) {
 		if !authruntime.Storable(provider) || !authruntime.Storable(providerAccountID) {
@@ -228,11 +228,11 @@ func (a *authRows) UnlinkAccount(ctx context.Context, provider, providerAccountI
 	return err
 }
 
-// GetAccount implements engine.AccountAdapter.
-func (a *authRows) GetAccount(ctx context.Context, provider, providerAccountID string) (engine.Account, error) {
+// GetAccount implements store.AccountAdapter.
+func (a *authRows) GetAccount(ctx context.Context, provider, providerAccountID string) (store.Account, error) {
 	row, err := authruntime.Read(ctx, a.store, "get an account", func(c *Client) (*Account, error) {
 		if !authruntime.Storable(provider) || !authruntime.Storable(providerAccountID) {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		return c.Account.Query().
 			Where(accountpkg.ProviderEQ(provider), accountpkg.ProviderAccountIDEQ(providerAccountID)).Only(ctx)
@@ -240,11 +240,11 @@ func (a *authRows) GetAccount(ctx context.Context, provider, providerAccountID s
 	return authAccountOf(row), err
 }
 
-// GetUserByAccount implements engine.AccountAdapter.
-func (a *authRows) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (engine.User, error) {
+// GetUserByAccount implements store.AccountAdapter.
+func (a *authRows) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (store.User, error) {
 	row, err := authruntime.Read(ctx, a.store, "get a user by account", func(c *Client) (*User, error) {
 		if !authruntime.Storable(provider) || !authruntime.Storable(providerAccountID) {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		return c.User.Query().Where(userpkg.HasAccountsWith(
 			accountpkg.ProviderEQ(provider), accountpkg.ProviderAccountIDEQ(providerAccountID))).Only(ctx)
@@ -252,8 +252,8 @@ func (a *authRows) GetUserByAccount(ctx context.Context, provider, providerAccou
 	return authUserOf(row), err
 }
 
-// ListAccountsByUserID implements engine.AccountAdapter.
-func (a *authRows) ListAccountsByUserID(ctx context.Context, userID string) ([]engine.Account, error) {
+// ListAccountsByUserID implements store.AccountAdapter.
+func (a *authRows) ListAccountsByUserID(ctx context.Context, userID string) ([]store.Account, error) {
 	rows, err := authruntime.Read(ctx, a.store, "list accounts", func(c *Client) ([]*Account, error) {
 		owner, ok := authUserID(userID)
 		if !ok {
@@ -264,8 +264,8 @@ func (a *authRows) ListAccountsByUserID(ctx context.Context, userID string) ([]e
 	return authruntime.Each(rows, authAccountOf), err
 }
 
-// CreateSession implements engine.SessionAdapter.
-func (a *authRows) CreateSession(ctx context.Context, n engine.AdapterSession) (engine.AdapterSession, error) {
+// CreateSession implements store.SessionAdapter.
+func (a *authRows) CreateSession(ctx context.Context, n store.Session) (store.Session, error) {
 	row, err := authruntime.Write(ctx, a.store, "create a session", "sessionToken", func(c *Client) (*Session, error) {
 		var t authruntime.Texts
 		t.Check("sessionToken", n.SessionToken)
@@ -275,7 +275,7 @@ func (a *authRows) CreateSession(ctx context.Context, n engine.AdapterSession) (
 		}
 		owner, ok := authUserID(n.UserID)
 		if !ok {
-			return nil, fmt.Errorf("no such user: %w", engine.ErrNotFound)
+			return nil, fmt.Errorf("no such user: %w", store.ErrNotFound)
 		}
 		create := c.Session.Create().
 			SetID(n.SessionToken).
@@ -292,7 +292,7 @@ func (a *authRows) CreateSession(ctx context.Context, n engine.AdapterSession) (
 // authSession returns the session with a token.
 func authSession(ctx context.Context, c *Client, token string, with func(*SessionQuery)) (*Session, error) {
 	if !authruntime.Storable(token) {
-		return nil, engine.ErrNotFound
+		return nil, store.ErrNotFound
 	}
 	query := c.Session.Query().Where(sessionpkg.ID(token))
 	if with != nil {
@@ -301,35 +301,35 @@ func authSession(ctx context.Context, c *Client, token string, with func(*Sessio
 	return query.Only(ctx)
 }
 
-// GetSession implements engine.SessionAdapter.
-func (a *authRows) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
+// GetSession implements store.SessionAdapter.
+func (a *authRows) GetSession(ctx context.Context, sessionToken string) (store.Session, error) {
 	row, err := authruntime.Read(ctx, a.store, "get a session", func(c *Client) (*Session, error) {
 		return authSession(ctx, c, sessionToken, nil)
 	})
 	return authSessionOf(row), err
 }
 
-// GetSessionAndUser implements engine.SessionAdapter. These are two statements:
+// GetSessionAndUser implements store.SessionAdapter. These are two statements:
 // the interceptors and privacy rules of both types apply.
-func (a *authRows) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
+func (a *authRows) GetSessionAndUser(ctx context.Context, sessionToken string) (store.Session, store.User, error) {
 	row, err := authruntime.Read(ctx, a.store, "get a session and its user", func(c *Client) (*Session, error) {
 		row, err := authSession(ctx, c, sessionToken, func(q *SessionQuery) { q.WithUser() })
 		if err == nil && row.Edges.User == nil {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		return row, err
 	})
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	return authSessionOf(row), authUserOf(row.Edges.User), nil
 }
 
-// UpdateSession implements engine.SessionAdapter.
-func (a *authRows) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engine.AdapterSession, error) {
+// UpdateSession implements store.SessionAdapter.
+func (a *authRows) UpdateSession(ctx context.Context, u store.SessionUpdate) (store.Session, error) {
 	row, err := authruntime.Write(ctx, a.store, "update a session", "", func(c *Client) (*Session, error) {
 		if !authruntime.Storable(u.SessionToken) {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		id := u.SessionToken
 		up := c.Session.UpdateOneID(id)
@@ -344,7 +344,7 @@ func (a *authRows) UpdateSession(ctx context.Context, u engine.SessionUpdate) (e
 	return authSessionOf(row), err
 }
 
-// DeleteSession implements engine.SessionAdapter.
+// DeleteSession implements store.SessionAdapter.
 func (a *authRows) DeleteSession(ctx context.Context, sessionToken string) error {
 	_, err := authruntime.Write(ctx, a.store, "delete a session", "", func(c *Client) (int, error) {
 		if !authruntime.Storable(sessionToken) {
@@ -355,7 +355,7 @@ func (a *authRows) DeleteSession(ctx context.Context, sessionToken string) error
 	return err
 }
 
-// DeleteSessionsByUserID implements engine.SessionAdapter.
+// DeleteSessionsByUserID implements store.SessionAdapter.
 func (a *authRows) DeleteSessionsByUserID(ctx context.Context, userID string) error {
 	_, err := authruntime.Write(ctx, a.store, "delete the sessions of a user", "", func(c *Client) (int, error) {
 		owner, ok := authUserID(userID)
@@ -367,8 +367,8 @@ func (a *authRows) DeleteSessionsByUserID(ctx context.Context, userID string) er
 	return err
 }
 
-// ListSessionsByUserID implements engine.SessionLister.
-func (a *authRows) ListSessionsByUserID(ctx context.Context, userID string) ([]engine.AdapterSession, error) {
+// ListSessionsByUserID implements store.SessionLister.
+func (a *authRows) ListSessionsByUserID(ctx context.Context, userID string) ([]store.Session, error) {
 	rows, err := authruntime.Read(ctx, a.store, "list sessions", func(c *Client) ([]*Session, error) {
 		owner, ok := authUserID(userID)
 		if !ok {
@@ -379,8 +379,8 @@ func (a *authRows) ListSessionsByUserID(ctx context.Context, userID string) ([]e
 	return authruntime.Each(rows, authSessionOf), err
 }
 
-// CreateVerificationToken implements engine.VerificationTokenAdapter.
-func (a *authRows) CreateVerificationToken(ctx context.Context, n engine.VerificationToken) (engine.VerificationToken, error) {
+// CreateVerificationToken implements store.VerificationTokenAdapter.
+func (a *authRows) CreateVerificationToken(ctx context.Context, n store.VerificationToken) (store.VerificationToken, error) {
 	row, err := authruntime.Write(ctx, a.store, "create a verification token", "token", func(c *Client) (*VerificationToken, error) {
 		var t authruntime.Texts
 		t.Check("identifier", n.Identifier)
@@ -397,12 +397,12 @@ func (a *authRows) CreateVerificationToken(ctx context.Context, n engine.Verific
 	return authTokenOf(row), err
 }
 
-// UseVerificationToken implements engine.VerificationTokenAdapter. Of many
+// UseVerificationToken implements store.VerificationTokenAdapter. Of many
 // callers the one whose DELETE has found the row gets it (R4).
-func (a *authRows) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+func (a *authRows) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
 	row, err := authruntime.Write(ctx, a.store, "use a verification token", "", func(c *Client) (*VerificationToken, error) {
 		if !authruntime.Storable(identifier) || !authruntime.Storable(token) {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		row, err := c.VerificationToken.Query().Where(verificationtokenpkg.IdentifierEQ(identifier), verificationtokenpkg.TokenEQ(token)).Only(ctx)
 		if err != nil {
@@ -410,15 +410,15 @@ func (a *authRows) UseVerificationToken(ctx context.Context, identifier, token s
 		}
 		deleted, err := c.VerificationToken.Delete().Where(verificationtokenpkg.ID(row.ID), verificationtokenpkg.IdentifierEQ(identifier), verificationtokenpkg.TokenEQ(token)).Exec(ctx)
 		if err == nil && deleted != 1 {
-			err = engine.ErrNotFound
+			err = store.ErrNotFound
 		}
 		return row, err
 	})
 	return authTokenOf(row), err
 }
 
-// CreateAuthenticator implements engine.AuthenticatorAdapter.
-func (a *authRows) CreateAuthenticator(ctx context.Context, n engine.Authenticator) (engine.Authenticator, error) {
+// CreateAuthenticator implements store.AuthenticatorAdapter.
+func (a *authRows) CreateAuthenticator(ctx context.Context, n store.Authenticator) (store.Authenticator, error) {
 	row, err := authruntime.Write(ctx, a.store, "create an authenticator", "credentialID", func(c *Client) (*Authenticator, error) {
 		var t authruntime.Texts
 		t.Check("credentialID", n.CredentialID)
@@ -432,7 +432,7 @@ func (a *authRows) CreateAuthenticator(ctx context.Context, n engine.Authenticat
 		}
 		owner, ok := authUserID(n.UserID)
 		if !ok {
-			return nil, fmt.Errorf("no such user: %w", engine.ErrNotFound)
+			return nil, fmt.Errorf("no such user: %w", store.ErrNotFound)
 		}
 		return c.Authenticator.Create().
 			SetID(n.CredentialID).
@@ -451,21 +451,21 @@ func (a *authRows) CreateAuthenticator(ctx context.Context, n engine.Authenticat
 // authAuthenticator returns the credential with an id.
 func authAuthenticator(ctx context.Context, c *Client, credentialID string) (*Authenticator, error) {
 	if !authruntime.Storable(credentialID) {
-		return nil, engine.ErrNotFound
+		return nil, store.ErrNotFound
 	}
 	return c.Authenticator.Query().Where(authenticatorpkg.ID(credentialID)).Only(ctx)
 }
 
-// GetAuthenticator implements engine.AuthenticatorAdapter.
-func (a *authRows) GetAuthenticator(ctx context.Context, credentialID string) (engine.Authenticator, error) {
+// GetAuthenticator implements store.AuthenticatorAdapter.
+func (a *authRows) GetAuthenticator(ctx context.Context, credentialID string) (store.Authenticator, error) {
 	row, err := authruntime.Read(ctx, a.store, "get an authenticator", func(c *Client) (*Authenticator, error) {
 		return authAuthenticator(ctx, c, credentialID)
 	})
 	return authAuthenticatorOf(row), err
 }
 
-// ListAuthenticatorsByUserID implements engine.AuthenticatorAdapter.
-func (a *authRows) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]engine.Authenticator, error) {
+// ListAuthenticatorsByUserID implements store.AuthenticatorAdapter.
+func (a *authRows) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]store.Authenticator, error) {
 	rows, err := authruntime.Read(ctx, a.store, "list authenticators", func(c *Client) ([]*Authenticator, error) {
 		owner, ok := authUserID(userID)
 		if !ok {
@@ -476,9 +476,9 @@ func (a *authRows) ListAuthenticatorsByUserID(ctx context.Context, userID string
 	return authruntime.Each(rows, authAuthenticatorOf), err
 }
 
-// UpdateAuthenticatorCounter implements engine.AuthenticatorAdapter. The UPDATE
+// UpdateAuthenticatorCounter implements store.AuthenticatorAdapter. The UPDATE
 // itself looks at the counter (R12).
-func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (engine.Authenticator, error) {
+func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (store.Authenticator, error) {
 	row, err := authruntime.Write(ctx, a.store, "update the counter of an authenticator", "", func(c *Client) (*Authenticator, error) {
 		row, err := authAuthenticator(ctx, c, credentialID)
 		if err != nil {
@@ -491,7 +491,7 @@ func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID 
 		if updated == 0 {
 			// It has changed, or is gone, or the counter is stale.
 			if row, err = authAuthenticator(ctx, c, credentialID); err == nil && (row.Counter != 0 || counter != 0) {
-				err = engine.ErrStaleCounter
+				err = store.ErrStaleCounter
 			}
 			return row, err
 		}
@@ -501,7 +501,7 @@ func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID 
 	return authAuthenticatorOf(row), err
 }
 
-// PurgeExpired implements engine.Purger. It works in small steps, so that others
+// PurgeExpired implements store.Purger. It works in small steps, so that others
 // can write in between; what a failed call has removed stays removed and is
 // counted.
 func (a *authRows) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
@@ -556,47 +556,47 @@ func authUserTexts(name, email, image *string) error {
 	return t.Err
 }
 
-func authUserOf(r *User) engine.User {
+func authUserOf(r *User) store.User {
 	if r == nil {
-		return engine.User{}
+		return store.User{}
 	}
-	return engine.User{
+	return store.User{
 		ID: r.ID, Name: r.Name, Email: r.Email, EmailVerified: authruntime.InstantPtr(r.EmailVerified), Image: r.Image,
 	}
 }
 
-func authAccountOf(r *Account) engine.Account {
+func authAccountOf(r *Account) store.Account {
 	if r == nil {
-		return engine.Account{}
+		return store.Account{}
 	}
-	return engine.Account{
+	return store.Account{
 		UserID: r.UserID, Type: r.Type, Provider: r.Provider, ProviderAccountID: r.ProviderAccountID,
 		RefreshToken: r.RefreshToken, AccessToken: r.AccessToken, ExpiresAt: r.ExpiresAt,
 		TokenType: r.TokenType, Scope: r.Scope, IDToken: r.IDToken, SessionState: r.SessionState,
 	}
 }
 
-func authSessionOf(r *Session) engine.AdapterSession {
+func authSessionOf(r *Session) store.Session {
 	if r == nil {
-		return engine.AdapterSession{}
+		return store.Session{}
 	}
-	return engine.AdapterSession{
+	return store.Session{
 		SessionToken: r.ID, UserID: r.UserID, Expires: authruntime.Instant(r.Expires),
 	}
 }
 
-func authTokenOf(r *VerificationToken) engine.VerificationToken {
+func authTokenOf(r *VerificationToken) store.VerificationToken {
 	if r == nil {
-		return engine.VerificationToken{}
+		return store.VerificationToken{}
 	}
-	return engine.VerificationToken{Identifier: r.Identifier, Token: r.Token, Expires: authruntime.Instant(r.Expires)}
+	return store.VerificationToken{Identifier: r.Identifier, Token: r.Token, Expires: authruntime.Instant(r.Expires)}
 }
 
-func authAuthenticatorOf(r *Authenticator) engine.Authenticator {
+func authAuthenticatorOf(r *Authenticator) store.Authenticator {
 	if r == nil {
-		return engine.Authenticator{}
+		return store.Authenticator{}
 	}
-	return engine.Authenticator{
+	return store.Authenticator{
 		CredentialID: r.ID, UserID: r.UserID, ProviderAccountID: r.ProviderAccountID,
 		CredentialPublicKey: r.CredentialPublicKey, Counter: uint32(r.Counter),
 		CredentialDeviceType: r.CredentialDeviceType, CredentialBackedUp: r.CredentialBackedUp, Transports: r.Transports,

@@ -9,8 +9,8 @@ import (
 
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/verify"
-	"github.com/sesame-auth/sesame/internal/wire"
 	"github.com/sesame-auth/sesame/gen/authtypes"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // Another Go service reads the claims of the session cookie under the same

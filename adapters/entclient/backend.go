@@ -10,7 +10,7 @@ import (
 	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/ent"
 )
 
@@ -68,17 +68,17 @@ func (b *backend) opening(err error) error {
 // answer turns what the database answers into an error of the contract; see
 // package sqlstore for the others.
 func (b *backend) answer(err error) error {
-	if err == nil || errors.Is(err, engine.ErrConflict{}) {
+	if err == nil || errors.Is(err, store.ErrConflict) {
 		return err
 	}
 	if ent.IsNotFound(err) {
-		return engine.ErrNotFound
+		return store.ErrNotFound
 	}
 	if d, ok := b.Duplicate(err); ok {
 		return conflict(d)
 	}
 	if b.Orphan(err) {
-		return fmt.Errorf("no such user: %w", engine.ErrNotFound)
+		return fmt.Errorf("no such user: %w", store.ErrNotFound)
 	}
 	return err
 }
@@ -104,7 +104,7 @@ func conflict(d sqlstore.Duplicate) error {
 	case d.Key == "authenticator.PRIMARY" || d.Key == "authenticator_pkey":
 		field = "credentialID"
 	}
-	return engine.ErrConflict{Field: field, Err: d.Err}
+	return &store.ConflictError{Field: field, Err: d.Err}
 }
 
 // bound is the driver of a client inside a transaction: what ent would wrap in

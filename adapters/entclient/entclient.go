@@ -8,8 +8,8 @@
 //	eng, err := engine.New(engine.Config{Adapter: adapter, …})
 //
 // The tables are created and migrated by opening. Session tokens are stored as
-// their SHA-256 (see engine.Traits), instants as UNIX milliseconds. Keys compare
-// byte for byte; on MySQL one longer than 512 bytes is engine.ErrInvalid, on
+// their SHA-256 (see store.Traits), instants as UNIX milliseconds. Keys compare
+// byte for byte; on MySQL one longer than 512 bytes is store.ErrInvalid, on
 // PostgreSQL one that an index has no room for (2.7 kB).
 //
 // MariaDB and PostgreSQL are tested. MySQL 8 is supported by construction: no
@@ -27,7 +27,8 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 
 	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/ent"
 	"github.com/sesame-auth/sesame/ent/migrate"
 )
@@ -37,7 +38,7 @@ type Options struct {
 	// Schema is checked, so that a field without a column is found when the
 	// program starts: the stock client has no columns for extra fields. nil
 	// declares none.
-	Schema *engine.Schema
+	Schema *schema.Schema
 	// BusyTimeout is how long a call waits for other writers before it fails;
 	// its context may end the wait earlier. On a server that is the wait for a
 	// row (a server may count in seconds), and how long a call is made again
@@ -45,25 +46,25 @@ type Options struct {
 	BusyTimeout time.Duration
 }
 
-// Adapter is an engine.Adapter, and an AuthenticatorAdapter, Transactor,
+// Adapter is a store.Adapter, and an AuthenticatorAdapter, Transactor,
 // Purger, SessionLister and Inspector.
 type Adapter struct {
-	store
+	contract
 	client *ent.Client
 }
 
 var (
-	_ engine.Adapter              = (*Adapter)(nil)
-	_ engine.AuthenticatorAdapter = (*Adapter)(nil)
-	_ engine.Transactor           = (*Adapter)(nil)
-	_ engine.Purger               = (*Adapter)(nil)
-	_ engine.SessionLister        = (*Adapter)(nil)
-	_ engine.Inspector            = (*Adapter)(nil)
+	_ store.Adapter              = (*Adapter)(nil)
+	_ store.AuthenticatorAdapter = (*Adapter)(nil)
+	_ store.Transactor           = (*Adapter)(nil)
+	_ store.Purger               = (*Adapter)(nil)
+	_ store.SessionLister        = (*Adapter)(nil)
+	_ store.Inspector            = (*Adapter)(nil)
 )
 
-// store holds the methods of the contract, on the database or in a
+// contract holds the methods of the contract, on the database or in a
 // transaction.
-type store struct {
+type contract struct {
 	conn    *sqlstore.Conn
 	backend *backend
 	rows    *ent.AuthAdapter // by the builders of the client
@@ -71,12 +72,12 @@ type store struct {
 }
 
 // in returns the store on another Conn, which is in a transaction.
-func (s *store) in(c *sqlstore.Conn) *store {
+func (s *contract) in(c *sqlstore.Conn) *contract {
 	if c == s.conn {
 		return s
 	}
 	d := bound{entsql.NewDriver(c.Name, entsql.Conn{ExecQuerier: c.Querier()}), s.backend, c.LockRead()}
-	return &store{conn: c, backend: s.backend, rows: ent.NewAuthAdapter(ent.NewClient(ent.Driver(d))), hot: s.hot}
+	return &contract{conn: c, backend: s.backend, rows: ent.NewAuthAdapter(ent.NewClient(ent.Driver(d))), hot: s.hot}
 }
 
 // managed is the driver of a client outside of a transaction, for calls that
@@ -131,7 +132,7 @@ func newAdapter(ctx context.Context, name string, db *sql.DB, o Options) (*Adapt
 	}
 	driver := entsql.OpenDB(name, db)
 	return &Adapter{
-		store{
+		contract{
 			// On SQLite a write is one statement, but for PurgeExpired, which may
 			// stop half-way.
 			conn:    &sqlstore.Conn{Dialect: b.Dialect, Adapter: "entclient", DB: db, Locks: b.Locks(sqlstore.Patience(o.BusyTimeout)), Bare: true},
@@ -144,7 +145,7 @@ func newAdapter(ctx context.Context, name string, db *sql.DB, o Options) (*Adapt
 }
 
 // checkSchema refuses extra fields, which would be lost.
-func checkSchema(s *engine.Schema) error {
+func checkSchema(s *schema.Schema) error {
 	if s == nil {
 		return nil
 	}
@@ -172,7 +173,7 @@ func (a *Adapter) Client() *ent.Client { return a.client }
 // String says what the adapter is, for reports: "ent on sqlite3".
 func (a *Adapter) String() string { return "ent on " + a.conn.Name }
 
-// Inspect implements engine.Inspector: every table with every column is asked
+// Inspect implements store.Inspector: every table with every column is asked
 // for, by names that cannot be taken for text (SQLite takes an unknown name in
 // quotes for that).
 func (a *Adapter) Inspect(ctx context.Context) error {
@@ -184,7 +185,7 @@ func (a *Adapter) Inspect(ctx context.Context) error {
 			columns[i] = t.C(c.Name)
 		}
 		query, args := entsql.Dialect(a.conn.Name).Select(columns...).From(t).Where(entsql.False()).Query()
-		_, err := read(ctx, &a.store, "look at the table "+table.Name, func() (none struct{}, err error) {
+		_, err := read(ctx, &a.contract, "look at the table "+table.Name, func() (none struct{}, err error) {
 			rows, err := a.conn.DB.QueryContext(ctx, query, args...)
 			if err != nil {
 				return none, err
@@ -202,7 +203,7 @@ func (a *Adapter) Close() error {
 	return errors.Join(a.hot.close(), a.conn.DB.Close())
 }
 
-// Tx implements engine.Transactor. fn must be short, and use the adapter it is
+// Tx implements store.Transactor. fn must be short, and use the adapter it is
 // given only, which is of no use after fn has returned.
 //
 // On SQLite a transaction has the write lock from its beginning to its end. A
@@ -213,22 +214,22 @@ func (a *Adapter) Close() error {
 // for those of GetSessionAndUser. One that loses a deadlock is tried again, and
 // fn called again, as long as Options.BusyTimeout lasts: fn must have no
 // effect but through the adapter.
-func (a *Adapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+func (a *Adapter) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	return a.conn.InTx(ctx, func(c *sqlstore.Conn) error { return fn(a.in(c)) })
 }
 
 // WithTx returns the adapter in a transaction of the application's own, on the
 // database of a. It has the optional interfaces that a has, but for
-// engine.Transactor and Close.
+// store.Transactor and Close.
 //
 // On a server it locks the rows it reads as Tx does, so tx must not be
 // read-only. When the database fails, or has undone the transaction because of
-// a deadlock, tx is rolled back; what engine.Adapter calls an answer, such as
-// engine.ErrConflict, leaves it usable.
-func (a *Adapter) WithTx(tx *sql.Tx) engine.Adapter { return a.in(a.conn.In(tx)) }
+// a deadlock, tx is rolled back; what store.Adapter calls an answer, such as
+// *store.ConflictError, leaves it usable.
+func (a *Adapter) WithTx(tx *sql.Tx) store.Adapter { return a.in(a.conn.In(tx)) }
 
 // read makes a call that only reads. Its error is one of the contract.
-func read[T any](ctx context.Context, s *store, doing string, call func() (T, error)) (T, error) {
+func read[T any](ctx context.Context, s *contract, doing string, call func() (T, error)) (T, error) {
 	return sqlstore.Read(ctx, s.conn, doing, func() (T, error) {
 		v, err := call()
 		return v, s.backend.answer(err)
@@ -236,7 +237,7 @@ func read[T any](ctx context.Context, s *store, doing string, call func() (T, er
 }
 
 // write is read for calls that write. The call uses the store it is given.
-func write[T any](ctx context.Context, s *store, doing string, call func(*store) (T, error)) (T, error) {
+func write[T any](ctx context.Context, s *contract, doing string, call func(*contract) (T, error)) (T, error) {
 	return sqlstore.Write(ctx, s.conn, doing, func(c *sqlstore.Conn) (T, error) {
 		v, err := call(s.in(c))
 		return v, s.backend.answer(err)

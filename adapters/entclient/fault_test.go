@@ -14,12 +14,12 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
 	"github.com/sesame-auth/sesame/internal/lab/faultdb"
 )
 
-func snapshot(t testing.TB, a engine.Adapter) string {
+func snapshot(t testing.TB, a store.Adapter) string {
 	t.Helper()
 	s, err := adaptercalls.Snapshot(t.Context(), a)
 	if err != nil {
@@ -55,7 +55,7 @@ func TestBrokenStore(t *testing.T) {
 			a, f := faulty(t)
 			f.Fail(func(string) error { return errInjected })
 			err := c.Do(t.Context(), a)
-			if !errors.Is(err, errInjected) || errors.Is(err, engine.ErrNotFound) {
+			if !errors.Is(err, errInjected) || errors.Is(err, store.ErrNotFound) {
 				t.Fatalf("got %v, want an error that matches the injected one", err)
 			}
 			f.Heal()
@@ -100,8 +100,8 @@ func TestEveryStatementFails(t *testing.T) {
 func TestTxAfterStoreError(t *testing.T) {
 	a, f := faulty(t)
 	before := snapshot(t, a)
-	err := a.Tx(t.Context(), func(tx engine.Adapter) error {
-		if _, err := tx.CreateUser(t.Context(), engine.User{ID: "u2", Name: new(string), Email: new(string), Image: new(string)}); err != nil {
+	err := a.Tx(t.Context(), func(tx store.Adapter) error {
+		if _, err := tx.CreateUser(t.Context(), store.User{ID: "u2", Name: new(string), Email: new(string), Image: new(string)}); err != nil {
 			t.Fatal(err)
 		}
 		f.Fail(func(string) error { return errInjected })
@@ -131,14 +131,14 @@ func TestTxCommitFails(t *testing.T) {
 		}
 		return nil
 	})
-	err := a.Tx(t.Context(), func(tx engine.Adapter) error {
-		_, err := tx.CreateUser(t.Context(), engine.User{ID: "u1"})
+	err := a.Tx(t.Context(), func(tx store.Adapter) error {
+		_, err := tx.CreateUser(t.Context(), store.User{ID: "u1"})
 		return err
 	})
 	if !errors.Is(err, errInjected) {
 		t.Fatalf("got %v, want the injected error", err)
 	}
-	if _, err := a.GetUser(t.Context(), "u1"); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := a.GetUser(t.Context(), "u1"); !errors.Is(err, store.ErrNotFound) {
 		t.Fatalf("got %v, want ErrNotFound", err)
 	}
 }
@@ -178,7 +178,7 @@ func TestLocked(t *testing.T) {
 	if err := adaptercalls.Populate(t.Context(), brief); err != nil {
 		t.Fatal(err)
 	}
-	err := other.Tx(t.Context(), func(engine.Adapter) error {
+	err := other.Tx(t.Context(), func(store.Adapter) error {
 		for _, c := range adaptercalls.Reads() {
 			if err := c.Do(t.Context(), brief); err != nil {
 				t.Errorf("%s: %v", c.Name, err)
@@ -186,7 +186,7 @@ func TestLocked(t *testing.T) {
 		}
 		for _, c := range adaptercalls.Writes() {
 			err := c.Do(t.Context(), brief)
-			if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "locked for 50ms") {
+			if err == nil || errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "locked for 50ms") {
 				t.Errorf("%s: got %v, want an error that says locked", c.Name, err)
 			}
 			// The context ends the wait, whatever the timeout is.
@@ -201,8 +201,8 @@ func TestLocked(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for i, a := range []engine.Adapter{brief, patient} {
-		if _, err := a.CreateUser(t.Context(), engine.User{ID: string(rune('a' + i))}); err != nil {
+	for i, a := range []store.Adapter{brief, patient} {
+		if _, err := a.CreateUser(t.Context(), store.User{ID: string(rune('a' + i))}); err != nil {
 			t.Errorf("once the lock is gone: %v", err)
 		}
 	}
@@ -212,13 +212,13 @@ func TestLocked(t *testing.T) {
 func TestWriteWaitsForTx(t *testing.T) {
 	f := faultySQLite(t, nil)
 	a := openFaulty(t, dialect.SQLite, f, entclient.Options{BusyTimeout: time.Hour})
-	err := a.Tx(t.Context(), func(engine.Adapter) error {
+	err := a.Tx(t.Context(), func(store.Adapter) error {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 		defer cancel()
 		if err := a.DeleteUser(ctx, "u1"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("write: got %v, want DeadlineExceeded", err)
 		}
-		return a.Tx(ctx, func(engine.Adapter) error { t.Error("two transactions at once"); return nil })
+		return a.Tx(ctx, func(store.Adapter) error { t.Error("two transactions at once"); return nil })
 	})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Tx: got %v, want DeadlineExceeded", err)
@@ -244,14 +244,14 @@ func TestInterrupted(t *testing.T) {
 func TestTxOuterWriteFails(t *testing.T) {
 	f := faultySQLite(t, nil)
 	a := openFaulty(t, dialect.SQLite, f, entclient.Options{BusyTimeout: 20 * time.Millisecond})
-	err := a.Tx(t.Context(), func(engine.Adapter) error {
-		_, err := a.CreateUser(t.Context(), engine.User{ID: "u1"})
+	err := a.Tx(t.Context(), func(store.Adapter) error {
+		_, err := a.CreateUser(t.Context(), store.User{ID: "u1"})
 		return err
 	})
 	if err == nil || !strings.Contains(err.Error(), "must use the adapter it is given") {
 		t.Fatalf("got %v", err)
 	}
-	if _, err := a.CreateUser(t.Context(), engine.User{ID: "u1"}); err != nil {
+	if _, err := a.CreateUser(t.Context(), store.User{ID: "u1"}); err != nil {
 		t.Fatal(err)
 	}
 }
@@ -290,13 +290,13 @@ func TestDiskFull(t *testing.T) {
 	big := strings.Repeat("x", 4096)
 	var full error
 	for i := 0; full == nil && i < 100; i++ {
-		_, full = a.UpdateUser(t.Context(), engine.UserUpdate{ID: "u1", Name: engine.SetTo(strings.Repeat(big, i))})
+		_, full = a.UpdateUser(t.Context(), store.UserUpdate{ID: "u1", Name: store.SetTo(strings.Repeat(big, i))})
 	}
-	if full == nil || errors.Is(full, engine.ErrNotFound) || !strings.Contains(full.Error(), "no room left") {
+	if full == nil || errors.Is(full, store.ErrNotFound) || !strings.Contains(full.Error(), "no room left") {
 		t.Fatalf("got %v, want an error that says what is wrong", full)
 	}
 	before := snapshot(t, a)
-	_, err := a.LinkAccount(t.Context(), engine.Account{UserID: "u1", Provider: "google", ProviderAccountID: "1", AccessToken: new(strings.Repeat(big, 100))})
+	_, err := a.LinkAccount(t.Context(), store.Account{UserID: "u1", Provider: "google", ProviderAccountID: "1", AccessToken: new(strings.Repeat(big, 100))})
 	if err == nil || !strings.Contains(err.Error(), "no room left") {
 		t.Fatalf("got %v, want an error that says what is wrong", err)
 	}
@@ -323,7 +323,7 @@ func TestPurgeSparesExtended(t *testing.T) {
 		if !strings.HasPrefix(statement, "DELETE") {
 			return nil
 		}
-		_, err := other.UpdateSession(t.Context(), engine.SessionUpdate{SessionToken: "s1", Expires: &future})
+		_, err := other.UpdateSession(t.Context(), store.SessionUpdate{SessionToken: "s1", Expires: &future})
 		return err
 	})
 	removed, err := a.PurgeExpired(t.Context(), future.AddDate(-1, 0, 0), 2)
@@ -339,11 +339,11 @@ func TestTooBig(t *testing.T) {
 	const limitLength = 0 // SQLITE_LIMIT_LENGTH
 	f := faultySQLite(t, func(_ int, c *sqlite3.SQLiteConn) error { c.SetLimit(limitLength, 10_000); return nil })
 	a := openFaulty(t, dialect.SQLite, f, entclient.Options{})
-	_, err := a.CreateUser(t.Context(), engine.User{ID: "u1", Name: new(strings.Repeat("x", 20_000))})
-	if !errors.Is(err, engine.ErrInvalid) {
+	_, err := a.CreateUser(t.Context(), store.User{ID: "u1", Name: new(strings.Repeat("x", 20_000))})
+	if !errors.Is(err, store.ErrInvalid) {
 		t.Fatalf("got %v, want ErrInvalid", err)
 	}
-	if _, err := a.GetUser(t.Context(), "u1"); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := a.GetUser(t.Context(), "u1"); !errors.Is(err, store.ErrNotFound) {
 		t.Fatalf("got %v, want ErrNotFound", err)
 	}
 }
@@ -366,7 +366,7 @@ func checkReadOnly(t testing.TB, a *entclient.Adapter) {
 	}
 	for _, c := range adaptercalls.Writes() {
 		err := c.Do(t.Context(), a)
-		if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "needs write access") {
+		if err == nil || errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "needs write access") {
 			t.Errorf("%s: got %v, want an error that says what is wrong", c.Name, err)
 		}
 	}
@@ -381,72 +381,72 @@ func TestUnstorable(t *testing.T) {
 	before := snapshot(t, a)
 	for _, bad := range []string{"\x00", "a\x00b", "\xff", "\xed\xa0\x80"} {
 		for field, create := range map[string]func() error{
-			"id":    func() error { _, err := a.CreateUser(ctx, engine.User{ID: bad}); return err },
-			"email": func() error { _, err := a.CreateUser(ctx, engine.User{ID: "u2", Email: &bad}); return err },
+			"id":    func() error { _, err := a.CreateUser(ctx, store.User{ID: bad}); return err },
+			"email": func() error { _, err := a.CreateUser(ctx, store.User{ID: "u2", Email: &bad}); return err },
 			"name": func() error {
-				_, err := a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Name: engine.SetTo(bad)})
+				_, err := a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Name: store.SetTo(bad)})
 				return err
 			},
 			"image": func() error {
-				_, err := a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Image: engine.SetTo(bad)})
+				_, err := a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Image: store.SetTo(bad)})
 				return err
 			},
 			"sessionToken": func() error {
-				_, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: bad, UserID: "u1"})
+				_, err := a.CreateSession(ctx, store.Session{SessionToken: bad, UserID: "u1"})
 				return err
 			},
 			"userId": func() error {
-				_, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s", UserID: bad})
+				_, err := a.CreateSession(ctx, store.Session{SessionToken: "s", UserID: bad})
 				return err
 			},
 			"identifier": func() error {
-				_, err := a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: bad})
+				_, err := a.CreateVerificationToken(ctx, store.VerificationToken{Identifier: bad})
 				return err
 			},
 			"token": func() error {
-				_, err := a.CreateVerificationToken(ctx, engine.VerificationToken{Token: bad})
+				_, err := a.CreateVerificationToken(ctx, store.VerificationToken{Token: bad})
 				return err
 			},
-			"provider": func() error { _, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", Provider: bad}); return err },
+			"provider": func() error { _, err := a.LinkAccount(ctx, store.Account{UserID: "u1", Provider: bad}); return err },
 			"providerAccountId": func() error {
-				_, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", ProviderAccountID: bad})
+				_, err := a.LinkAccount(ctx, store.Account{UserID: "u1", ProviderAccountID: bad})
 				return err
 			},
-			"type": func() error { _, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", Type: bad}); return err },
+			"type": func() error { _, err := a.LinkAccount(ctx, store.Account{UserID: "u1", Type: bad}); return err },
 			"refresh_token": func() error {
-				_, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", RefreshToken: &bad})
+				_, err := a.LinkAccount(ctx, store.Account{UserID: "u1", RefreshToken: &bad})
 				return err
 			},
 			"access_token": func() error {
-				_, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", AccessToken: &bad})
+				_, err := a.LinkAccount(ctx, store.Account{UserID: "u1", AccessToken: &bad})
 				return err
 			},
-			"token_type": func() error { _, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", TokenType: &bad}); return err },
-			"scope":      func() error { _, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", Scope: &bad}); return err },
-			"id_token":   func() error { _, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", IDToken: &bad}); return err },
+			"token_type": func() error { _, err := a.LinkAccount(ctx, store.Account{UserID: "u1", TokenType: &bad}); return err },
+			"scope":      func() error { _, err := a.LinkAccount(ctx, store.Account{UserID: "u1", Scope: &bad}); return err },
+			"id_token":   func() error { _, err := a.LinkAccount(ctx, store.Account{UserID: "u1", IDToken: &bad}); return err },
 			"session_state": func() error {
-				_, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", SessionState: &bad})
+				_, err := a.LinkAccount(ctx, store.Account{UserID: "u1", SessionState: &bad})
 				return err
 			},
 			"credentialID": func() error {
-				_, err := a.CreateAuthenticator(ctx, engine.Authenticator{UserID: "u1", CredentialID: bad})
+				_, err := a.CreateAuthenticator(ctx, store.Authenticator{UserID: "u1", CredentialID: bad})
 				return err
 			},
 			"credentialPublicKey": func() error {
-				_, err := a.CreateAuthenticator(ctx, engine.Authenticator{UserID: "u1", CredentialPublicKey: bad})
+				_, err := a.CreateAuthenticator(ctx, store.Authenticator{UserID: "u1", CredentialPublicKey: bad})
 				return err
 			},
 			"credentialDeviceType": func() error {
-				_, err := a.CreateAuthenticator(ctx, engine.Authenticator{UserID: "u1", CredentialDeviceType: bad})
+				_, err := a.CreateAuthenticator(ctx, store.Authenticator{UserID: "u1", CredentialDeviceType: bad})
 				return err
 			},
 			"transports": func() error {
-				_, err := a.CreateAuthenticator(ctx, engine.Authenticator{UserID: "u1", Transports: &bad})
+				_, err := a.CreateAuthenticator(ctx, store.Authenticator{UserID: "u1", Transports: &bad})
 				return err
 			},
 		} {
 			err := create()
-			if !errors.Is(err, engine.ErrInvalid) || !strings.Contains(err.Error(), " "+field+" ") || strings.Contains(err.Error(), bad) {
+			if !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), " "+field+" ") || strings.Contains(err.Error(), bad) {
 				t.Errorf("%s = %q: got %v, want ErrInvalid that names the field and not the value", field, bad, err)
 			}
 		}

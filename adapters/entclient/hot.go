@@ -8,7 +8,7 @@ import (
 	"slices"
 
 	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
@@ -74,7 +74,7 @@ func (s *statements) close() error {
 }
 
 // one runs statements that give one row or none (sql.ErrNoRows).
-func (s *store) one(ctx context.Context, steps []prepared, args []any, dest ...any) error {
+func (s *contract) one(ctx context.Context, steps []prepared, args []any, dest ...any) error {
 	if err := s.queryOne(ctx, steps[0], args, dest); err != nil {
 		return err
 	}
@@ -103,7 +103,7 @@ func (p prepared) given(args []any) []any {
 }
 
 // queryOne runs a statement to its end: only then is what it wrote committed.
-func (s *store) queryOne(ctx context.Context, p prepared, args, dest []any) error {
+func (s *contract) queryOne(ctx context.Context, p prepared, args, dest []any) error {
 	rows, err := s.conn.Query(ctx, p.stmt, p.given(args)...)
 	if err != nil {
 		return err
@@ -123,8 +123,8 @@ func (s *store) queryOne(ctx context.Context, p prepared, args, dest []any) erro
 	return rows.Err()
 }
 
-// GetSessionAndUser implements engine.SessionAdapter.
-func (s *store) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
+// GetSessionAndUser implements store.SessionAdapter.
+func (s *contract) GetSessionAndUser(ctx context.Context, sessionToken string) (store.Session, store.User, error) {
 	type row struct {
 		expires            int64
 		id                 string
@@ -133,47 +133,47 @@ func (s *store) GetSessionAndUser(ctx context.Context, sessionToken string) (eng
 	}
 	r, err := read(ctx, s, "get a session and its user", func() (*row, error) {
 		if !authruntime.Storable(sessionToken) {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		r := new(row)
 		return r, s.one(ctx, s.hot.sessionAndUser, []any{sessionToken}, &r.expires, &r.id, &r.name, &r.email, &r.verified, &r.image)
 	})
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
-	return engine.AdapterSession{SessionToken: sessionToken, UserID: r.id, Expires: authruntime.Instant(r.expires)},
-		engine.User{ID: r.id, Name: r.name, Email: r.email, EmailVerified: authruntime.InstantPtr(r.verified), Image: r.image},
+	return store.Session{SessionToken: sessionToken, UserID: r.id, Expires: authruntime.Instant(r.expires)},
+		store.User{ID: r.id, Name: r.name, Email: r.email, EmailVerified: authruntime.InstantPtr(r.verified), Image: r.image},
 		nil
 }
 
-// UpdateSession implements engine.SessionAdapter.
-func (s *store) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engine.AdapterSession, error) {
+// UpdateSession implements store.SessionAdapter.
+func (s *contract) UpdateSession(ctx context.Context, u store.SessionUpdate) (store.Session, error) {
 	if u.Expires == nil {
-		return read(ctx, s, "update a session", func() (engine.AdapterSession, error) {
+		return read(ctx, s, "update a session", func() (store.Session, error) {
 			if err := authruntime.Declared("session", u.Extra); err != nil {
-				return engine.AdapterSession{}, err
+				return store.Session{}, err
 			}
 			return s.rows.GetSession(ctx, u.SessionToken)
 		})
 	}
-	return write(ctx, s, "update a session", func(s *store) (engine.AdapterSession, error) {
-		stored := engine.AdapterSession{SessionToken: u.SessionToken, Expires: authruntime.Instant(u.Expires.UnixMilli())}
+	return write(ctx, s, "update a session", func(s *contract) (store.Session, error) {
+		stored := store.Session{SessionToken: u.SessionToken, Expires: authruntime.Instant(u.Expires.UnixMilli())}
 		if err := authruntime.Declared("session", u.Extra); err != nil {
 			return stored, err
 		}
 		if !authruntime.Storable(u.SessionToken) {
-			return stored, engine.ErrNotFound
+			return stored, store.ErrNotFound
 		}
 		return stored, s.one(ctx, s.hot.updateSession, []any{u.Expires.UnixMilli(), u.SessionToken}, &stored.UserID)
 	})
 }
 
-// UseVerificationToken implements engine.VerificationTokenAdapter.
-func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
-	return write(ctx, s, "use a verification token", func(s *store) (engine.VerificationToken, error) {
-		used := engine.VerificationToken{Identifier: identifier, Token: token}
+// UseVerificationToken implements store.VerificationTokenAdapter.
+func (s *contract) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
+	return write(ctx, s, "use a verification token", func(s *contract) (store.VerificationToken, error) {
+		used := store.VerificationToken{Identifier: identifier, Token: token}
 		if !authruntime.Storable(identifier) || !authruntime.Storable(token) {
-			return used, engine.ErrNotFound
+			return used, store.ErrNotFound
 		}
 		var expires int64
 		err := s.one(ctx, s.hot.useToken, []any{identifier, token}, &expires)
@@ -182,23 +182,23 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 	})
 }
 
-// UpdateAuthenticatorCounter implements engine.AuthenticatorAdapter.
-func (s *store) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (engine.Authenticator, error) {
-	a, err := write(ctx, s, "update the counter of an authenticator", func(s *store) (engine.Authenticator, error) {
-		a := engine.Authenticator{CredentialID: credentialID, Counter: counter}
+// UpdateAuthenticatorCounter implements store.AuthenticatorAdapter.
+func (s *contract) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (store.Authenticator, error) {
+	a, err := write(ctx, s, "update the counter of an authenticator", func(s *contract) (store.Authenticator, error) {
+		a := store.Authenticator{CredentialID: credentialID, Counter: counter}
 		if !authruntime.Storable(credentialID) {
-			return a, engine.ErrNotFound
+			return a, store.ErrNotFound
 		}
 		err := s.one(ctx, s.hot.updateCounter, []any{int64(counter), credentialID},
 			&a.UserID, &a.ProviderAccountID, &a.CredentialPublicKey, &a.CredentialDeviceType, &a.CredentialBackedUp, &a.Transports)
 		return a, err
 	})
-	if errors.Is(err, engine.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		// No such credential, or a counter that is not behind the new one.
 		if _, err := s.GetAuthenticator(ctx, credentialID); err != nil {
-			return engine.Authenticator{}, err
+			return store.Authenticator{}, err
 		}
-		return engine.Authenticator{}, engine.ErrStaleCounter
+		return store.Authenticator{}, store.ErrStaleCounter
 	}
 	return a, err
 }

@@ -16,7 +16,7 @@ import (
 	"testing"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
 )
 
@@ -71,14 +71,14 @@ func childStart(open func(context.Context, string, entclient.Options) (*entclien
 		defer a.Close()
 		for i := range 5 {
 			id := fmt.Sprintf("%d-%d", os.Getpid(), i)
-			if _, err := a.CreateUser(ctx, engine.User{ID: id}); err != nil {
+			if _, err := a.CreateUser(ctx, store.User{ID: id}); err != nil {
 				return err
 			}
-			if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: id, UserID: id}); err != nil {
+			if _, err := a.CreateSession(ctx, store.Session{SessionToken: id, UserID: id}); err != nil {
 				return err
 			}
 		}
-		if _, err := a.UseVerificationToken(ctx, "a", "t"); !errors.Is(err, engine.ErrNotFound) {
+		if _, err := a.UseVerificationToken(ctx, "a", "t"); !errors.Is(err, store.ErrNotFound) {
 			return fmt.Errorf("token: %v", err)
 		}
 		return nil
@@ -200,7 +200,7 @@ func TestUsedTokenStaysUsedAfterCrash(t *testing.T) {
 		t.Fatalf("the child said %q (%v)", out, err)
 	}
 	a := openAt(t, path)
-	if _, err := a.UseVerificationToken(t.Context(), "a", "t1"); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := a.UseVerificationToken(t.Context(), "a", "t1"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 	if _, _, err := a.GetSessionAndUser(t.Context(), "s1"); err != nil {
@@ -221,7 +221,7 @@ func childReadOnly(path string) error {
 	}
 	for _, c := range adaptercalls.Writes() {
 		err := c.Do(ctx, a)
-		if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "needs write access") {
+		if err == nil || errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "needs write access") {
 			return fmt.Errorf("%s: got %v, want an error that says what is wrong", c.Name, err)
 		}
 	}

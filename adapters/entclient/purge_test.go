@@ -11,6 +11,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/ent"
 )
 
@@ -52,7 +53,7 @@ func replicasPurge(t *testing.T, open func() *entclient.Adapter) {
 		engines, adapters = append(engines, eng), append(adapters, a)
 	}
 	a := adapters[0]
-	if _, err := a.CreateUser(ctx, engine.User{ID: "u1"}); err != nil {
+	if _, err := a.CreateUser(ctx, store.User{ID: "u1"}); err != nil {
 		t.Fatal(err)
 	}
 	fill(t, a, "expired", sessions, tokens, expired)

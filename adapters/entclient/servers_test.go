@@ -16,7 +16,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
 	"github.com/sesame-auth/sesame/internal/lab/faultdb"
 	"github.com/sesame-auth/sesame/internal/testdb"
@@ -107,7 +107,7 @@ func TestServerEveryStatementFails(t *testing.T) {
 					}
 					break // every one of them has failed once
 				}
-				if !errors.Is(err, errInjected) || errors.Is(err, engine.ErrNotFound) {
+				if !errors.Is(err, errInjected) || errors.Is(err, store.ErrNotFound) {
 					t.Fatalf("%s: statement %d: got %v, want the injected error", c.Name, nth, err)
 				}
 				if after := snapshot(t, a); after != before && c.Name != "PurgeExpired" {
@@ -122,7 +122,7 @@ func TestServerEveryStatementFails(t *testing.T) {
 				}
 			}
 			for _, token := range []string{"t1", "t2"} {
-				if _, err := a.UseVerificationToken(ctx, "a", token); err != nil && !errors.Is(err, engine.ErrNotFound) {
+				if _, err := a.UseVerificationToken(ctx, "a", token); err != nil && !errors.Is(err, store.ErrNotFound) {
 					t.Fatal(err)
 				}
 			}
@@ -146,14 +146,14 @@ func TestServerDeadlockIsTriedAgain(t *testing.T) {
 				}
 				return nil
 			})
-			if _, err := a.UpdateUser(t.Context(), engine.UserUpdate{ID: "u1", Name: engine.SetTo(at)}); err != nil {
+			if _, err := a.UpdateUser(t.Context(), store.UserUpdate{ID: "u1", Name: store.SetTo(at)}); err != nil {
 				t.Errorf("a call, %s: %v", at, err)
 			}
 			n.Store(0)
 			calls := 0
-			err := a.Tx(t.Context(), func(tx engine.Adapter) error {
+			err := a.Tx(t.Context(), func(tx store.Adapter) error {
 				calls++
-				_, err := tx.UpdateUser(t.Context(), engine.UserUpdate{ID: "u1", Name: engine.SetTo(fmt.Sprint(at, calls))})
+				_, err := tx.UpdateUser(t.Context(), store.UserUpdate{ID: "u1", Name: store.SetTo(fmt.Sprint(at, calls))})
 				return err
 			})
 			if err != nil || calls != 4 {
@@ -199,17 +199,17 @@ func TestServerDeadlocks(t *testing.T) {
 		}
 		t.Cleanup(func() { a.Close() })
 		for _, id := range []string{"u1", "u2"} {
-			if _, err := a.CreateUser(ctx, engine.User{ID: id}); err != nil {
+			if _, err := a.CreateUser(ctx, store.User{ID: id}); err != nil {
 				t.Fatal(err)
 			}
 		}
 		var wg sync.WaitGroup
 		for i := range 4 {
 			wg.Go(func() {
-				err := a.Tx(ctx, func(tx engine.Adapter) error {
+				err := a.Tx(ctx, func(tx store.Adapter) error {
 					for n := range 2 {
 						id := fmt.Sprint("u", 1+(i+n)%2)
-						if _, err := tx.UpdateUser(ctx, engine.UserUpdate{ID: id, Name: engine.SetTo(fmt.Sprint(i))}); err != nil {
+						if _, err := tx.UpdateUser(ctx, store.UserUpdate{ID: id, Name: store.SetTo(fmt.Sprint(i))}); err != nil {
 							return err
 						}
 					}
@@ -233,13 +233,13 @@ func TestServerDeadlocks(t *testing.T) {
 func TestServerNothingLate(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		a := s.populated(t)
-		err := a.Tx(t.Context(), func(tx engine.Adapter) error {
-			if _, err := tx.UpdateUser(t.Context(), engine.UserUpdate{ID: "u1", Name: engine.SetTo("first")}); err != nil {
+		err := a.Tx(t.Context(), func(tx store.Adapter) error {
+			if _, err := tx.UpdateUser(t.Context(), store.UserUpdate{ID: "u1", Name: store.SetTo("first")}); err != nil {
 				return err
 			}
 			ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
 			defer cancel()
-			if _, err := a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Name: engine.SetTo("late"), Image: engine.SetTo("late")}); !errors.Is(err, context.DeadlineExceeded) {
+			if _, err := a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Name: store.SetTo("late"), Image: store.SetTo("late")}); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("got %v, want DeadlineExceeded", err)
 			}
 			return nil
@@ -248,7 +248,7 @@ func TestServerNothingLate(t *testing.T) {
 			t.Fatal(err)
 		}
 		// Waits for whoever is still at work on the row.
-		u, err := a.UpdateUser(t.Context(), engine.UserUpdate{ID: "u1", Email: engine.Clear[string]()})
+		u, err := a.UpdateUser(t.Context(), store.UserUpdate{ID: "u1", Email: store.Clear[string]()})
 		if err != nil || *u.Name != "first" || *u.Image == "late" {
 			t.Errorf("got %v, %v", u, err)
 		}
@@ -266,7 +266,7 @@ func TestServerTxOuterWriteFails(t *testing.T) {
 		if err := adaptercalls.Populate(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
-		err = a.Tx(t.Context(), func(tx engine.Adapter) error {
+		err = a.Tx(t.Context(), func(tx store.Adapter) error {
 			if err := tx.DeleteSession(t.Context(), "s1"); err != nil {
 				return err
 			}
@@ -289,7 +289,7 @@ func TestServerWithTx(t *testing.T) {
 		}
 		defer tx.Rollback()
 		in := a.WithTx(tx)
-		if _, err := in.CreateUser(ctx, engine.User{ID: "u1"}); !errors.Is(err, engine.ErrConflict{Field: "id"}) {
+		if _, err := in.CreateUser(ctx, store.User{ID: "u1"}); !errors.Is(err, &store.ConflictError{Field: "id"}) {
 			t.Errorf("got %v, want ErrConflict", err)
 		}
 		for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
@@ -303,7 +303,7 @@ func TestServerWithTx(t *testing.T) {
 		if err := tx.Commit(); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.GetUser(ctx, "u1"); !errors.Is(err, engine.ErrNotFound) {
+		if _, err := a.GetUser(ctx, "u1"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("after the commit: %v", err)
 		}
 	})
@@ -315,27 +315,27 @@ func TestServerErrors(t *testing.T) {
 		ctx, a := t.Context(), s.populated(t)
 		email, name := "u1@example.com", "x"
 		for field, create := range map[string]func() error{
-			"id":    func() error { _, err := a.CreateUser(ctx, engine.User{ID: "u1"}); return err },
-			"email": func() error { _, err := a.CreateUser(ctx, engine.User{ID: "u2", Email: &email}); return err },
+			"id":    func() error { _, err := a.CreateUser(ctx, store.User{ID: "u1"}); return err },
+			"email": func() error { _, err := a.CreateUser(ctx, store.User{ID: "u2", Email: &email}); return err },
 			"providerAccountId": func() error {
-				_, err := a.LinkAccount(ctx, engine.Account{UserID: "u1", Provider: "github", ProviderAccountID: "1"})
+				_, err := a.LinkAccount(ctx, store.Account{UserID: "u1", Provider: "github", ProviderAccountID: "1"})
 				return err
 			},
 			"sessionToken": func() error {
-				_, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "expired", UserID: "u1"})
+				_, err := a.CreateSession(ctx, store.Session{SessionToken: "expired", UserID: "u1"})
 				return err
 			},
 			"token": func() error {
-				_, err := a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: "a", Token: "t1"})
+				_, err := a.CreateVerificationToken(ctx, store.VerificationToken{Identifier: "a", Token: "t1"})
 				return err
 			},
 			"credentialID": func() error {
-				_, err := a.CreateAuthenticator(ctx, engine.Authenticator{CredentialID: "c1", UserID: "u1"})
+				_, err := a.CreateAuthenticator(ctx, store.Authenticator{CredentialID: "c1", UserID: "u1"})
 				return err
 			},
 		} {
 			err := create()
-			var conflict engine.ErrConflict
+			var conflict *store.ConflictError
 			if !errors.As(err, &conflict) || conflict.Field != field {
 				t.Errorf("%s: got %v", field, err)
 				continue
@@ -348,19 +348,19 @@ func TestServerErrors(t *testing.T) {
 		}
 		for call, create := range map[string]func() error{
 			"LinkAccount": func() error {
-				_, err := a.LinkAccount(ctx, engine.Account{UserID: "u9", Provider: "github", ProviderAccountID: "9"})
+				_, err := a.LinkAccount(ctx, store.Account{UserID: "u9", Provider: "github", ProviderAccountID: "9"})
 				return err
 			},
 			"CreateSession": func() error {
-				_, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s9", UserID: "u9"})
+				_, err := a.CreateSession(ctx, store.Session{SessionToken: "s9", UserID: "u9"})
 				return err
 			},
 			"CreateAuthenticator": func() error {
-				_, err := a.CreateAuthenticator(ctx, engine.Authenticator{CredentialID: "c9", UserID: "u9"})
+				_, err := a.CreateAuthenticator(ctx, store.Authenticator{CredentialID: "c9", UserID: "u9"})
 				return err
 			},
 		} {
-			if err := create(); !errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrConflict{}) {
+			if err := create(); !errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrConflict) {
 				t.Errorf("%s: got %v, want ErrNotFound", call, err)
 			}
 		}
@@ -369,7 +369,7 @@ func TestServerErrors(t *testing.T) {
 		for i := range 2000 {
 			fmt.Fprintf(&long, "%x", i*7919*7919)
 		}
-		if _, err := a.CreateUser(ctx, engine.User{ID: long.String(), Name: &name}); !errors.Is(err, engine.ErrInvalid) {
+		if _, err := a.CreateUser(ctx, store.User{ID: long.String(), Name: &name}); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("a long key: got %.200v, want ErrInvalid", err)
 		}
 	})
@@ -390,7 +390,7 @@ func TestServerSecondHandle(t *testing.T) {
 				switch _, err := handles[i%2].UseVerificationToken(ctx, "a", "t1"); {
 				case err == nil:
 					used.Add(1)
-				case !errors.Is(err, engine.ErrNotFound):
+				case !errors.Is(err, store.ErrNotFound):
 					t.Error(err)
 				}
 				if err := countOn(ctx, handles[i%2]); err != nil {
@@ -443,7 +443,7 @@ func TestServerSettings(t *testing.T) {
 				t.Fatalf("OpenMySQL does not set it: %v", err)
 			}
 			defer a.Close()
-			u := engine.User{ID: "u1", Name: new("😀")}
+			u := store.User{ID: "u1", Name: new("😀")}
 			if _, err := a.CreateUser(t.Context(), u); err != nil {
 				t.Fatal(err)
 			}

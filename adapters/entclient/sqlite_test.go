@@ -15,8 +15,8 @@ import (
 	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
 )
 
@@ -66,10 +66,10 @@ func TestCascadeOnEveryConnection(t *testing.T) {
 		if _, err := a.UseVerificationToken(t.Context(), "a", "t1"); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := a.GetSession(t.Context(), "s1"); !errors.Is(err, engine.ErrNotFound) {
+		if _, err := a.GetSession(t.Context(), "s1"); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("connection %d: the session outlives its user: %v", i, err)
 		}
-		if _, err := a.LinkAccount(t.Context(), engine.Account{UserID: "u1"}); !errors.Is(err, engine.ErrNotFound) {
+		if _, err := a.LinkAccount(t.Context(), store.Account{UserID: "u1"}); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("connection %d: an account without a user: %v", i, err)
 		}
 		again, err := a.DB().Conn(t.Context())
@@ -83,7 +83,7 @@ func TestCascadeOnEveryConnection(t *testing.T) {
 func TestFilesArePrivate(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.db")
 	a := openAt(t, path)
-	if _, err := a.CreateUser(t.Context(), engine.User{ID: "u1"}); err != nil {
+	if _, err := a.CreateUser(t.Context(), store.User{ID: "u1"}); err != nil {
 		t.Fatal(err)
 	}
 	for _, suffix := range []string{"", "-wal", "-shm"} {
@@ -104,7 +104,7 @@ func TestReopen(t *testing.T) {
 	if err := adaptercalls.Populate(t.Context(), a); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.CreateVerificationToken(t.Context(), engine.VerificationToken{Identifier: "a", Token: "t2"}); err != nil {
+	if _, err := a.CreateVerificationToken(t.Context(), store.VerificationToken{Identifier: "a", Token: "t2"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.UseVerificationToken(t.Context(), "a", "t1"); err != nil {
@@ -118,7 +118,7 @@ func TestReopen(t *testing.T) {
 	if after := snapshot(t, a); after != before {
 		t.Errorf("got\n%s\nwant\n%s", after, before)
 	}
-	if _, err := a.UseVerificationToken(t.Context(), "a", "t1"); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := a.UseVerificationToken(t.Context(), "a", "t1"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the used token: %v", err)
 	}
 	if _, err := a.UseVerificationToken(t.Context(), "a", "t2"); err != nil {
@@ -131,7 +131,7 @@ func TestReopen(t *testing.T) {
 func TestSecondHandle(t *testing.T) {
 	ctx, path := t.Context(), filepath.Join(t.TempDir(), "auth.db")
 	handles := []*entclient.Adapter{openAt(t, path), openAt(t, path)}
-	if _, err := handles[0].CreateUser(ctx, engine.User{ID: "owner"}); err != nil {
+	if _, err := handles[0].CreateUser(ctx, store.User{ID: "owner"}); err != nil {
 		t.Fatal(err)
 	}
 	email := "a@example.com"
@@ -139,26 +139,26 @@ func TestSecondHandle(t *testing.T) {
 		lost error
 		do   func(a *entclient.Adapter, i int) error
 	}{
-		"email": {engine.ErrConflict{Field: "email"}, func(a *entclient.Adapter, i int) error {
-			_, err := a.CreateUser(ctx, engine.User{ID: fmt.Sprint("u", i), Email: &email})
+		"email": {&store.ConflictError{Field: "email"}, func(a *entclient.Adapter, i int) error {
+			_, err := a.CreateUser(ctx, store.User{ID: fmt.Sprint("u", i), Email: &email})
 			return err
 		}},
-		"account": {engine.ErrConflict{Field: "providerAccountId"}, func(a *entclient.Adapter, i int) error {
-			_, err := a.LinkAccount(ctx, engine.Account{UserID: "owner", Provider: "github", ProviderAccountID: "1"})
+		"account": {&store.ConflictError{Field: "providerAccountId"}, func(a *entclient.Adapter, i int) error {
+			_, err := a.LinkAccount(ctx, store.Account{UserID: "owner", Provider: "github", ProviderAccountID: "1"})
 			return err
 		}},
-		"session": {engine.ErrConflict{Field: "sessionToken"}, func(a *entclient.Adapter, i int) error {
-			_, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s", UserID: "owner"})
+		"session": {&store.ConflictError{Field: "sessionToken"}, func(a *entclient.Adapter, i int) error {
+			_, err := a.CreateSession(ctx, store.Session{SessionToken: "s", UserID: "owner"})
 			return err
 		}},
-		"token": {engine.ErrNotFound, func(a *entclient.Adapter, i int) error {
+		"token": {store.ErrNotFound, func(a *entclient.Adapter, i int) error {
 			_, err := a.UseVerificationToken(ctx, "a", "t")
 			return err
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			if name == "token" {
-				if _, err := handles[0].CreateVerificationToken(ctx, engine.VerificationToken{Identifier: "a", Token: "t"}); err != nil {
+				if _, err := handles[0].CreateVerificationToken(ctx, store.VerificationToken{Identifier: "a", Token: "t"}); err != nil {
 					t.Fatal(err)
 				}
 			}
@@ -183,7 +183,7 @@ func TestSecondHandle(t *testing.T) {
 		})
 	}
 	later := time.Date(2030, 1, 1, 0, 0, 0, 0, time.UTC)
-	if _, err := handles[0].UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s", Expires: &later}); err != nil {
+	if _, err := handles[0].UpdateSession(ctx, store.SessionUpdate{SessionToken: "s", Expires: &later}); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := handles[1].GetSession(ctx, "s"); err != nil || !s.Expires.Equal(later) {
@@ -216,8 +216,8 @@ func TestTxOnTwoHandles(t *testing.T) {
 
 // countOn adds one to the counter of c1, in a transaction that reads it first.
 func countOn(ctx context.Context, a *entclient.Adapter) error {
-	return a.Tx(ctx, func(tx engine.Adapter) error {
-		a := tx.(engine.AuthenticatorAdapter)
+	return a.Tx(ctx, func(tx store.Adapter) error {
+		a := tx.(store.AuthenticatorAdapter)
 		c, err := a.GetAuthenticator(ctx, "c1")
 		if err != nil {
 			return err
@@ -232,7 +232,7 @@ func TestPaths(t *testing.T) {
 	t.Chdir(dir)
 	for _, path := range []string{"plain.db", "with space & ?mode=memory#x%41.db", "ünï.db", ":memory", "./:memory:", "/" + dir + "/slashes.db"} {
 		a := openAt(t, path)
-		if _, err := a.CreateUser(t.Context(), engine.User{ID: "u1"}); err != nil {
+		if _, err := a.CreateUser(t.Context(), store.User{ID: "u1"}); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(path)
@@ -253,7 +253,7 @@ func TestPaths(t *testing.T) {
 }
 
 func TestSchemaWithColumnsIsRefused(t *testing.T) {
-	for name, s := range map[string]*engine.Schema{
+	for name, s := range map[string]*schema.Schema{
 		"user":    {User: []schema.Field{{Name: "name", Client: schema.Write}, {Name: "plan"}}},
 		"session": {Session: []schema.Field{{Name: "device"}}},
 	} {
@@ -271,7 +271,7 @@ func TestSchemaWithColumnsIsRefused(t *testing.T) {
 			t.Errorf("%s: the refusal left a file", name)
 		}
 	}
-	fine := &engine.Schema{
+	fine := &schema.Schema{
 		User:  []schema.Field{{Name: "id", Client: schema.Read}, {Name: "name"}, {Name: "email"}, {Name: "image"}},
 		Token: []schema.Field{{Name: "role"}},
 	}

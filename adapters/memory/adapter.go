@@ -6,30 +6,30 @@ import (
 	"maps"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
-func users(d *data) map[string]engine.User                   { return d.users }
-func accounts(d *data) map[pair]engine.Account               { return d.accounts }
-func sessions(d *data) map[string]engine.AdapterSession      { return d.sessions }
-func authenticators(d *data) map[string]engine.Authenticator { return d.authenticators }
+func users(d *data) map[string]store.User                   { return d.users }
+func accounts(d *data) map[pair]store.Account               { return d.accounts }
+func sessions(d *data) map[string]store.Session             { return d.sessions }
+func authenticators(d *data) map[string]store.Authenticator { return d.authenticators }
 
-// CreateUser implements engine.UserAdapter.
-func (a *Adapter) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+// CreateUser implements store.UserAdapter.
+func (a *Adapter) CreateUser(ctx context.Context, u store.User) (store.User, error) {
 	err := a.write(ctx, func(d *data) (err error) {
 		if u.ID == "" {
-			return fmt.Errorf("memory: %w: the id of a user is empty", engine.ErrInvalid)
+			return fmt.Errorf("memory: %w: the id of a user is empty", store.ErrInvalid)
 		}
 		if u.Extra, err = mergeExtra("user", nil, u.Extra, a.schema.UserField); err != nil {
 			return err
 		}
 		if _, taken := d.users[u.ID]; taken {
-			return engine.ErrConflict{Field: "id"}
+			return &store.ConflictError{Field: "id"}
 		}
 		if u.Email != nil {
 			if _, taken := d.emails[*u.Email]; taken {
-				return engine.ErrConflict{Field: "email"}
+				return &store.ConflictError{Field: "email"}
 			}
 			d.emails[*u.Email] = u.ID
 		}
@@ -37,22 +37,22 @@ func (a *Adapter) CreateUser(ctx context.Context, u engine.User) (engine.User, e
 		return nil
 	})
 	if err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	return cloneUser(u), nil
 }
 
-// GetUser implements engine.UserAdapter.
-func (a *Adapter) GetUser(ctx context.Context, id string) (engine.User, error) {
+// GetUser implements store.UserAdapter.
+func (a *Adapter) GetUser(ctx context.Context, id string) (store.User, error) {
 	return get(ctx, a, id, users, cloneUser)
 }
 
-// GetUserByEmail implements engine.UserAdapter.
-func (a *Adapter) GetUserByEmail(ctx context.Context, email string) (u engine.User, err error) {
+// GetUserByEmail implements store.UserAdapter.
+func (a *Adapter) GetUserByEmail(ctx context.Context, email string) (u store.User, err error) {
 	err = a.read(ctx, func(d *data) error {
 		id, ok := d.emails[email]
 		if !ok {
-			return engine.ErrNotFound
+			return store.ErrNotFound
 		}
 		u = cloneUser(d.users[id])
 		return nil
@@ -60,13 +60,13 @@ func (a *Adapter) GetUserByEmail(ctx context.Context, email string) (u engine.Us
 	return u, err
 }
 
-// UpdateUser implements engine.UserAdapter.
-func (a *Adapter) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.User, error) {
-	var u engine.User
+// UpdateUser implements store.UserAdapter.
+func (a *Adapter) UpdateUser(ctx context.Context, up store.UserUpdate) (store.User, error) {
+	var u store.User
 	err := a.write(ctx, func(d *data) (err error) {
 		old, ok := d.users[up.ID]
 		if !ok {
-			return engine.ErrNotFound
+			return store.ErrNotFound
 		}
 		u = cloneUser(old)
 		if u.Extra, err = mergeExtra("user", u.Extra, up.Extra, a.schema.UserField); err != nil {
@@ -78,7 +78,7 @@ func (a *Adapter) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.
 		up.Image.Apply(&u.Image)
 		if u.Email != nil {
 			if id, taken := d.emails[*u.Email]; taken && id != u.ID {
-				return engine.ErrConflict{Field: "email"}
+				return &store.ConflictError{Field: "email"}
 			}
 		}
 		if old.Email != nil {
@@ -91,31 +91,31 @@ func (a *Adapter) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.
 		return nil
 	})
 	if err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	return cloneUser(u), nil
 }
 
-// DeleteUser implements engine.UserAdapter.
+// DeleteUser implements store.UserAdapter.
 func (a *Adapter) DeleteUser(ctx context.Context, id string) error {
 	return a.write(ctx, func(d *data) error {
 		if u := d.users[id]; u.Email != nil {
 			delete(d.emails, *u.Email)
 		}
 		delete(d.users, id)
-		maps.DeleteFunc(d.accounts, func(_ pair, a engine.Account) bool { return a.UserID == id })
-		maps.DeleteFunc(d.sessions, func(_ string, s engine.AdapterSession) bool { return s.UserID == id })
-		maps.DeleteFunc(d.authenticators, func(_ string, a engine.Authenticator) bool { return a.UserID == id })
+		maps.DeleteFunc(d.accounts, func(_ pair, a store.Account) bool { return a.UserID == id })
+		maps.DeleteFunc(d.sessions, func(_ string, s store.Session) bool { return s.UserID == id })
+		maps.DeleteFunc(d.authenticators, func(_ string, a store.Authenticator) bool { return a.UserID == id })
 		return nil
 	})
 }
 
-// LinkAccount implements engine.AccountAdapter.
-func (a *Adapter) LinkAccount(ctx context.Context, n engine.Account) (engine.Account, error) {
+// LinkAccount implements store.AccountAdapter.
+func (a *Adapter) LinkAccount(ctx context.Context, n store.Account) (store.Account, error) {
 	err := a.write(ctx, func(d *data) error {
 		key := pair{n.Provider, n.ProviderAccountID}
 		if _, taken := d.accounts[key]; taken {
-			return engine.ErrConflict{Field: "providerAccountId"}
+			return &store.ConflictError{Field: "providerAccountId"}
 		}
 		if err := d.hasUser(n.UserID); err != nil {
 			return err
@@ -124,12 +124,12 @@ func (a *Adapter) LinkAccount(ctx context.Context, n engine.Account) (engine.Acc
 		return nil
 	})
 	if err != nil {
-		return engine.Account{}, err
+		return store.Account{}, err
 	}
 	return cloneAccount(n), nil
 }
 
-// UnlinkAccount implements engine.AccountAdapter.
+// UnlinkAccount implements store.AccountAdapter.
 func (a *Adapter) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
 	return a.write(ctx, func(d *data) error {
 		delete(d.accounts, pair{provider, providerAccountID})
@@ -137,17 +137,17 @@ func (a *Adapter) UnlinkAccount(ctx context.Context, provider, providerAccountID
 	})
 }
 
-// GetAccount implements engine.AccountAdapter.
-func (a *Adapter) GetAccount(ctx context.Context, provider, providerAccountID string) (engine.Account, error) {
+// GetAccount implements store.AccountAdapter.
+func (a *Adapter) GetAccount(ctx context.Context, provider, providerAccountID string) (store.Account, error) {
 	return get(ctx, a, pair{provider, providerAccountID}, accounts, cloneAccount)
 }
 
-// GetUserByAccount implements engine.AccountAdapter.
-func (a *Adapter) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (u engine.User, err error) {
+// GetUserByAccount implements store.AccountAdapter.
+func (a *Adapter) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (u store.User, err error) {
 	err = a.read(ctx, func(d *data) error {
 		account, ok := d.accounts[pair{provider, providerAccountID}]
 		if !ok {
-			return engine.ErrNotFound
+			return store.ErrNotFound
 		}
 		u = cloneUser(d.users[account.UserID])
 		return nil
@@ -155,19 +155,19 @@ func (a *Adapter) GetUserByAccount(ctx context.Context, provider, providerAccoun
 	return u, err
 }
 
-// ListAccountsByUserID implements engine.AccountAdapter.
-func (a *Adapter) ListAccountsByUserID(ctx context.Context, userID string) ([]engine.Account, error) {
-	return list(ctx, a, accounts, func(v engine.Account) bool { return v.UserID == userID }, cloneAccount)
+// ListAccountsByUserID implements store.AccountAdapter.
+func (a *Adapter) ListAccountsByUserID(ctx context.Context, userID string) ([]store.Account, error) {
+	return list(ctx, a, accounts, func(v store.Account) bool { return v.UserID == userID }, cloneAccount)
 }
 
-// CreateSession implements engine.SessionAdapter.
-func (a *Adapter) CreateSession(ctx context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
+// CreateSession implements store.SessionAdapter.
+func (a *Adapter) CreateSession(ctx context.Context, s store.Session) (store.Session, error) {
 	err := a.write(ctx, func(d *data) (err error) {
 		if s.Extra, err = mergeExtra("session", nil, s.Extra, a.schema.SessionField); err != nil {
 			return err
 		}
 		if _, taken := d.sessions[s.SessionToken]; taken {
-			return engine.ErrConflict{Field: "sessionToken"}
+			return &store.ConflictError{Field: "sessionToken"}
 		}
 		if err := d.hasUser(s.UserID); err != nil {
 			return err
@@ -176,22 +176,22 @@ func (a *Adapter) CreateSession(ctx context.Context, s engine.AdapterSession) (e
 		return nil
 	})
 	if err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	return cloneSession(s), nil
 }
 
-// GetSession implements engine.SessionAdapter.
-func (a *Adapter) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
+// GetSession implements store.SessionAdapter.
+func (a *Adapter) GetSession(ctx context.Context, sessionToken string) (store.Session, error) {
 	return get(ctx, a, sessionToken, sessions, cloneSession)
 }
 
-// GetSessionAndUser implements engine.SessionAdapter.
-func (a *Adapter) GetSessionAndUser(ctx context.Context, sessionToken string) (s engine.AdapterSession, u engine.User, err error) {
+// GetSessionAndUser implements store.SessionAdapter.
+func (a *Adapter) GetSessionAndUser(ctx context.Context, sessionToken string) (s store.Session, u store.User, err error) {
 	err = a.read(ctx, func(d *data) error {
 		stored, ok := d.sessions[sessionToken]
 		if !ok {
-			return engine.ErrNotFound
+			return store.ErrNotFound
 		}
 		s, u = cloneSession(stored), cloneUser(d.users[stored.UserID])
 		return nil
@@ -199,13 +199,13 @@ func (a *Adapter) GetSessionAndUser(ctx context.Context, sessionToken string) (s
 	return s, u, err
 }
 
-// UpdateSession implements engine.SessionAdapter.
-func (a *Adapter) UpdateSession(ctx context.Context, up engine.SessionUpdate) (engine.AdapterSession, error) {
-	var s engine.AdapterSession
+// UpdateSession implements store.SessionAdapter.
+func (a *Adapter) UpdateSession(ctx context.Context, up store.SessionUpdate) (store.Session, error) {
+	var s store.Session
 	err := a.write(ctx, func(d *data) (err error) {
 		old, ok := d.sessions[up.SessionToken]
 		if !ok {
-			return engine.ErrNotFound
+			return store.ErrNotFound
 		}
 		s = cloneSession(old)
 		if s.Extra, err = mergeExtra("session", s.Extra, up.Extra, a.schema.SessionField); err != nil {
@@ -218,12 +218,12 @@ func (a *Adapter) UpdateSession(ctx context.Context, up engine.SessionUpdate) (e
 		return nil
 	})
 	if err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	return s, nil
 }
 
-// DeleteSession implements engine.SessionAdapter.
+// DeleteSession implements store.SessionAdapter.
 func (a *Adapter) DeleteSession(ctx context.Context, sessionToken string) error {
 	return a.write(ctx, func(d *data) error {
 		delete(d.sessions, sessionToken)
@@ -231,42 +231,42 @@ func (a *Adapter) DeleteSession(ctx context.Context, sessionToken string) error 
 	})
 }
 
-// DeleteSessionsByUserID implements engine.SessionAdapter.
+// DeleteSessionsByUserID implements store.SessionAdapter.
 func (a *Adapter) DeleteSessionsByUserID(ctx context.Context, userID string) error {
 	return a.write(ctx, func(d *data) error {
-		maps.DeleteFunc(d.sessions, func(_ string, s engine.AdapterSession) bool { return s.UserID == userID })
+		maps.DeleteFunc(d.sessions, func(_ string, s store.Session) bool { return s.UserID == userID })
 		return nil
 	})
 }
 
-// ListSessionsByUserID implements engine.SessionLister.
-func (a *Adapter) ListSessionsByUserID(ctx context.Context, userID string) ([]engine.AdapterSession, error) {
-	return list(ctx, a, sessions, func(v engine.AdapterSession) bool { return v.UserID == userID }, cloneSession)
+// ListSessionsByUserID implements store.SessionLister.
+func (a *Adapter) ListSessionsByUserID(ctx context.Context, userID string) ([]store.Session, error) {
+	return list(ctx, a, sessions, func(v store.Session) bool { return v.UserID == userID }, cloneSession)
 }
 
-// CreateVerificationToken implements engine.VerificationTokenAdapter.
-func (a *Adapter) CreateVerificationToken(ctx context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
+// CreateVerificationToken implements store.VerificationTokenAdapter.
+func (a *Adapter) CreateVerificationToken(ctx context.Context, t store.VerificationToken) (store.VerificationToken, error) {
 	err := a.write(ctx, func(d *data) error {
 		key := pair{t.Identifier, t.Token}
 		if _, taken := d.tokens[key]; taken {
-			return engine.ErrConflict{Field: "token"}
+			return &store.ConflictError{Field: "token"}
 		}
 		d.tokens[key] = cloneToken(t)
 		return nil
 	})
 	if err != nil {
-		return engine.VerificationToken{}, err
+		return store.VerificationToken{}, err
 	}
 	return cloneToken(t), nil
 }
 
-// UseVerificationToken implements engine.VerificationTokenAdapter.
-func (a *Adapter) UseVerificationToken(ctx context.Context, identifier, token string) (t engine.VerificationToken, err error) {
+// UseVerificationToken implements store.VerificationTokenAdapter.
+func (a *Adapter) UseVerificationToken(ctx context.Context, identifier, token string) (t store.VerificationToken, err error) {
 	err = a.write(ctx, func(d *data) error {
 		key := pair{identifier, token}
 		stored, ok := d.tokens[key]
 		if !ok {
-			return engine.ErrNotFound
+			return store.ErrNotFound
 		}
 		delete(d.tokens, key)
 		t = stored
@@ -275,11 +275,11 @@ func (a *Adapter) UseVerificationToken(ctx context.Context, identifier, token st
 	return t, err
 }
 
-// CreateAuthenticator implements engine.AuthenticatorAdapter.
-func (a *Adapter) CreateAuthenticator(ctx context.Context, n engine.Authenticator) (engine.Authenticator, error) {
+// CreateAuthenticator implements store.AuthenticatorAdapter.
+func (a *Adapter) CreateAuthenticator(ctx context.Context, n store.Authenticator) (store.Authenticator, error) {
 	err := a.write(ctx, func(d *data) error {
 		if _, taken := d.authenticators[n.CredentialID]; taken {
-			return engine.ErrConflict{Field: "credentialID"}
+			return &store.ConflictError{Field: "credentialID"}
 		}
 		if err := d.hasUser(n.UserID); err != nil {
 			return err
@@ -288,31 +288,31 @@ func (a *Adapter) CreateAuthenticator(ctx context.Context, n engine.Authenticato
 		return nil
 	})
 	if err != nil {
-		return engine.Authenticator{}, err
+		return store.Authenticator{}, err
 	}
 	return cloneAuthenticator(n), nil
 }
 
-// GetAuthenticator implements engine.AuthenticatorAdapter.
-func (a *Adapter) GetAuthenticator(ctx context.Context, credentialID string) (engine.Authenticator, error) {
+// GetAuthenticator implements store.AuthenticatorAdapter.
+func (a *Adapter) GetAuthenticator(ctx context.Context, credentialID string) (store.Authenticator, error) {
 	return get(ctx, a, credentialID, authenticators, cloneAuthenticator)
 }
 
-// ListAuthenticatorsByUserID implements engine.AuthenticatorAdapter.
-func (a *Adapter) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]engine.Authenticator, error) {
-	return list(ctx, a, authenticators, func(v engine.Authenticator) bool { return v.UserID == userID }, cloneAuthenticator)
+// ListAuthenticatorsByUserID implements store.AuthenticatorAdapter.
+func (a *Adapter) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]store.Authenticator, error) {
+	return list(ctx, a, authenticators, func(v store.Authenticator) bool { return v.UserID == userID }, cloneAuthenticator)
 }
 
-// UpdateAuthenticatorCounter implements engine.AuthenticatorAdapter.
-func (a *Adapter) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (engine.Authenticator, error) {
-	var v engine.Authenticator
+// UpdateAuthenticatorCounter implements store.AuthenticatorAdapter.
+func (a *Adapter) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (store.Authenticator, error) {
+	var v store.Authenticator
 	err := a.write(ctx, func(d *data) error {
 		stored, ok := d.authenticators[credentialID]
 		if !ok {
-			return engine.ErrNotFound
+			return store.ErrNotFound
 		}
 		if counter <= stored.Counter && stored.Counter != 0 {
-			return engine.ErrStaleCounter
+			return store.ErrStaleCounter
 		}
 		stored.Counter = counter
 		d.authenticators[credentialID] = stored
@@ -322,11 +322,11 @@ func (a *Adapter) UpdateAuthenticatorCounter(ctx context.Context, credentialID s
 	return v, err
 }
 
-// PurgeExpired implements engine.Purger.
+// PurgeExpired implements store.Purger.
 func (a *Adapter) PurgeExpired(ctx context.Context, before time.Time, limit int) (removed int, err error) {
 	err = a.write(ctx, func(d *data) error {
-		purge(d.sessions, limit, &removed, func(s engine.AdapterSession) bool { return s.Expires.Before(before) })
-		purge(d.tokens, limit, &removed, func(t engine.VerificationToken) bool { return t.Expires.Before(before) })
+		purge(d.sessions, limit, &removed, func(s store.Session) bool { return s.Expires.Before(before) })
+		purge(d.tokens, limit, &removed, func(t store.VerificationToken) bool { return t.Expires.Before(before) })
 		return nil
 	})
 	return removed, err
@@ -346,7 +346,7 @@ func purge[K comparable, V any](rows map[K]V, limit int, removed *int, expired f
 
 func (d *data) hasUser(id string) error {
 	if _, ok := d.users[id]; !ok {
-		return fmt.Errorf("memory: no such user: %w", engine.ErrNotFound)
+		return fmt.Errorf("memory: no such user: %w", store.ErrNotFound)
 	}
 	return nil
 }

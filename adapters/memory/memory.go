@@ -10,14 +10,14 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// Adapter is an engine.Adapter, and an AuthenticatorAdapter, Transactor,
+// Adapter is a store.Adapter, and an AuthenticatorAdapter, Transactor,
 // Purger and SessionLister. Use [New] to make one.
 type Adapter struct {
-	schema *engine.Schema
+	schema *schema.Schema
 
 	writing chan struct{} // full while a writer or a transaction is at work
 
@@ -27,22 +27,22 @@ type Adapter struct {
 }
 
 var (
-	_ engine.Adapter              = (*Adapter)(nil)
-	_ engine.AuthenticatorAdapter = (*Adapter)(nil)
-	_ engine.Transactor           = (*Adapter)(nil)
-	_ engine.Purger               = (*Adapter)(nil)
-	_ engine.SessionLister        = (*Adapter)(nil)
+	_ store.Adapter              = (*Adapter)(nil)
+	_ store.AuthenticatorAdapter = (*Adapter)(nil)
+	_ store.Transactor           = (*Adapter)(nil)
+	_ store.Purger               = (*Adapter)(nil)
+	_ store.SessionLister        = (*Adapter)(nil)
 )
 
 // data is all that is stored. A stored value is never changed in place and
 // shares nothing with a caller, so that copying the maps copies everything.
 type data struct {
-	users          map[string]engine.User
+	users          map[string]store.User
 	emails         map[string]string // address to user id
-	accounts       map[pair]engine.Account
-	sessions       map[string]engine.AdapterSession
-	tokens         map[pair]engine.VerificationToken
-	authenticators map[string]engine.Authenticator
+	accounts       map[pair]store.Account
+	sessions       map[string]store.Session
+	tokens         map[pair]store.VerificationToken
+	authenticators map[string]store.Authenticator
 }
 
 // pair is (provider, provider account id) or (identifier, token).
@@ -61,17 +61,17 @@ func (d *data) clone() *data {
 
 // New returns an empty adapter. It accepts the extra fields of users and
 // sessions that s declares and no others; nil declares none.
-func New(s *engine.Schema) *Adapter {
+func New(s *schema.Schema) *Adapter {
 	return &Adapter{
 		schema:  s,
 		writing: make(chan struct{}, 1),
 		data: &data{
-			users:          map[string]engine.User{},
+			users:          map[string]store.User{},
 			emails:         map[string]string{},
-			accounts:       map[pair]engine.Account{},
-			sessions:       map[string]engine.AdapterSession{},
-			tokens:         map[pair]engine.VerificationToken{},
-			authenticators: map[string]engine.Authenticator{},
+			accounts:       map[pair]store.Account{},
+			sessions:       map[string]store.Session{},
+			tokens:         map[pair]store.VerificationToken{},
+			authenticators: map[string]store.Authenticator{},
 		},
 	}
 }
@@ -95,11 +95,11 @@ func (a *Adapter) end(err error) (*data, error) {
 	return last, nil
 }
 
-// Tx implements engine.Transactor. Writes through a wait for the end of the
+// Tx implements store.Transactor. Writes through a wait for the end of the
 // transaction: fn must use the adapter it is given only, or it waits for
 // itself until its context ends. The adapter given to fn is of no use after fn
 // has returned.
-func (a *Adapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+func (a *Adapter) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	if err := a.beginWrite(ctx); err != nil {
 		return err
 	}
@@ -176,7 +176,7 @@ func get[K comparable, V any](ctx context.Context, a *Adapter, key K, in func(*d
 	err := a.read(ctx, func(d *data) error {
 		stored, ok := in(d)[key]
 		if !ok {
-			return engine.ErrNotFound
+			return store.ErrNotFound
 		}
 		v = copied(stored)
 		return nil
@@ -214,32 +214,32 @@ func cloneTime(t *time.Time) *time.Time {
 	return &v
 }
 
-func cloneUser(u engine.User) engine.User {
+func cloneUser(u store.User) store.User {
 	u.Name, u.Email, u.Image = clonePtr(u.Name), clonePtr(u.Email), clonePtr(u.Image)
 	u.EmailVerified = cloneTime(u.EmailVerified)
 	u.Extra = cloneExtra(u.Extra)
 	return u
 }
 
-func cloneAccount(a engine.Account) engine.Account {
+func cloneAccount(a store.Account) store.Account {
 	a.RefreshToken, a.AccessToken, a.IDToken = clonePtr(a.RefreshToken), clonePtr(a.AccessToken), clonePtr(a.IDToken)
 	a.TokenType, a.Scope, a.SessionState = clonePtr(a.TokenType), clonePtr(a.Scope), clonePtr(a.SessionState)
 	a.ExpiresAt = clonePtr(a.ExpiresAt)
 	return a
 }
 
-func cloneSession(s engine.AdapterSession) engine.AdapterSession {
+func cloneSession(s store.Session) store.Session {
 	s.Expires = schema.Instant(s.Expires)
 	s.Extra = cloneExtra(s.Extra)
 	return s
 }
 
-func cloneToken(t engine.VerificationToken) engine.VerificationToken {
+func cloneToken(t store.VerificationToken) store.VerificationToken {
 	t.Expires = schema.Instant(t.Expires)
 	return t
 }
 
-func cloneAuthenticator(a engine.Authenticator) engine.Authenticator {
+func cloneAuthenticator(a store.Authenticator) store.Authenticator {
 	a.Transports = clonePtr(a.Transports)
 	return a
 }
@@ -274,7 +274,7 @@ func cloneValue(v any) any {
 func mergeExtra(of string, extra, changes map[string]any, declared func(string) (schema.Field, bool)) (map[string]any, error) {
 	merged, err := schema.MergeExtra(extra, changes, declared)
 	if err != nil {
-		return nil, fmt.Errorf("memory: %w: the %s field %w", engine.ErrInvalid, of, err)
+		return nil, fmt.Errorf("memory: %w: the %s field %w", store.ErrInvalid, of, err)
 	}
 	return merged, nil
 }

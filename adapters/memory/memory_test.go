@@ -10,20 +10,20 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/sesame-auth/sesame/adapters/memory"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func TestContract(t *testing.T) {
-	adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
+	adaptertest.Run(t, func(t testing.TB, s *schema.Schema) store.Adapter {
 		a := memory.New(s)
 		t.Cleanup(func() { a.Close() })
 		return a
 	}, adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer))
 }
 
-var declared = &engine.Schema{
+var declared = &schema.Schema{
 	User: []schema.Field{
 		{Name: "id"}, {Name: "name", Client: schema.Write}, {Name: "email"}, {Name: "image"}, // built in, no extra fields
 		{Name: "plan"},
@@ -44,26 +44,26 @@ func extra() map[string]any {
 
 func TestExtraRoundTrip(t *testing.T) {
 	ctx, a := t.Context(), memory.New(declared)
-	want := engine.User{ID: "u1", Extra: extra()}
-	got, err := a.CreateUser(ctx, engine.User{ID: "u1", Extra: extra()})
+	want := store.User{ID: "u1", Extra: extra()}
+	got, err := a.CreateUser(ctx, store.User{ID: "u1", Extra: extra()})
 	equal(t, got, want, err)
 	got, err = a.GetUser(ctx, "u1")
 	equal(t, got, want, err)
 
-	got, err = a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Extra: map[string]any{"plan": "free", "seats": nil}})
+	got, err = a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Extra: map[string]any{"plan": "free", "seats": nil}})
 	want.Extra["plan"] = "free"
 	delete(want.Extra, "seats")
 	equal(t, got, want, err)
 	got, err = a.GetUser(ctx, "u1")
 	equal(t, got, want, err)
 
-	session := engine.AdapterSession{SessionToken: "s1", UserID: "u1", Expires: time.Unix(0, 0).UTC(), Extra: map[string]any{"device": "phone"}}
+	session := store.Session{SessionToken: "s1", UserID: "u1", Expires: time.Unix(0, 0).UTC(), Extra: map[string]any{"device": "phone"}}
 	s, err := a.CreateSession(ctx, session)
 	equal(t, s, session, err)
 	s, u, err := a.GetSessionAndUser(ctx, "s1")
 	equal(t, s, session, err)
 	equal(t, u, want, err)
-	s, err = a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1", Extra: map[string]any{"device": nil}})
+	s, err = a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "s1", Extra: map[string]any{"device": nil}})
 	session.Extra = nil
 	equal(t, s, session, err)
 }
@@ -77,7 +77,7 @@ func TestExtraIsCopiedDeep(t *testing.T) {
 		extra["plan"] = "x"
 	}
 	given := extra()
-	created, err := a.CreateUser(ctx, engine.User{ID: "u1", Extra: given})
+	created, err := a.CreateUser(ctx, store.User{ID: "u1", Extra: given})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -86,18 +86,18 @@ func TestExtraIsCopiedDeep(t *testing.T) {
 		t.Fatal(err)
 	}
 	changes := extra()
-	updated, err := a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Extra: changes})
+	updated, err := a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Extra: changes})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, m := range []map[string]any{given, created.Extra, read.Extra, changes, updated.Extra} {
 		spoil(m)
 		got, err := a.GetUser(ctx, "u1")
-		equal(t, got, engine.User{ID: "u1", Extra: extra()}, err)
+		equal(t, got, store.User{ID: "u1", Extra: extra()}, err)
 	}
 	// Nor is what happens to those of a session.
 	seen := func() map[string]any { return map[string]any{"seen": []any{"a"}} }
-	want := engine.AdapterSession{SessionToken: "s1", UserID: "u1", Expires: time.Unix(0, 0).UTC(), Extra: seen()}
+	want := store.Session{SessionToken: "s1", UserID: "u1", Expires: time.Unix(0, 0).UTC(), Extra: seen()}
 	session := want
 	session.Extra = seen()
 	made, err := a.CreateSession(ctx, session)
@@ -114,7 +114,7 @@ func TestExtraIsCopiedDeep(t *testing.T) {
 	}
 	// What a rolled back transaction did to its copy is not seen either.
 	rollback := errors.New("roll back")
-	err = a.Tx(ctx, func(tx engine.Adapter) error {
+	err = a.Tx(ctx, func(tx store.Adapter) error {
 		u, err := tx.GetUser(ctx, "u1")
 		if err != nil {
 			return err
@@ -126,7 +126,7 @@ func TestExtraIsCopiedDeep(t *testing.T) {
 		t.Fatal(err)
 	}
 	got, err := a.GetUser(ctx, "u1")
-	equal(t, got, engine.User{ID: "u1", Extra: extra()}, err)
+	equal(t, got, store.User{ID: "u1", Extra: extra()}, err)
 }
 
 func TestExtraRefused(t *testing.T) {
@@ -145,22 +145,22 @@ func TestExtraRefused(t *testing.T) {
 		"in a member":    {"address": map[string]any{"lines": []any{map[string]string{}}}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if _, err := a.CreateUser(ctx, engine.User{ID: name, Extra: bad}); !errors.Is(err, engine.ErrInvalid) {
+			if _, err := a.CreateUser(ctx, store.User{ID: name, Extra: bad}); !errors.Is(err, store.ErrInvalid) {
 				t.Errorf("create: got %v, want ErrInvalid", err)
 			}
-			if _, err := a.GetUser(ctx, name); !errors.Is(err, engine.ErrNotFound) {
+			if _, err := a.GetUser(ctx, name); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("afterwards: got %v, want ErrNotFound", err)
 			}
-			if _, err := a.CreateUser(ctx, engine.User{ID: name, Extra: extra()}); err != nil {
+			if _, err := a.CreateUser(ctx, store.User{ID: name, Extra: extra()}); err != nil {
 				t.Fatal(err)
 			}
 			changes := maps.Clone(bad)
 			changes["plan2"] = "x"
-			if _, err := a.UpdateUser(ctx, engine.UserUpdate{ID: name, Extra: changes}); !errors.Is(err, engine.ErrInvalid) {
+			if _, err := a.UpdateUser(ctx, store.UserUpdate{ID: name, Extra: changes}); !errors.Is(err, store.ErrInvalid) {
 				t.Errorf("update: got %v, want ErrInvalid", err)
 			}
 			got, err := a.GetUser(ctx, name)
-			equal(t, got, engine.User{ID: name, Extra: extra()}, err)
+			equal(t, got, store.User{ID: name, Extra: extra()}, err)
 		})
 	}
 }
@@ -169,19 +169,19 @@ func TestExtraRefused(t *testing.T) {
 func TestTxNested(t *testing.T) {
 	ctx, a := t.Context(), memory.New(nil)
 	rollback := errors.New("roll back")
-	create := func(a engine.Adapter, id string) {
+	create := func(a store.Adapter, id string) {
 		t.Helper()
-		if _, err := a.CreateUser(ctx, engine.User{ID: id}); err != nil {
+		if _, err := a.CreateUser(ctx, store.User{ID: id}); err != nil {
 			t.Fatal(err)
 		}
 	}
-	err := a.Tx(ctx, func(outer engine.Adapter) error {
+	err := a.Tx(ctx, func(outer store.Adapter) error {
 		create(outer, "outer")
-		nested := outer.(engine.Transactor)
-		if err := nested.Tx(ctx, func(inner engine.Adapter) error { create(inner, "undone"); return rollback }); err != rollback {
+		nested := outer.(store.Transactor)
+		if err := nested.Tx(ctx, func(inner store.Adapter) error { create(inner, "undone"); return rollback }); err != rollback {
 			t.Fatal(err)
 		}
-		return nested.Tx(ctx, func(inner engine.Adapter) error { create(inner, "inner"); return nil })
+		return nested.Tx(ctx, func(inner store.Adapter) error { create(inner, "inner"); return nil })
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -197,10 +197,10 @@ func TestTxNested(t *testing.T) {
 // its context allows.
 func TestTxOuterWriteWaits(t *testing.T) {
 	a := memory.New(nil)
-	err := a.Tx(t.Context(), func(engine.Adapter) error {
+	err := a.Tx(t.Context(), func(store.Adapter) error {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Millisecond)
 		defer cancel()
-		_, err := a.CreateUser(ctx, engine.User{ID: "u1"})
+		_, err := a.CreateUser(ctx, store.User{ID: "u1"})
 		return err
 	})
 	if !errors.Is(err, context.DeadlineExceeded) {
@@ -213,28 +213,28 @@ func TestTxOuterWriteWaits(t *testing.T) {
 func TestTxEnds(t *testing.T) {
 	ctx, a := t.Context(), memory.New(nil)
 	for _, end := range []error{nil, errors.New("roll back")} {
-		var left engine.Adapter
-		if err := a.Tx(ctx, func(tx engine.Adapter) error { left = tx; return end }); err != end {
+		var left store.Adapter
+		if err := a.Tx(ctx, func(tx store.Adapter) error { left = tx; return end }); err != end {
 			t.Fatal(err)
 		}
-		if _, err := left.CreateUser(ctx, engine.User{ID: "u1"}); err == nil {
+		if _, err := left.CreateUser(ctx, store.User{ID: "u1"}); err == nil {
 			t.Errorf("written after the transaction ended with %v", end)
 		}
-		if _, err := left.GetUser(ctx, "u1"); err == nil || errors.Is(err, engine.ErrNotFound) {
+		if _, err := left.GetUser(ctx, "u1"); err == nil || errors.Is(err, store.ErrNotFound) {
 			t.Errorf("read after the transaction ended with %v: %v", end, err)
 		}
 	}
 	a.Close()
-	if err := a.Tx(ctx, func(engine.Adapter) error { t.Error("begun after Close"); return nil }); err == nil {
+	if err := a.Tx(ctx, func(store.Adapter) error { t.Error("begun after Close"); return nil }); err == nil {
 		t.Error("no error after Close")
 	}
 }
 
 func TestCloseInsideTx(t *testing.T) {
 	a := memory.New(nil)
-	for _, closed := range []func(tx engine.Adapter) error{
-		func(tx engine.Adapter) error { return tx.(*memory.Adapter).Close() },
-		func(engine.Adapter) error { return a.Close() },
+	for _, closed := range []func(tx store.Adapter) error{
+		func(tx store.Adapter) error { return tx.(*memory.Adapter).Close() },
+		func(store.Adapter) error { return a.Close() },
 	} {
 		if err := a.Tx(t.Context(), closed); err == nil {
 			t.Error("the transaction was committed")

@@ -7,29 +7,29 @@ import (
 	"strconv"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // rows runs a script and returns its rows, which begin after the 'ok'. No
-// answer is engine.ErrNotFound.
+// answer is store.ErrNotFound.
 func (a *Adapter) rows(ctx context.Context, s script, keys []string, args ...any) ([]any, error) {
 	answer, err := a.run(ctx, s, keys, args...)
 	if err != nil {
 		return nil, err
 	}
 	if len(answer) == 0 {
-		return nil, engine.ErrNotFound
+		return nil, store.ErrNotFound
 	}
 	switch answer[0] {
 	case "ok":
 		return answer[1:], nil
 	case "stale":
-		return nil, engine.ErrStaleCounter
+		return nil, store.ErrStaleCounter
 	case "taken":
 		if len(answer) == 2 {
 			if field, ok := answer[1].(string); ok {
-				return nil, engine.ErrConflict{Field: field}
+				return nil, &store.ConflictError{Field: field}
 			}
 		}
 	}
@@ -45,7 +45,7 @@ func (a *Adapter) exec(ctx context.Context, s script, keys []string, args ...any
 // remove is exec, and content when there was nothing to remove.
 func (a *Adapter) remove(ctx context.Context, s script, keys []string, args ...any) error {
 	err := a.exec(ctx, s, keys, args...)
-	if errors.Is(err, engine.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return nil
 	}
 	return err
@@ -97,29 +97,29 @@ func rowAt(rows []any, i int) (row, error) {
 	return nil, errors.New("redis: a row is missing that another one names; does the server evict keys (maxmemory-policy)?")
 }
 
-// CreateUser implements engine.UserAdapter.
-func (a *Adapter) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+// CreateUser implements store.UserAdapter.
+func (a *Adapter) CreateUser(ctx context.Context, u store.User) (store.User, error) {
 	f, err := a.newUser(ctx, u)
 	if err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	keys := []string{a.key("user", u.ID)}
 	if u.Email != nil {
 		keys = append(keys, a.key("email", *u.Email))
 	}
 	if err := a.exec(ctx, createUser, keys, append(fields{u.ID}, f...)...); err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	return a.readUser(row(f))
 }
 
 // newUser returns the row of a user who can be created.
-func (a *Adapter) newUser(ctx context.Context, u engine.User) (fields, error) {
+func (a *Adapter) newUser(ctx context.Context, u store.User) (fields, error) {
 	if err := a.ready(ctx); err != nil {
 		return nil, err
 	}
 	if u.ID == "" {
-		return nil, fmt.Errorf("redis: %w: the id of a user is empty", engine.ErrInvalid)
+		return nil, fmt.Errorf("redis: %w: the id of a user is empty", store.ErrInvalid)
 	}
 	if u.EmailVerified != nil {
 		if err := storable("emailVerified", *u.EmailVerified); err != nil {
@@ -133,11 +133,11 @@ func (a *Adapter) newUser(ctx context.Context, u engine.User) (fields, error) {
 	return userFields(u, extra), nil
 }
 
-// CreateUserWithAccount implements engine.SignUpAdapter.
-func (a *Adapter) CreateUserWithAccount(ctx context.Context, u engine.User, n engine.Account) (engine.User, engine.Account, error) {
+// CreateUserWithAccount implements store.SignUpAdapter.
+func (a *Adapter) CreateUserWithAccount(ctx context.Context, u store.User, n store.Account) (store.User, store.Account, error) {
 	f, err := a.newUser(ctx, u)
 	if err != nil {
-		return engine.User{}, engine.Account{}, err
+		return store.User{}, store.Account{}, err
 	}
 	n.UserID = u.ID
 	member, account := pair(n.Provider, n.ProviderAccountID), accountFields(n)
@@ -147,7 +147,7 @@ func (a *Adapter) CreateUserWithAccount(ctx context.Context, u engine.User, n en
 	}
 	args := append(fields{u.ID, member, len(f) / 2}, f...)
 	if err := a.exec(ctx, createUserWithAccount, keys, append(args, account...)...); err != nil {
-		return engine.User{}, engine.Account{}, err
+		return store.User{}, store.Account{}, err
 	}
 	if u, err = a.readUser(row(f)); err == nil {
 		n, err = readAccount(row(account))
@@ -155,24 +155,24 @@ func (a *Adapter) CreateUserWithAccount(ctx context.Context, u engine.User, n en
 	return u, n, err
 }
 
-// GetUser implements engine.UserAdapter.
-func (a *Adapter) GetUser(ctx context.Context, id string) (engine.User, error) {
+// GetUser implements store.UserAdapter.
+func (a *Adapter) GetUser(ctx context.Context, id string) (store.User, error) {
 	return one(ctx, a, a.readUser, getRow, []string{a.key("user", id)})
 }
 
-// GetUserByEmail implements engine.UserAdapter.
-func (a *Adapter) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
+// GetUserByEmail implements store.UserAdapter.
+func (a *Adapter) GetUserByEmail(ctx context.Context, email string) (store.User, error) {
 	return one(ctx, a, a.readUser, getUserByEmail, []string{a.key("email", email)})
 }
 
-// UpdateUser implements engine.UserAdapter.
-func (a *Adapter) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.User, error) {
+// UpdateUser implements store.UserAdapter.
+func (a *Adapter) UpdateUser(ctx context.Context, up store.UserUpdate) (store.User, error) {
 	if err := a.ready(ctx); err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	set, clear, err := splitExtra("user", a.schema.UserField, up.Extra)
 	if err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	keys := []string{a.key("user", up.ID)}
 	emailChanges := "0"
@@ -184,7 +184,7 @@ func (a *Adapter) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.
 	}
 	for _, c := range []struct {
 		name   string
-		change engine.Change[string]
+		change store.Change[string]
 	}{{"name", up.Name}, {"email", up.Email}, {"image", up.Image}} {
 		switch {
 		case c.change.Value != nil && c.change.Set:
@@ -196,7 +196,7 @@ func (a *Adapter) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.
 	switch at := up.EmailVerified; {
 	case at.Set && at.Value != nil:
 		if err := storable("emailVerified", *at.Value); err != nil {
-			return engine.User{}, err
+			return store.User{}, err
 		}
 		set.time("emailVerified", *at.Value)
 	case at.Set:
@@ -211,55 +211,55 @@ func changes(set, clear fields, first ...any) []any {
 	return append(append(args, set...), clear...)
 }
 
-// DeleteUser implements engine.UserAdapter.
+// DeleteUser implements store.UserAdapter.
 func (a *Adapter) DeleteUser(ctx context.Context, id string) error {
 	keys := []string{a.key("user", id), a.key("accounts", id), a.key("sessions", id), a.key("authenticators", id)}
 	return a.exec(ctx, deleteUser, keys, id)
 }
 
-// LinkAccount implements engine.AccountAdapter.
-func (a *Adapter) LinkAccount(ctx context.Context, n engine.Account) (engine.Account, error) {
+// LinkAccount implements store.AccountAdapter.
+func (a *Adapter) LinkAccount(ctx context.Context, n store.Account) (store.Account, error) {
 	member, f := pair(n.Provider, n.ProviderAccountID), accountFields(n)
 	keys := []string{a.key("account", member), a.key("user", n.UserID), a.key("accounts", n.UserID)}
 	if err := a.exec(ctx, createOwned, keys, append(fields{member, "providerAccountId"}, f...)...); err != nil {
-		return engine.Account{}, err
+		return store.Account{}, err
 	}
 	return readAccount(row(f))
 }
 
-// UnlinkAccount implements engine.AccountAdapter.
+// UnlinkAccount implements store.AccountAdapter.
 func (a *Adapter) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
 	member := pair(provider, providerAccountID)
 	return a.remove(ctx, unlinkAccount, []string{a.key("account", member)}, member)
 }
 
-// GetAccount implements engine.AccountAdapter.
-func (a *Adapter) GetAccount(ctx context.Context, provider, providerAccountID string) (engine.Account, error) {
+// GetAccount implements store.AccountAdapter.
+func (a *Adapter) GetAccount(ctx context.Context, provider, providerAccountID string) (store.Account, error) {
 	return one(ctx, a, readAccount, getRow, []string{a.key("account", pair(provider, providerAccountID))})
 }
 
-// GetUserByAccount implements engine.AccountAdapter.
-func (a *Adapter) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (engine.User, error) {
+// GetUserByAccount implements store.AccountAdapter.
+func (a *Adapter) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (store.User, error) {
 	return one(ctx, a, a.readUser, getUserByAccount, []string{a.key("account", pair(provider, providerAccountID))})
 }
 
-// ListAccountsByUserID implements engine.AccountAdapter.
-func (a *Adapter) ListAccountsByUserID(ctx context.Context, userID string) ([]engine.Account, error) {
+// ListAccountsByUserID implements store.AccountAdapter.
+func (a *Adapter) ListAccountsByUserID(ctx context.Context, userID string) ([]store.Account, error) {
 	return list(ctx, a, readAccount, listAccounts, []string{a.key("accounts", userID)})
 }
 
-// CreateSession implements engine.SessionAdapter. A session that has expired is
+// CreateSession implements store.SessionAdapter. A session that has expired is
 // gone at once.
-func (a *Adapter) CreateSession(ctx context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
+func (a *Adapter) CreateSession(ctx context.Context, s store.Session) (store.Session, error) {
 	if err := a.ready(ctx); err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	if err := storable("expires", s.Expires); err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	extra, _, err := splitExtra("session", a.schema.SessionField, s.Extra)
 	if err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	keys := []string{a.key("session", s.SessionToken), a.key("sessions", s.UserID)}
 	if !a.usersElsewhere {
@@ -267,7 +267,7 @@ func (a *Adapter) CreateSession(ctx context.Context, s engine.AdapterSession) (e
 	}
 	f := sessionFields(s, extra)
 	if err := a.exec(ctx, createSession, keys, append(fields{s.SessionToken, end(s.Expires)}, f...)...); err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	return a.readSession(row(f))
 }
@@ -275,50 +275,50 @@ func (a *Adapter) CreateSession(ctx context.Context, s engine.AdapterSession) (e
 // end is when Redis removes a row, in UNIX milliseconds.
 func end(expires time.Time) string { return strconv.FormatInt(expires.UnixMilli(), 10) }
 
-// GetSession implements engine.SessionAdapter.
-func (a *Adapter) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
+// GetSession implements store.SessionAdapter.
+func (a *Adapter) GetSession(ctx context.Context, sessionToken string) (store.Session, error) {
 	return one(ctx, a, a.readSession, getRow, []string{a.key("session", sessionToken)})
 }
 
-// GetSessionAndUser implements engine.SessionAdapter.
-func (a *Adapter) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
+// GetSessionAndUser implements store.SessionAdapter.
+func (a *Adapter) GetSessionAndUser(ctx context.Context, sessionToken string) (store.Session, store.User, error) {
 	rows, err := a.rows(ctx, getSessionAndUser, []string{a.key("session", sessionToken)})
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	session, err := rowAt(rows, 0)
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	user, err := rowAt(rows, 1)
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	s, err := a.readSession(session)
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	u, err := a.readUser(user)
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	return s, u, nil
 }
 
-// UpdateSession implements engine.SessionAdapter. An instant in the past ends
+// UpdateSession implements store.SessionAdapter. An instant in the past ends
 // the session at once.
-func (a *Adapter) UpdateSession(ctx context.Context, up engine.SessionUpdate) (engine.AdapterSession, error) {
+func (a *Adapter) UpdateSession(ctx context.Context, up store.SessionUpdate) (store.Session, error) {
 	if err := a.ready(ctx); err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	set, clear, err := splitExtra("session", a.schema.SessionField, up.Extra)
 	if err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	var at string
 	if up.Expires != nil {
 		if err := storable("expires", *up.Expires); err != nil {
-			return engine.AdapterSession{}, err
+			return store.Session{}, err
 		}
 		set.time("expires", *up.Expires)
 		at = end(*up.Expires)
@@ -327,81 +327,81 @@ func (a *Adapter) UpdateSession(ctx context.Context, up engine.SessionUpdate) (e
 	return one(ctx, a, a.readSession, updateSession, keys, changes(set, clear, up.SessionToken, at)...)
 }
 
-// DeleteSession implements engine.SessionAdapter.
+// DeleteSession implements store.SessionAdapter.
 func (a *Adapter) DeleteSession(ctx context.Context, sessionToken string) error {
 	return a.remove(ctx, deleteSession, []string{a.key("session", sessionToken)}, sessionToken)
 }
 
-// DeleteSessionsByUserID implements engine.SessionAdapter.
+// DeleteSessionsByUserID implements store.SessionAdapter.
 func (a *Adapter) DeleteSessionsByUserID(ctx context.Context, userID string) error {
 	return a.exec(ctx, deleteSessions, []string{a.key("sessions", userID)}, userID)
 }
 
-// ListSessionsByUserID implements engine.SessionLister.
-func (a *Adapter) ListSessionsByUserID(ctx context.Context, userID string) ([]engine.AdapterSession, error) {
+// ListSessionsByUserID implements store.SessionLister.
+func (a *Adapter) ListSessionsByUserID(ctx context.Context, userID string) ([]store.Session, error) {
 	return list(ctx, a, a.readSession, listSessions, []string{a.key("sessions", userID)}, userID)
 }
 
-// CreateVerificationToken implements engine.VerificationTokenAdapter. A token
+// CreateVerificationToken implements store.VerificationTokenAdapter. A token
 // that has expired is gone at once.
-func (a *Adapter) CreateVerificationToken(ctx context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
+func (a *Adapter) CreateVerificationToken(ctx context.Context, t store.VerificationToken) (store.VerificationToken, error) {
 	if err := a.ready(ctx); err != nil {
-		return engine.VerificationToken{}, err
+		return store.VerificationToken{}, err
 	}
 	if err := storable("expires", t.Expires); err != nil {
-		return engine.VerificationToken{}, err
+		return store.VerificationToken{}, err
 	}
 	t.Expires = schema.Instant(t.Expires)
 	at := max(1, t.Expires.UnixMilli()) // SET refuses what PEXPIREAT takes
 	answer, err := a.do(ctx, "create verification token", "set", a.key("token", pair(t.Identifier, t.Token)), t.Expires.UnixMilli(), "nx", "pxat", at)
 	if err != nil {
-		return engine.VerificationToken{}, err
+		return store.VerificationToken{}, err
 	}
 	if answer == nil {
-		return engine.VerificationToken{}, engine.ErrConflict{Field: "token"}
+		return store.VerificationToken{}, &store.ConflictError{Field: "token"}
 	}
 	return t, nil
 }
 
-// UseVerificationToken implements engine.VerificationTokenAdapter.
-func (a *Adapter) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+// UseVerificationToken implements store.VerificationTokenAdapter.
+func (a *Adapter) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
 	answer, err := a.do(ctx, "use verification token", "getdel", a.key("token", pair(identifier, token)))
 	if err != nil {
-		return engine.VerificationToken{}, err
+		return store.VerificationToken{}, err
 	}
 	if answer == nil {
-		return engine.VerificationToken{}, engine.ErrNotFound
+		return store.VerificationToken{}, store.ErrNotFound
 	}
 	var r reader
 	text, _ := answer.(string)
-	t := engine.VerificationToken{Identifier: identifier, Token: token, Expires: r.time("expires", text)}
+	t := store.VerificationToken{Identifier: identifier, Token: token, Expires: r.time("expires", text)}
 	if r.err != nil {
-		return engine.VerificationToken{}, r.err
+		return store.VerificationToken{}, r.err
 	}
 	return t, nil
 }
 
-// CreateAuthenticator implements engine.AuthenticatorAdapter.
-func (a *Adapter) CreateAuthenticator(ctx context.Context, n engine.Authenticator) (engine.Authenticator, error) {
+// CreateAuthenticator implements store.AuthenticatorAdapter.
+func (a *Adapter) CreateAuthenticator(ctx context.Context, n store.Authenticator) (store.Authenticator, error) {
 	f := authenticatorFields(n)
 	keys := []string{a.key("authenticator", n.CredentialID), a.key("user", n.UserID), a.key("authenticators", n.UserID)}
 	if err := a.exec(ctx, createOwned, keys, append(fields{n.CredentialID, "credentialID"}, f...)...); err != nil {
-		return engine.Authenticator{}, err
+		return store.Authenticator{}, err
 	}
 	return readAuthenticator(row(f))
 }
 
-// GetAuthenticator implements engine.AuthenticatorAdapter.
-func (a *Adapter) GetAuthenticator(ctx context.Context, credentialID string) (engine.Authenticator, error) {
+// GetAuthenticator implements store.AuthenticatorAdapter.
+func (a *Adapter) GetAuthenticator(ctx context.Context, credentialID string) (store.Authenticator, error) {
 	return one(ctx, a, readAuthenticator, getRow, []string{a.key("authenticator", credentialID)})
 }
 
-// ListAuthenticatorsByUserID implements engine.AuthenticatorAdapter.
-func (a *Adapter) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]engine.Authenticator, error) {
+// ListAuthenticatorsByUserID implements store.AuthenticatorAdapter.
+func (a *Adapter) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]store.Authenticator, error) {
 	return list(ctx, a, readAuthenticator, listAuthenticators, []string{a.key("authenticators", userID)})
 }
 
-// UpdateAuthenticatorCounter implements engine.AuthenticatorAdapter.
-func (a *Adapter) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (engine.Authenticator, error) {
+// UpdateAuthenticatorCounter implements store.AuthenticatorAdapter.
+func (a *Adapter) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (store.Authenticator, error) {
 	return one(ctx, a, readAuthenticator, updateCounter, []string{a.key("authenticator", credentialID)}, counter)
 }

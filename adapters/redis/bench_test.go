@@ -7,7 +7,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/sesame-auth/sesame/adapters/redis"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // BenchmarkSessionAndUser reads a session with its user, beside the least that
@@ -17,7 +17,7 @@ func BenchmarkSessionAndUser(b *testing.B) {
 	ctx := b.Context()
 	a, c, prefix := fresh(b, redis.Options{})
 	verified := time.Now()
-	_, err := a.CreateUser(ctx, engine.User{ID: "u1", Name: ptr("Name"), Email: ptr("a@example.com"), EmailVerified: &verified, Image: ptr("https://example.com/a.png")})
+	_, err := a.CreateUser(ctx, store.User{ID: "u1", Name: ptr("Name"), Email: ptr("a@example.com"), EmailVerified: &verified, Image: ptr("https://example.com/a.png")})
 	if err != nil {
 		b.Fatal(err)
 	}

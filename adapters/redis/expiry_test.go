@@ -6,7 +6,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/adapters/redis"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // Redis itself says when it will remove what; nothing here waits for it.
@@ -33,16 +33,16 @@ func TestRowsEndWithTheirExpires(t *testing.T) {
 	session(t, a, "s3", "u1", soon)
 	equal(t, ends("sessions:u1"), later, nil)
 
-	must(a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1", Expires: ptr(later.Add(time.Second))}))
+	must(a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "s1", Expires: ptr(later.Add(time.Second))}))
 	equal(t, ends("session:s1"), later.Add(time.Second), nil)
 	equal(t, ends("sessions:u1"), later.Add(time.Second), nil)
-	must(a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1"}))
+	must(a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "s1"}))
 	equal(t, ends("session:s1"), later.Add(time.Second), nil)
-	must(a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &soon}))
+	must(a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "s1", Expires: &soon}))
 	equal(t, ends("session:s1"), soon, nil)
 	equal(t, ends("sessions:u1"), later, nil)
 
-	must(a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: "a", Token: "t", Expires: soon}))
+	must(a.CreateVerificationToken(ctx, store.VerificationToken{Identifier: "a", Token: "t", Expires: soon}))
 	equal(t, ends("token:1:a:t"), soon, nil)
 
 	for _, key := range []string{"user:u1", "email:u1@example.com"} {
@@ -60,22 +60,22 @@ func TestExpiredAtOnce(t *testing.T) {
 	user(t, a, "u1")
 	before := keys(t, c, prefix)
 	for i, past := range []time.Time{time.Now().Add(-time.Second), time.Unix(0, 0), time.Unix(-1, 0), {}} {
-		want := engine.AdapterSession{SessionToken: fmt.Sprint(i), UserID: "u1", Expires: past.Truncate(time.Millisecond).UTC()}
-		got, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: fmt.Sprint(i), UserID: "u1", Expires: past})
+		want := store.Session{SessionToken: fmt.Sprint(i), UserID: "u1", Expires: past.Truncate(time.Millisecond).UTC()}
+		got, err := a.CreateSession(ctx, store.Session{SessionToken: fmt.Sprint(i), UserID: "u1", Expires: past})
 		equal(t, got, want, err)
 		_, err = a.GetSession(ctx, want.SessionToken)
-		is(t, err, engine.ErrNotFound)
+		is(t, err, store.ErrNotFound)
 
 		session(t, a, "live", "u1", time.Now().Add(time.Hour))
-		updated, err := a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "live", Expires: &past})
+		updated, err := a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "live", Expires: &past})
 		want.SessionToken = "live"
 		equal(t, updated, want, err)
 		_, _, err = a.GetSessionAndUser(ctx, "live")
-		is(t, err, engine.ErrNotFound)
+		is(t, err, store.ErrNotFound)
 
-		must(a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: "a", Token: "t", Expires: past}))
+		must(a.CreateVerificationToken(ctx, store.VerificationToken{Identifier: "a", Token: "t", Expires: past}))
 		_, err = a.UseVerificationToken(ctx, "a", "t")
-		is(t, err, engine.ErrNotFound)
+		is(t, err, store.ErrNotFound)
 		equal(t, keys(t, c, prefix), before, nil)
 	}
 }
@@ -117,15 +117,15 @@ func TestInstantsThatCannotBeSorted(t *testing.T) {
 	user(t, a, "u1")
 	before := keys(t, c, prefix)
 	far := time.Unix(1<<53, 0)
-	_, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s1", UserID: "u1", Expires: far})
-	is(t, err, engine.ErrInvalid)
-	_, err = a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &far})
-	is(t, err, engine.ErrInvalid)
-	_, err = a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: "a", Token: "t", Expires: far})
-	is(t, err, engine.ErrInvalid)
-	_, err = a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", EmailVerified: engine.SetTo(far)})
-	is(t, err, engine.ErrInvalid)
-	_, err = a.CreateUser(ctx, engine.User{ID: "u2", EmailVerified: &far})
-	is(t, err, engine.ErrInvalid)
+	_, err := a.CreateSession(ctx, store.Session{SessionToken: "s1", UserID: "u1", Expires: far})
+	is(t, err, store.ErrInvalid)
+	_, err = a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "s1", Expires: &far})
+	is(t, err, store.ErrInvalid)
+	_, err = a.CreateVerificationToken(ctx, store.VerificationToken{Identifier: "a", Token: "t", Expires: far})
+	is(t, err, store.ErrInvalid)
+	_, err = a.UpdateUser(ctx, store.UserUpdate{ID: "u1", EmailVerified: store.SetTo(far)})
+	is(t, err, store.ErrInvalid)
+	_, err = a.CreateUser(ctx, store.User{ID: "u2", EmailVerified: &far})
+	is(t, err, store.ErrInvalid)
 	equal(t, keys(t, c, prefix), before, nil)
 }

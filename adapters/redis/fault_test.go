@@ -14,7 +14,7 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/sesame-auth/sesame/adapters/redis"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
@@ -31,7 +31,7 @@ func calls() []adaptercalls.Call {
 }
 
 // broken wants every call to fail as a failure of the store.
-func broken(t *testing.T, a engine.Adapter) {
+func broken(t *testing.T, a store.Adapter) {
 	t.Helper()
 	for _, c := range calls() {
 		if err := c.Do(t.Context(), a); !failure(err) {
@@ -42,7 +42,7 @@ func broken(t *testing.T, a engine.Adapter) {
 
 // failure reports whether err is what a failed store gives, and no answer.
 func failure(err error) bool {
-	for _, answer := range []error{engine.ErrNotFound, engine.ErrConflict{}, engine.ErrInvalid, engine.ErrStaleCounter} {
+	for _, answer := range []error{store.ErrNotFound, store.ErrConflict, store.ErrInvalid, store.ErrStaleCounter} {
 		if errors.Is(err, answer) {
 			return false
 		}
@@ -52,7 +52,7 @@ func failure(err error) bool {
 
 // recovers asks until the server answers: after many failed attempts go-redis
 // looks for it once a second only.
-func recovers(t *testing.T, a engine.Adapter) {
+func recovers(t *testing.T, a store.Adapter) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
@@ -60,7 +60,7 @@ func recovers(t *testing.T, a engine.Adapter) {
 	defer tick.Stop()
 	for {
 		_, err := a.GetUser(ctx, "nobody")
-		if errors.Is(err, engine.ErrNotFound) {
+		if errors.Is(err, store.ErrNotFound) {
 			return
 		}
 		select {
@@ -94,7 +94,7 @@ func TestKilledServer(t *testing.T) {
 						default:
 						}
 						_, _, err := a.GetSessionAndUser(context.Background(), "s1")
-						if errors.Is(err, engine.ErrNotFound) {
+						if errors.Is(err, store.ErrNotFound) {
 							problems <- err
 							return
 						}
@@ -149,7 +149,7 @@ func TestSilentServer(t *testing.T) {
 		t.Fatalf("took %v", took)
 	}
 	resume()
-	if _, err := a.GetUser(t.Context(), "nobody"); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := a.GetUser(t.Context(), "nobody"); !errors.Is(err, store.ErrNotFound) {
 		t.Fatal(err)
 	}
 }
@@ -317,11 +317,11 @@ func TestFullServerChangesAnAddress(t *testing.T) {
 		t.Fatal(err)
 	}
 	has, hasNot := "new@example.com", "u1@example.com"
-	if _, err := a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Email: engine.SetTo(has)}); err != nil {
+	if _, err := a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Email: store.SetTo(has)}); err != nil {
 		has, hasNot = hasNot, has
 	}
 	u, err := a.GetUserByEmail(ctx, has)
-	equal(t, u, engine.User{ID: "u1", Name: ptr("Name of u1"), Email: &has}, err)
+	equal(t, u, store.User{ID: "u1", Name: ptr("Name of u1"), Email: &has}, err)
 	_, err = a.GetUserByEmail(ctx, hasNot)
-	is(t, err, engine.ErrNotFound)
+	is(t, err, store.ErrNotFound)
 }

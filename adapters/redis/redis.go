@@ -20,7 +20,7 @@
 // Sessions and verification tokens have a time to live: Redis removes them at
 // the instant of their Expires, by its own clock, and they are not found from
 // then on. One that is stored with an instant in the past is gone at once. The
-// adapter is therefore no engine.Purger: there is nothing to purge.
+// adapter is therefore no store.Purger: there is nothing to purge.
 //
 // # Durability
 //
@@ -44,14 +44,15 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/redis/go-redis/v9/maintnotifications"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // Options are the choices of an adapter. The zero value is good.
 type Options struct {
 	// Schema declares the extra fields of users and sessions. Others are
-	// engine.ErrInvalid. nil declares none.
-	Schema *engine.Schema
+	// store.ErrInvalid. nil declares none.
+	Schema *schema.Schema
 	// Prefix is the hash tag that all keys begin with: with "shop" they begin
 	// with {shop}: and live in the slot of that word. Applications that share
 	// a server must differ in it. "" is "sesame"; { and } are refused.
@@ -62,23 +63,23 @@ type Options struct {
 	UsersElsewhere bool
 }
 
-// Adapter is an engine.Adapter, and an AuthenticatorAdapter, SignUpAdapter and
+// Adapter is a store.Adapter, and an AuthenticatorAdapter, SignUpAdapter and
 // SessionLister.
 // It is no Transactor: a transaction of Redis cannot read what it decides on.
 type Adapter struct {
 	client         redis.UniversalClient
 	own            bool // Close closes client
 	tag            string
-	schema         *engine.Schema
+	schema         *schema.Schema
 	usersElsewhere bool
 	closed         atomic.Bool
 }
 
 var (
-	_ engine.Adapter              = (*Adapter)(nil)
-	_ engine.AuthenticatorAdapter = (*Adapter)(nil)
-	_ engine.SignUpAdapter        = (*Adapter)(nil)
-	_ engine.SessionLister        = (*Adapter)(nil)
+	_ store.Adapter              = (*Adapter)(nil)
+	_ store.AuthenticatorAdapter = (*Adapter)(nil)
+	_ store.SignUpAdapter        = (*Adapter)(nil)
+	_ store.SessionLister        = (*Adapter)(nil)
 )
 
 var errClosed = errors.New("redis: the adapter is closed")

@@ -16,6 +16,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/redis"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
@@ -59,18 +60,18 @@ func fresh(t testing.TB, o redis.Options) (*redis.Adapter, *goredis.Client, stri
 	return open(t, url, o), raw(t, url), prefix
 }
 
-func user(t testing.TB, a *redis.Adapter, id string) engine.User {
+func user(t testing.TB, a *redis.Adapter, id string) store.User {
 	t.Helper()
-	u, err := a.CreateUser(t.Context(), engine.User{ID: id, Name: ptr("Name of " + id), Email: ptr(id + "@example.com")})
+	u, err := a.CreateUser(t.Context(), store.User{ID: id, Name: ptr("Name of " + id), Email: ptr(id + "@example.com")})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return u
 }
 
-func session(t testing.TB, a *redis.Adapter, token, userID string, expires time.Time) engine.AdapterSession {
+func session(t testing.TB, a *redis.Adapter, token, userID string, expires time.Time) store.Session {
 	t.Helper()
-	s, err := a.CreateSession(t.Context(), engine.AdapterSession{SessionToken: token, UserID: userID, Expires: expires})
+	s, err := a.CreateSession(t.Context(), store.Session{SessionToken: token, UserID: userID, Expires: expires})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,37 +121,37 @@ func TestHostileStrings(t *testing.T) {
 	later := time.Now().Add(time.Hour).Truncate(time.Millisecond).UTC()
 	for i, text := range hostile {
 		id := fmt.Sprint(i)
-		want := engine.User{ID: "u" + text, Name: &text, Email: &text, Image: &text}
+		want := store.User{ID: "u" + text, Name: &text, Email: &text, Image: &text}
 		got, err := a.CreateUser(ctx, want)
 		equal(t, got, want, err)
 		got, err = a.GetUserByEmail(ctx, text)
 		equal(t, got, want, err)
 		for j, other := range hostile {
-			account := engine.Account{UserID: want.ID, Type: text, Provider: text, ProviderAccountID: other, AccessToken: &text, ExpiresAt: ptr(int64(i)<<53 + int64(j))}
+			account := store.Account{UserID: want.ID, Type: text, Provider: text, ProviderAccountID: other, AccessToken: &text, ExpiresAt: ptr(int64(i)<<53 + int64(j))}
 			_, err := a.LinkAccount(ctx, account)
 			linked, _ := a.GetAccount(ctx, text, other)
 			equal(t, linked, account, err)
-			token := engine.VerificationToken{Identifier: text, Token: other, Expires: later}
+			token := store.VerificationToken{Identifier: text, Token: other, Expires: later}
 			stored, err := a.CreateVerificationToken(ctx, token)
 			equal(t, stored, token, err)
 		}
-		s := engine.AdapterSession{SessionToken: text, UserID: want.ID, Expires: later}
+		s := store.Session{SessionToken: text, UserID: want.ID, Expires: later}
 		_, err = a.CreateSession(ctx, s)
 		gotSession, owner, _ := a.GetSessionAndUser(ctx, text)
 		equal(t, gotSession, s, err)
 		equal(t, owner, want, nil)
-		credential := engine.Authenticator{CredentialID: text, UserID: want.ID, Counter: 1<<32 - 1 - uint32(i), CredentialPublicKey: text, CredentialDeviceType: text, Transports: &text}
+		credential := store.Authenticator{CredentialID: text, UserID: want.ID, Counter: 1<<32 - 1 - uint32(i), CredentialPublicKey: text, CredentialDeviceType: text, Transports: &text}
 		_, err = a.CreateAuthenticator(ctx, credential)
 		gotCredential, _ := a.GetAuthenticator(ctx, text)
 		equal(t, gotCredential, credential, err)
-		if _, err := a.CreateUser(ctx, engine.User{ID: id + "-thief", Email: &text}); !errors.Is(err, engine.ErrConflict{Field: "email"}) {
+		if _, err := a.CreateUser(ctx, store.User{ID: id + "-thief", Email: &text}); !errors.Is(err, &store.ConflictError{Field: "email"}) {
 			t.Fatalf("%q: %v", text, err)
 		}
 	}
 	for _, text := range hostile {
 		for _, other := range hostile {
 			got, err := a.UseVerificationToken(ctx, text, other)
-			equal(t, got, engine.VerificationToken{Identifier: text, Token: other, Expires: later}, err)
+			equal(t, got, store.VerificationToken{Identifier: text, Token: other, Expires: later}, err)
 		}
 		if err := a.DeleteUser(ctx, "u"+text); err != nil {
 			t.Fatal(err)
@@ -169,10 +170,10 @@ func TestDeleteUserLeavesNoKey(t *testing.T) {
 		session(t, a, fmt.Sprint("s", i), "u1", time.Now().Add(time.Hour))
 	}
 	for _, provider := range []string{"github", "google"} {
-		must(a.LinkAccount(ctx, engine.Account{UserID: "u1", Provider: provider, ProviderAccountID: "1"}))
-		must(a.CreateAuthenticator(ctx, engine.Authenticator{UserID: "u1", CredentialID: provider}))
+		must(a.LinkAccount(ctx, store.Account{UserID: "u1", Provider: provider, ProviderAccountID: "1"}))
+		must(a.CreateAuthenticator(ctx, store.Authenticator{UserID: "u1", CredentialID: provider}))
 	}
-	must(a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Email: engine.SetTo("new@example.com")}))
+	must(a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Email: store.SetTo("new@example.com")}))
 	if err := a.DeleteUser(ctx, "u1"); err != nil {
 		t.Fatal(err)
 	}
@@ -188,9 +189,9 @@ func TestRemovalsLeaveNoKey(t *testing.T) {
 	session(t, a, "s1", "u1", time.Now().Add(time.Hour))
 	session(t, a, "s2", "u1", time.Now().Add(time.Hour))
 	session(t, a, "s3", "u1", time.Now().Add(time.Hour))
-	must(a.LinkAccount(ctx, engine.Account{UserID: "u1", Provider: "github", ProviderAccountID: "1"}))
-	must(a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Email: engine.SetTo("new@example.com")}))
-	must(a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Email: engine.SetTo("u1@example.com")}))
+	must(a.LinkAccount(ctx, store.Account{UserID: "u1", Provider: "github", ProviderAccountID: "1"}))
+	must(a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Email: store.SetTo("new@example.com")}))
+	must(a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Email: store.SetTo("u1@example.com")}))
 	for _, err := range []error{
 		a.DeleteSession(ctx, "s1"), a.DeleteSessionsByUserID(ctx, "u1"), a.UnlinkAccount(ctx, "github", "1"),
 	} {
@@ -206,7 +207,7 @@ func TestRemovalsLeaveNoKey(t *testing.T) {
 	equal(t, keys(t, c, prefix), before, nil)
 }
 
-var declared = &engine.Schema{
+var declared = &schema.Schema{
 	User: []schema.Field{
 		{Name: "name", Client: schema.Write}, // built in, no extra field
 		{Name: "plan", Type: schema.Type{Nullable: true}},
@@ -231,25 +232,25 @@ func extra() map[string]any {
 func TestExtra(t *testing.T) {
 	ctx := t.Context()
 	a, _, _ := fresh(t, redis.Options{Schema: declared})
-	want := engine.User{ID: "u1", Extra: extra()}
-	got, err := a.CreateUser(ctx, engine.User{ID: "u1", Extra: extra()})
+	want := store.User{ID: "u1", Extra: extra()}
+	got, err := a.CreateUser(ctx, store.User{ID: "u1", Extra: extra()})
 	equal(t, got, want, err)
 	got.Extra["tags"].([]any)[0] = "spoiled"
 	got, err = a.GetUser(ctx, "u1")
 	equal(t, got, want, err)
 
-	got, err = a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Extra: map[string]any{"plan": "", "seats": nil}})
+	got, err = a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Extra: map[string]any{"plan": "", "seats": nil}})
 	want.Extra["plan"] = ""
 	delete(want.Extra, "seats")
 	equal(t, got, want, err)
 
-	s := engine.AdapterSession{SessionToken: "s1", UserID: "u1", Expires: time.Now().Add(time.Hour).Truncate(time.Millisecond).UTC(), Extra: map[string]any{"device": "phone", "logins": int64(1)}}
+	s := store.Session{SessionToken: "s1", UserID: "u1", Expires: time.Now().Add(time.Hour).Truncate(time.Millisecond).UTC(), Extra: map[string]any{"device": "phone", "logins": int64(1)}}
 	stored, err := a.CreateSession(ctx, s)
 	equal(t, stored, s, err)
 	stored, got, err = a.GetSessionAndUser(ctx, "s1")
 	equal(t, stored, s, err)
 	equal(t, got, want, nil)
-	stored, err = a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1", Extra: map[string]any{"device": nil, "logins": int64(2)}})
+	stored, err = a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "s1", Extra: map[string]any{"device": nil, "logins": int64(2)}})
 	s.Extra = map[string]any{"logins": int64(2)}
 	equal(t, stored, s, err)
 }
@@ -261,19 +262,19 @@ func TestExtraRefused(t *testing.T) {
 		"undeclared": {"other": "x"}, "built in": {"name": "x"}, "of the session": {"device": "x"}, "undeclared nil": {"other": nil},
 		"another type": {"seats": "three"}, "not UTF-8": {"plan": "\xff"}, "a channel": {"tags": make(chan int)},
 	} {
-		_, err := a.CreateUser(ctx, engine.User{ID: "u1", Extra: bad})
-		is(t, err, engine.ErrInvalid)
-		_, err = a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Extra: bad})
-		is(t, err, engine.ErrInvalid)
+		_, err := a.CreateUser(ctx, store.User{ID: "u1", Extra: bad})
+		is(t, err, store.ErrInvalid)
+		_, err = a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Extra: bad})
+		is(t, err, store.ErrInvalid)
 		if k := keys(t, c, prefix); len(k) > 0 {
 			t.Fatalf("%s: left %q", name, k)
 		}
 	}
 	user(t, a, "u1")
-	_, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s1", UserID: "u1", Extra: map[string]any{"plan": "x"}})
-	is(t, err, engine.ErrInvalid)
-	_, err = a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1", Extra: map[string]any{"plan": "x"}})
-	is(t, err, engine.ErrInvalid)
+	_, err := a.CreateSession(ctx, store.Session{SessionToken: "s1", UserID: "u1", Extra: map[string]any{"plan": "x"}})
+	is(t, err, store.ErrInvalid)
+	_, err = a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "s1", Extra: map[string]any{"plan": "x"}})
+	is(t, err, store.ErrInvalid)
 }
 
 // A field that the schema forgets stays stored; one whose type changes is
@@ -282,13 +283,13 @@ func TestSchemaChanges(t *testing.T) {
 	ctx := t.Context()
 	url, prefix := testdb.Redis(t)
 	before := open(t, url, redis.Options{Prefix: prefix, Schema: declared})
-	must(before.CreateUser(ctx, engine.User{ID: "u1", Extra: map[string]any{"plan": "pro", "seats": int64(3)}}))
-	after := open(t, url, redis.Options{Prefix: prefix, Schema: &engine.Schema{User: []schema.Field{{Name: "plan", Type: schema.Type{Kind: schema.Int}}}}})
+	must(before.CreateUser(ctx, store.User{ID: "u1", Extra: map[string]any{"plan": "pro", "seats": int64(3)}}))
+	after := open(t, url, redis.Options{Prefix: prefix, Schema: &schema.Schema{User: []schema.Field{{Name: "plan", Type: schema.Type{Kind: schema.Int}}}}})
 	u, err := after.GetUser(ctx, "u1")
-	equal(t, u, engine.User{ID: "u1", Extra: map[string]any{"plan": "pro"}}, err)
-	must(after.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Name: engine.SetTo("New")}))
+	equal(t, u, store.User{ID: "u1", Extra: map[string]any{"plan": "pro"}}, err)
+	must(after.UpdateUser(ctx, store.UserUpdate{ID: "u1", Name: store.SetTo("New")}))
 	u, err = before.GetUser(ctx, "u1")
-	equal(t, u, engine.User{ID: "u1", Name: ptr("New"), Extra: map[string]any{"plan": "pro", "seats": int64(3)}}, err)
+	equal(t, u, store.User{ID: "u1", Name: ptr("New"), Extra: map[string]any{"plan": "pro", "seats": int64(3)}}, err)
 }
 
 func TestUsersElsewhere(t *testing.T) {
@@ -298,7 +299,7 @@ func TestUsersElsewhere(t *testing.T) {
 	got, err := a.GetSession(ctx, "s1")
 	equal(t, got, want, err)
 	_, _, err = a.GetSessionAndUser(ctx, "s1")
-	is(t, err, engine.ErrNotFound)
+	is(t, err, store.ErrNotFound)
 	if err := a.DeleteUser(ctx, "u1"); err != nil {
 		t.Fatal(err)
 	}
@@ -311,7 +312,7 @@ func TestPrefixesAreApart(t *testing.T) {
 	b, _, _ := fresh(t, redis.Options{})
 	user(t, a, "u1")
 	_, err := b.GetUser(ctx, "u1")
-	is(t, err, engine.ErrNotFound)
+	is(t, err, store.ErrNotFound)
 	user(t, b, "u1")
 	if err := a.DeleteUser(ctx, "u1"); err != nil {
 		t.Fatal(err)
@@ -364,7 +365,7 @@ func TestNothingToPurge(t *testing.T) {
 	c := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:1", ContextTimeoutEnabled: true}) // nobody listens there
 	defer c.Close()
 	a := must(redis.New(c, redis.Options{}))
-	if _, ok := any(a).(engine.Purger); ok {
+	if _, ok := any(a).(store.Purger); ok {
 		t.Error("the adapter is a Purger")
 	}
 	eng := must(engine.New(engine.Config{Secret: strings.Repeat("secret ", 6), Adapter: a, Getenv: func(string) string { return "" }}))
@@ -383,7 +384,7 @@ func TestCloseLeavesTheCallersClient(t *testing.T) {
 	if err := a.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.GetUser(t.Context(), "u1"); err == nil || errors.Is(err, engine.ErrNotFound) {
+	if _, err := a.GetUser(t.Context(), "u1"); err == nil || errors.Is(err, store.ErrNotFound) {
 		t.Fatalf("after Close: %v", err)
 	}
 	if err := c.Ping(t.Context()).Err(); err != nil {
@@ -422,19 +423,19 @@ func TestScriptsAreAtomic(t *testing.T) {
 			email := fmt.Sprintf("%d@example.com", i%3)
 			switch i / 4 % 8 {
 			case 0:
-				_, err = a.CreateUser(ctx, engine.User{ID: id, Email: &email})
+				_, err = a.CreateUser(ctx, store.User{ID: id, Email: &email})
 			case 1:
-				_, _, err = a.CreateUserWithAccount(ctx, engine.User{ID: id, Email: &email}, engine.Account{Provider: "github", ProviderAccountID: fmt.Sprint(i % 5)})
+				_, _, err = a.CreateUserWithAccount(ctx, store.User{ID: id, Email: &email}, store.Account{Provider: "github", ProviderAccountID: fmt.Sprint(i % 5)})
 			case 2:
-				_, err = a.UpdateUser(ctx, engine.UserUpdate{ID: id, Email: engine.SetTo(email)})
+				_, err = a.UpdateUser(ctx, store.UserUpdate{ID: id, Email: store.SetTo(email)})
 			case 3:
-				_, err = a.UpdateUser(ctx, engine.UserUpdate{ID: id, Email: engine.Clear[string]()})
+				_, err = a.UpdateUser(ctx, store.UserUpdate{ID: id, Email: store.Clear[string]()})
 			case 4:
-				_, err = a.LinkAccount(ctx, engine.Account{UserID: id, Provider: "github", ProviderAccountID: fmt.Sprint(i % 5)})
+				_, err = a.LinkAccount(ctx, store.Account{UserID: id, Provider: "github", ProviderAccountID: fmt.Sprint(i % 5)})
 			case 5:
-				_, err = a.CreateSession(ctx, engine.AdapterSession{SessionToken: fmt.Sprint(i % 6), UserID: id, Expires: later})
+				_, err = a.CreateSession(ctx, store.Session{SessionToken: fmt.Sprint(i % 6), UserID: id, Expires: later})
 			case 6:
-				_, err = a.CreateAuthenticator(ctx, engine.Authenticator{UserID: id, CredentialID: fmt.Sprint(i % 5)})
+				_, err = a.CreateAuthenticator(ctx, store.Authenticator{UserID: id, CredentialID: fmt.Sprint(i % 5)})
 			case 7:
 				if round%2 == 0 {
 					err = a.DeleteUser(ctx, id)
@@ -444,7 +445,7 @@ func TestScriptsAreAtomic(t *testing.T) {
 			}
 			return err
 		}) {
-			if err != nil && !errors.Is(err, engine.ErrNotFound) && !errors.Is(err, engine.ErrConflict{}) {
+			if err != nil && !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrConflict) {
 				t.Fatal(err)
 			}
 		}
@@ -463,10 +464,10 @@ func TestCreateUserWithAccount(t *testing.T) {
 	for name, url := range map[string]string{"server": testdb.NewRedisServer(t).URL, "cluster": testdb.NewRedisCluster(t).URL} {
 		t.Run(name, func(t *testing.T) {
 			ctx := t.Context()
-			a := open(t, url, redis.Options{Schema: &engine.Schema{User: []schema.Field{{Name: "role"}}}})
-			u := engine.User{ID: "u1", Name: ptr("Ada"), Email: ptr("u1@example.com"), Extra: map[string]any{"role": "admin"},
+			a := open(t, url, redis.Options{Schema: &schema.Schema{User: []schema.Field{{Name: "role"}}}})
+			u := store.User{ID: "u1", Name: ptr("Ada"), Email: ptr("u1@example.com"), Extra: map[string]any{"role": "admin"},
 				EmailVerified: ptr(time.Date(2026, 11, 21, 10, 20, 30, 123e6, time.UTC))}
-			n := engine.Account{Type: "oidc", Provider: "github", ProviderAccountID: "1", AccessToken: ptr("at"), ExpiresAt: ptr(int64(7))}
+			n := store.Account{Type: "oidc", Provider: "github", ProviderAccountID: "1", AccessToken: ptr("at"), ExpiresAt: ptr(int64(7))}
 			want := n
 			want.UserID = "u1"
 			gotUser, gotAccount, err := a.CreateUserWithAccount(ctx, u, n)
@@ -477,27 +478,27 @@ func TestCreateUserWithAccount(t *testing.T) {
 			gotUser, err = a.GetUserByEmail(ctx, "u1@example.com")
 			equal(t, gotUser, u, err)
 			accounts, err := a.ListAccountsByUserID(ctx, "u1")
-			equal(t, accounts, []engine.Account{want}, err)
+			equal(t, accounts, []store.Account{want}, err)
 
 			for _, c := range []struct {
-				user engine.User
+				user store.User
 				id   string // of the account
 				want error
 			}{
-				{engine.User{ID: "u1"}, "2", engine.ErrConflict{Field: "id"}},
-				{engine.User{ID: "u2", Email: ptr("u1@example.com")}, "2", engine.ErrConflict{Field: "email"}},
-				{engine.User{ID: "u2", Email: ptr("u2@example.com")}, "1", engine.ErrConflict{Field: "providerAccountId"}},
-				{engine.User{}, "2", engine.ErrInvalid},
-				{engine.User{ID: "u2", Extra: map[string]any{"nope": "x"}}, "2", engine.ErrInvalid},
+				{store.User{ID: "u1"}, "2", &store.ConflictError{Field: "id"}},
+				{store.User{ID: "u2", Email: ptr("u1@example.com")}, "2", &store.ConflictError{Field: "email"}},
+				{store.User{ID: "u2", Email: ptr("u2@example.com")}, "1", &store.ConflictError{Field: "providerAccountId"}},
+				{store.User{}, "2", store.ErrInvalid},
+				{store.User{ID: "u2", Extra: map[string]any{"nope": "x"}}, "2", store.ErrInvalid},
 			} {
-				_, _, err := a.CreateUserWithAccount(ctx, c.user, engine.Account{Provider: "github", ProviderAccountID: c.id})
+				_, _, err := a.CreateUserWithAccount(ctx, c.user, store.Account{Provider: "github", ProviderAccountID: c.id})
 				is(t, err, c.want)
 				_, err = a.GetUser(ctx, "u2")
-				is(t, err, engine.ErrNotFound)
+				is(t, err, store.ErrNotFound)
 				_, err = a.GetUserByEmail(ctx, "u2@example.com")
-				is(t, err, engine.ErrNotFound)
+				is(t, err, store.ErrNotFound)
 				_, err = a.GetAccount(ctx, "github", "2")
-				is(t, err, engine.ErrNotFound)
+				is(t, err, store.ErrNotFound)
 			}
 			gotUser, err = a.GetUser(ctx, "u1")
 			equal(t, gotUser, u, err)
@@ -520,7 +521,7 @@ func agree(t *testing.T, a *redis.Adapter, c *goredis.Client, prefix string) {
 				equal(t, owner, u, err)
 			}
 		} else {
-			is(t, err, engine.ErrNotFound)
+			is(t, err, store.ErrNotFound)
 		}
 		accounts := must(a.ListAccountsByUserID(ctx, id))
 		for _, v := range accounts {
@@ -569,7 +570,7 @@ func TestCommands(t *testing.T) {
 	life := func() {
 		user(t, a, "u1")
 		session(t, a, "s1", "u1", time.Now().Add(time.Hour))
-		must(a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: "a", Token: "t", Expires: time.Now().Add(time.Hour)}))
+		must(a.CreateVerificationToken(ctx, store.VerificationToken{Identifier: "a", Token: "t", Expires: time.Now().Add(time.Hour)}))
 		must(a.UseVerificationToken(ctx, "a", "t"))
 		if err := a.DeleteUser(ctx, "u1"); err != nil {
 			t.Fatal(err)

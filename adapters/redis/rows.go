@@ -9,8 +9,8 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // Keys. A key of two parts has the length of the first before it, so that
@@ -41,7 +41,7 @@ func (f *fields) time(name string, value time.Time) {
 	f.text(name, strconv.FormatInt(value.UnixMilli(), 10))
 }
 
-func userFields(u engine.User, extra fields) fields {
+func userFields(u store.User, extra fields) fields {
 	var f fields
 	f.text("id", u.ID)
 	f.optional("name", u.Name)
@@ -53,7 +53,7 @@ func userFields(u engine.User, extra fields) fields {
 	return append(f, extra...)
 }
 
-func accountFields(a engine.Account) fields {
+func accountFields(a store.Account) fields {
 	var f fields
 	f.text("userId", a.UserID)
 	f.text("type", a.Type)
@@ -71,7 +71,7 @@ func accountFields(a engine.Account) fields {
 	return f
 }
 
-func sessionFields(s engine.AdapterSession, extra fields) fields {
+func sessionFields(s store.Session, extra fields) fields {
 	var f fields
 	f.text("sessionToken", s.SessionToken)
 	f.text("userId", s.UserID)
@@ -79,7 +79,7 @@ func sessionFields(s engine.AdapterSession, extra fields) fields {
 	return append(f, extra...)
 }
 
-func authenticatorFields(a engine.Authenticator) fields {
+func authenticatorFields(a store.Authenticator) fields {
 	var f fields
 	f.text("credentialID", a.CredentialID)
 	f.text("userId", a.UserID)
@@ -122,8 +122,8 @@ func (r *reader) time(name, value string) time.Time {
 	return time.UnixMilli(r.number(name, value)).UTC()
 }
 
-func (a *Adapter) readUser(from row) (engine.User, error) {
-	var u engine.User
+func (a *Adapter) readUser(from row) (store.User, error) {
+	var u store.User
 	var r reader
 	for name, value := range from.all() {
 		switch name {
@@ -143,13 +143,13 @@ func (a *Adapter) readUser(from row) (engine.User, error) {
 		}
 	}
 	if r.err != nil {
-		return engine.User{}, r.err
+		return store.User{}, r.err
 	}
 	return u, nil
 }
 
-func readAccount(from row) (engine.Account, error) {
-	var a engine.Account
+func readAccount(from row) (store.Account, error) {
+	var a store.Account
 	var r reader
 	for name, value := range from.all() {
 		switch name {
@@ -179,13 +179,13 @@ func readAccount(from row) (engine.Account, error) {
 		}
 	}
 	if r.err != nil {
-		return engine.Account{}, r.err
+		return store.Account{}, r.err
 	}
 	return a, nil
 }
 
-func (a *Adapter) readSession(from row) (engine.AdapterSession, error) {
-	var s engine.AdapterSession
+func (a *Adapter) readSession(from row) (store.Session, error) {
+	var s store.Session
 	var r reader
 	for name, value := range from.all() {
 		switch name {
@@ -200,13 +200,13 @@ func (a *Adapter) readSession(from row) (engine.AdapterSession, error) {
 		}
 	}
 	if r.err != nil {
-		return engine.AdapterSession{}, r.err
+		return store.Session{}, r.err
 	}
 	return s, nil
 }
 
-func readAuthenticator(from row) (engine.Authenticator, error) {
-	var a engine.Authenticator
+func readAuthenticator(from row) (store.Authenticator, error) {
+	var a store.Authenticator
 	var r reader
 	for name, value := range from.all() {
 		switch name {
@@ -229,7 +229,7 @@ func readAuthenticator(from row) (engine.Authenticator, error) {
 		}
 	}
 	if r.err != nil {
-		return engine.Authenticator{}, r.err
+		return store.Authenticator{}, r.err
 	}
 	return a, nil
 }
@@ -239,7 +239,7 @@ func readAuthenticator(from row) (engine.Authenticator, error) {
 func storable(name string, t time.Time) error {
 	const most = 1 << 53
 	if s := t.Unix(); s < -most/1000 || s > most/1000 {
-		return fmt.Errorf("redis: %w: %s is in the year %d", engine.ErrInvalid, name, t.Year())
+		return fmt.Errorf("redis: %w: %s is in the year %d", store.ErrInvalid, name, t.Year())
 	}
 	return nil
 }
@@ -248,7 +248,7 @@ func storable(name string, t time.Time) error {
 func splitExtra(of string, declared func(string) (schema.Field, bool), extra map[string]any) (set, clear fields, err error) {
 	kept, err := schema.MergeExtra(nil, extra, declared)
 	if err != nil {
-		return nil, nil, fmt.Errorf("redis: %w: the %s field %w", engine.ErrInvalid, of, err)
+		return nil, nil, fmt.Errorf("redis: %w: the %s field %w", store.ErrInvalid, of, err)
 	}
 	for name := range extra {
 		v, ok := kept[name]
@@ -258,7 +258,7 @@ func splitExtra(of string, declared func(string) (schema.Field, bool), extra map
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
-			return nil, nil, fmt.Errorf("redis: %w: the %s field %q: %w", engine.ErrInvalid, of, name, err)
+			return nil, nil, fmt.Errorf("redis: %w: the %s field %q: %w", store.ErrInvalid, of, name, err)
 		}
 		set.text(extraPrefix+name, string(text))
 	}

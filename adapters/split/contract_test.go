@@ -8,13 +8,14 @@ import (
 	"github.com/sesame-auth/sesame/adapters/memory"
 	"github.com/sesame-auth/sesame/adapters/redis"
 	"github.com/sesame-auth/sesame/adapters/split"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
 func TestContractMemory(t *testing.T) {
-	adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
+	adaptertest.Run(t, func(t testing.TB, s *schema.Schema) store.Adapter {
 		return closed(t, must(split.New(memory.New(s), memory.New(s))))
 	}, adaptertest.Require(adaptertest.SignUp))
 }
@@ -22,7 +23,7 @@ func TestContractMemory(t *testing.T) {
 func TestContractSQLiteAndRedis(t *testing.T) {
 	for name, elsewhere := range map[string]bool{"users elsewhere": true, "stand-ins": false} {
 		t.Run(name, func(t *testing.T) {
-			adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
+			adaptertest.Run(t, func(t testing.TB, s *schema.Schema) store.Adapter {
 				users, err := entclient.OpenSQLite(t.Context(), filepath.Join(t.TempDir(), "auth.db"), entclient.Options{Schema: s})
 				if err != nil {
 					t.Fatal(err)
@@ -39,7 +40,7 @@ func TestContractSQLiteAndRedis(t *testing.T) {
 	}
 }
 
-func closed(t testing.TB, a engine.Adapter) engine.Adapter {
+func closed(t testing.TB, a store.Adapter) store.Adapter {
 	t.Cleanup(func() { _ = a.(interface{ Close() error }).Close() })
 	return a
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/memory"
 	"github.com/sesame-auth/sesame/adapters/split"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // What expires lies in the store of the sessions, so that is the one which is
@@ -22,7 +23,7 @@ func TestPurge(t *testing.T) {
 		{"a Purger", func(a *memory.Adapter) split.Sessions { return a }, 2},
 		{"a store that expires rows itself", func(a *memory.Adapter) split.Sessions {
 			return struct {
-				engine.UserAdapter
+				store.UserAdapter
 				split.Sessions
 			}{a, a}
 		}, 0},
@@ -38,14 +39,14 @@ func TestPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer eng.Close()
-		if _, err := a.CreateUser(ctx, engine.User{ID: "u1"}); err != nil {
+		if _, err := a.CreateUser(ctx, store.User{ID: "u1"}); err != nil {
 			t.Fatal(err)
 		}
-		for _, to := range []engine.Adapter{a, users} { // the second: from before the split
-			if _, err := to.CreateSession(ctx, engine.AdapterSession{SessionToken: "s1", UserID: "u1", Expires: expires}); err != nil {
+		for _, to := range []store.Adapter{a, users} { // the second: from before the split
+			if _, err := to.CreateSession(ctx, store.Session{SessionToken: "s1", UserID: "u1", Expires: expires}); err != nil {
 				t.Fatal(err)
 			}
-			if _, err := to.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: "a", Token: "t1", Expires: expires}); err != nil {
+			if _, err := to.CreateVerificationToken(ctx, store.VerificationToken{Identifier: "a", Token: "t1", Expires: expires}); err != nil {
 				t.Fatal(err)
 			}
 		}

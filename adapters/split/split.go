@@ -7,8 +7,8 @@
 //
 // # What two stores cannot do
 //
-// Nothing is atomic across two stores, so the result is no engine.Transactor,
-// and rule R8 of engine.Adapter holds in this form: a session without its user
+// Nothing is atomic across two stores, so the result is no store.Transactor,
+// and rule R8 of store.Adapter holds in this form: a session without its user
 // is never handed out, whatever is left of it in its store.
 //
 //   - Every read of a session asks the store of the users for its user. That
@@ -25,8 +25,8 @@
 //     removes it.
 //
 // What concerns the users alone is as atomic as their store: a user and an
-// account are created in one step (engine.SignUpAdapter) when the store of the
-// users is an engine.Transactor or an engine.SignUpAdapter, and one after the
+// account are created in one step (store.SignUpAdapter) when the store of the
+// users is a store.Transactor or a store.SignUpAdapter, and one after the
 // other when it is neither.
 //
 // An id must not be used for a second user (the engine never does): sessions
@@ -46,37 +46,37 @@ import (
 	"io"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// Users is what keeps the users. When it is an engine.AuthenticatorAdapter too,
+// Users is what keeps the users. When it is a store.AuthenticatorAdapter too,
 // so is the whole.
 type Users interface {
-	engine.UserAdapter
-	engine.AccountAdapter
+	store.UserAdapter
+	store.AccountAdapter
 }
 
-// Sessions is what keeps the sessions. When it is an engine.SessionLister or
-// engine.Purger too, so is the whole.
+// Sessions is what keeps the sessions. When it is a store.SessionLister or
+// store.Purger too, so is the whole.
 //
 // When it insists on the user of a session (CreateSession is ErrNotFound) and
-// is an engine.UserAdapter, as every full adapter is, it gets a stand-in with
+// is a store.UserAdapter, as every full adapter is, it gets a stand-in with
 // the id of the user and nothing else. It must keep no users of its own:
 // deleting a user deletes the one of that id in both stores. adapters/redis
 // needs no stand-ins with Options.UsersElsewhere.
 type Sessions interface {
-	engine.SessionAdapter
-	engine.VerificationTokenAdapter
+	store.SessionAdapter
+	store.VerificationTokenAdapter
 }
 
 // New returns the adapter over both. The two stay the caller's; the adapter's
 // Close (io.Closer) closes those of the two that have one.
 //
 // It fails when an Auth.js app shares one store and not the other (see
-// engine.Traits), for it would look for the sessions where it finds the users;
+// store.Traits), for it would look for the sessions where it finds the users;
 // and when the store of the sessions makes the ids of users, which are made
 // elsewhere.
-func New(users Users, sessions Sessions) (engine.Adapter, error) {
+func New(users Users, sessions Sessions) (store.Adapter, error) {
 	if users == nil || sessions == nil {
 		return nil, errors.New("split: one of the two adapters is nil")
 	}
@@ -90,41 +90,41 @@ func New(users Users, sessions Sessions) (engine.Adapter, error) {
 	}
 	a := &adapter{users: users, sessions: sessions, traits: ours}
 	a.Users, a.VerificationTokenAdapter = users, sessions
-	a.standIns, _ = sessions.(engine.UserAdapter)
-	credentials, _ := users.(engine.AuthenticatorAdapter)
-	sessionLister, _ := sessions.(engine.SessionLister)
-	purger, _ := sessions.(engine.Purger)
+	a.standIns, _ = sessions.(store.UserAdapter)
+	credentials, _ := users.(store.AuthenticatorAdapter)
+	sessionLister, _ := sessions.(store.SessionLister)
+	purger, _ := sessions.(store.Purger)
 	l := lister{a, sessionLister}
 	switch c, s, p := credentials != nil, sessionLister != nil, purger != nil; {
 	case c && s && p:
 		return struct {
 			*adapter
-			engine.AuthenticatorAdapter
+			store.AuthenticatorAdapter
 			lister
-			engine.Purger
+			store.Purger
 		}{a, credentials, l, purger}, nil
 	case c && s:
 		return struct {
 			*adapter
-			engine.AuthenticatorAdapter
+			store.AuthenticatorAdapter
 			lister
 		}{a, credentials, l}, nil
 	case c && p:
 		return struct {
 			*adapter
-			engine.AuthenticatorAdapter
-			engine.Purger
+			store.AuthenticatorAdapter
+			store.Purger
 		}{a, credentials, purger}, nil
 	case s && p:
 		return struct {
 			*adapter
 			lister
-			engine.Purger
+			store.Purger
 		}{a, l, purger}, nil
 	case c:
 		return struct {
 			*adapter
-			engine.AuthenticatorAdapter
+			store.AuthenticatorAdapter
 		}{a, credentials}, nil
 	case s:
 		return struct {
@@ -134,39 +134,39 @@ func New(users Users, sessions Sessions) (engine.Adapter, error) {
 	case p:
 		return struct {
 			*adapter
-			engine.Purger
+			store.Purger
 		}{a, purger}, nil
 	}
 	return a, nil
 }
 
-func traits(v any) engine.Traits {
-	if d, ok := v.(engine.TraitsDeclarer); ok {
+func traits(v any) store.Traits {
+	if d, ok := v.(store.TraitsDeclarer); ok {
 		return d.Traits()
 	}
-	return engine.Traits{}
+	return store.Traits{}
 }
 
 // adapter is what every combination has. What it does not define itself goes to
 // the users or, of the verification tokens, to the sessions.
 type adapter struct {
 	Users
-	engine.VerificationTokenAdapter
+	store.VerificationTokenAdapter
 
 	users    Users
 	sessions Sessions
-	standIns engine.UserAdapter // nil: sessions keeps no users
-	traits   engine.Traits
+	standIns store.UserAdapter // nil: sessions keeps no users
+	traits   store.Traits
 }
 
 var (
-	_ engine.Adapter        = (*adapter)(nil)
-	_ engine.SignUpAdapter  = (*adapter)(nil)
-	_ engine.TraitsDeclarer = (*adapter)(nil)
+	_ store.Adapter        = (*adapter)(nil)
+	_ store.SignUpAdapter  = (*adapter)(nil)
+	_ store.TraitsDeclarer = (*adapter)(nil)
 )
 
-// Traits implements engine.TraitsDeclarer.
-func (a *adapter) Traits() engine.Traits { return a.traits }
+// Traits implements store.TraitsDeclarer.
+func (a *adapter) Traits() store.Traits { return a.traits }
 
 // Close closes those of the two that have a Close.
 func (a *adapter) Close() error {
@@ -179,14 +179,14 @@ func (a *adapter) Close() error {
 	return errors.Join(errs...)
 }
 
-// CreateUserWithAccount implements engine.SignUpAdapter, as well as the store of
+// CreateUserWithAccount implements store.SignUpAdapter, as well as the store of
 // the users lets it.
-func (a *adapter) CreateUserWithAccount(ctx context.Context, u engine.User, n engine.Account) (created engine.User, linked engine.Account, err error) {
+func (a *adapter) CreateUserWithAccount(ctx context.Context, u store.User, n store.Account) (created store.User, linked store.Account, err error) {
 	switch users := a.users.(type) {
-	case engine.SignUpAdapter:
+	case store.SignUpAdapter:
 		return users.CreateUserWithAccount(ctx, u, n)
-	case engine.Transactor:
-		err = users.Tx(ctx, func(in engine.Adapter) (err error) {
+	case store.Transactor:
+		err = users.Tx(ctx, func(in store.Adapter) (err error) {
 			if created, err = in.CreateUser(ctx, u); err == nil {
 				n.UserID = created.ID
 				linked, err = in.LinkAccount(ctx, n)
@@ -205,12 +205,12 @@ func (a *adapter) CreateUserWithAccount(ctx context.Context, u engine.User, n en
 		}
 	}
 	if err != nil {
-		return engine.User{}, engine.Account{}, err
+		return store.User{}, store.Account{}, err
 	}
 	return created, linked, nil
 }
 
-// DeleteUser implements engine.UserAdapter. See the package comment for what a
+// DeleteUser implements store.UserAdapter. See the package comment for what a
 // failure leaves.
 func (a *adapter) DeleteUser(ctx context.Context, id string) error {
 	if err := a.forget(ctx, id); err != nil {
@@ -232,30 +232,30 @@ func (a *adapter) forget(ctx context.Context, userID string) error {
 	return a.sessions.DeleteSessionsByUserID(ctx, userID)
 }
 
-// CreateSession implements engine.SessionAdapter.
-func (a *adapter) CreateSession(ctx context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
+// CreateSession implements store.SessionAdapter.
+func (a *adapter) CreateSession(ctx context.Context, s store.Session) (store.Session, error) {
 	if _, err := a.users.GetUser(ctx, s.UserID); err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	stored, err := a.sessions.CreateSession(ctx, s)
-	if errors.Is(err, engine.ErrNotFound) && a.standIns != nil {
-		_, err = a.standIns.CreateUser(ctx, engine.User{ID: s.UserID})
-		if err == nil || errors.Is(err, engine.ErrConflict{Field: "id"}) {
+	if errors.Is(err, store.ErrNotFound) && a.standIns != nil {
+		_, err = a.standIns.CreateUser(ctx, store.User{ID: s.UserID})
+		if err == nil || errors.Is(err, &store.ConflictError{Field: "id"}) {
 			stored, err = a.sessions.CreateSession(ctx, s)
 		}
 	}
 	if err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	if _, err := a.users.GetUser(ctx, s.UserID); err != nil {
-		return engine.AdapterSession{}, errors.Join(err, a.takeBack(ctx, s, errors.Is(err, engine.ErrNotFound)))
+		return store.Session{}, errors.Join(err, a.takeBack(ctx, s, errors.Is(err, store.ErrNotFound)))
 	}
 	return stored, nil
 }
 
 // takeBack removes a session that has just been stored, also when the caller
 // has gone. userGone: the stand-in goes too.
-func (a *adapter) takeBack(ctx context.Context, s engine.AdapterSession, userGone bool) error {
+func (a *adapter) takeBack(ctx context.Context, s store.Session, userGone bool) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	if userGone {
@@ -270,53 +270,53 @@ func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
 
-// GetSession implements engine.SessionAdapter.
-func (a *adapter) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
+// GetSession implements store.SessionAdapter.
+func (a *adapter) GetSession(ctx context.Context, sessionToken string) (store.Session, error) {
 	s, _, err := a.GetSessionAndUser(ctx, sessionToken)
 	return s, err
 }
 
-// GetSessionAndUser implements engine.SessionAdapter, in two round trips.
-func (a *adapter) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
+// GetSessionAndUser implements store.SessionAdapter, in two round trips.
+func (a *adapter) GetSessionAndUser(ctx context.Context, sessionToken string) (store.Session, store.User, error) {
 	s, err := a.sessions.GetSession(ctx, sessionToken)
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	u, err := a.owner(ctx, s)
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	return s, u, nil
 }
 
 // owner returns the user of a session. A session that has none is removed; when
 // that fails it stays for the next time.
-func (a *adapter) owner(ctx context.Context, s engine.AdapterSession) (engine.User, error) {
+func (a *adapter) owner(ctx context.Context, s store.Session) (store.User, error) {
 	u, err := a.users.GetUser(ctx, s.UserID)
-	if errors.Is(err, engine.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		_ = a.sessions.DeleteSession(ctx, s.SessionToken)
 	}
 	return u, err
 }
 
-// UpdateSession implements engine.SessionAdapter.
-func (a *adapter) UpdateSession(ctx context.Context, up engine.SessionUpdate) (engine.AdapterSession, error) {
+// UpdateSession implements store.SessionAdapter.
+func (a *adapter) UpdateSession(ctx context.Context, up store.SessionUpdate) (store.Session, error) {
 	s, err := a.sessions.UpdateSession(ctx, up)
 	if err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	if _, err := a.owner(ctx, s); err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	return s, nil
 }
 
-// DeleteSession implements engine.SessionAdapter.
+// DeleteSession implements store.SessionAdapter.
 func (a *adapter) DeleteSession(ctx context.Context, sessionToken string) error {
 	return a.sessions.DeleteSession(ctx, sessionToken)
 }
 
-// DeleteSessionsByUserID implements engine.SessionAdapter.
+// DeleteSessionsByUserID implements store.SessionAdapter.
 func (a *adapter) DeleteSessionsByUserID(ctx context.Context, userID string) error {
 	return a.sessions.DeleteSessionsByUserID(ctx, userID)
 }
@@ -324,16 +324,16 @@ func (a *adapter) DeleteSessionsByUserID(ctx context.Context, userID string) err
 // lister lists the sessions of users that exist.
 type lister struct {
 	a        *adapter
-	sessions engine.SessionLister
+	sessions store.SessionLister
 }
 
-// ListSessionsByUserID implements engine.SessionLister.
-func (l lister) ListSessionsByUserID(ctx context.Context, userID string) ([]engine.AdapterSession, error) {
+// ListSessionsByUserID implements store.SessionLister.
+func (l lister) ListSessionsByUserID(ctx context.Context, userID string) ([]store.Session, error) {
 	all, err := l.sessions.ListSessionsByUserID(ctx, userID)
 	if err != nil || len(all) == 0 {
 		return nil, err
 	}
-	if _, err := l.a.users.GetUser(ctx, userID); errors.Is(err, engine.ErrNotFound) {
+	if _, err := l.a.users.GetUser(ctx, userID); errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	} else if err != nil {
 		return nil, err

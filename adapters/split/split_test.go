@@ -12,7 +12,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/memory"
 	"github.com/sesame-auth/sesame/adapters/split"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 var expires = time.Date(2026, 11, 21, 10, 20, 30, 123e6, time.UTC)
@@ -40,16 +40,16 @@ func (s *stage) call(store, method string) error {
 	return s.before(call)
 }
 
-func (s staged) GetUser(ctx context.Context, id string) (engine.User, error) {
+func (s staged) GetUser(ctx context.Context, id string) (store.User, error) {
 	if err := s.stage.call(s.name, "GetUser"); err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	return s.Adapter.GetUser(ctx, id)
 }
 
-func (s staged) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+func (s staged) CreateUser(ctx context.Context, u store.User) (store.User, error) {
 	if err := s.stage.call(s.name, "CreateUser"); err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	return s.Adapter.CreateUser(ctx, u)
 }
@@ -61,16 +61,16 @@ func (s staged) DeleteUser(ctx context.Context, id string) error {
 	return s.Adapter.DeleteUser(ctx, id)
 }
 
-func (s staged) CreateSession(ctx context.Context, n engine.AdapterSession) (engine.AdapterSession, error) {
+func (s staged) CreateSession(ctx context.Context, n store.Session) (store.Session, error) {
 	if err := s.stage.call(s.name, "CreateSession"); err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	return s.Adapter.CreateSession(ctx, n)
 }
 
-func (s staged) GetSession(ctx context.Context, token string) (engine.AdapterSession, error) {
+func (s staged) GetSession(ctx context.Context, token string) (store.Session, error) {
 	if err := s.stage.call(s.name, "GetSession"); err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	return s.Adapter.GetSession(ctx, token)
 }
@@ -93,7 +93,7 @@ func (s staged) DeleteSessionsByUserID(ctx context.Context, userID string) error
 // session.
 type set struct {
 	*stage
-	a               engine.Adapter
+	a               store.Adapter
 	users, sessions *memory.Adapter
 }
 
@@ -101,7 +101,7 @@ func newSet(t *testing.T) *set {
 	t.Helper()
 	s := &set{stage: &stage{}, users: memory.New(nil), sessions: memory.New(nil)}
 	s.a = must(split.New(staged{s.users, "users", s.stage}, staged{s.sessions, "sessions", s.stage}))
-	if _, err := s.a.CreateUser(t.Context(), engine.User{ID: "u1"}); err != nil {
+	if _, err := s.a.CreateUser(t.Context(), store.User{ID: "u1"}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.signIn(t.Context(), "s1"); err != nil {
@@ -112,7 +112,7 @@ func newSet(t *testing.T) *set {
 }
 
 func (s *set) signIn(ctx context.Context, token string) error {
-	_, err := s.a.CreateSession(ctx, engine.AdapterSession{SessionToken: token, UserID: "u1", Expires: expires})
+	_, err := s.a.CreateSession(ctx, store.Session{SessionToken: token, UserID: "u1", Expires: expires})
 	return err
 }
 
@@ -138,11 +138,11 @@ func (s *set) unusable(t *testing.T, token string) {
 		"GetSession":        func() error { _, err := s.a.GetSession(ctx, token); return err },
 		"GetSessionAndUser": func() error { _, _, err := s.a.GetSessionAndUser(ctx, token); return err },
 		"UpdateSession": func() error {
-			_, err := s.a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: token})
+			_, err := s.a.UpdateSession(ctx, store.SessionUpdate{SessionToken: token})
 			return err
 		},
 	} {
-		if err := call(); !errors.Is(err, engine.ErrNotFound) {
+		if err := call(); !errors.Is(err, store.ErrNotFound) {
 			t.Fatalf("%s of %s: %v", name, token, err)
 		}
 	}
@@ -176,7 +176,7 @@ func TestDeleteUserFailsHalfWay(t *testing.T) {
 	}
 	for n := 1; n <= steps; n++ {
 		s := newSet(t)
-		account := engine.Account{UserID: "u1", Provider: "github", ProviderAccountID: "1"}
+		account := store.Account{UserID: "u1", Provider: "github", ProviderAccountID: "1"}
 		must(s.a.LinkAccount(ctx, account))
 		s.before = failing(n, true)
 		is(t, s.a.DeleteUser(ctx, "u1"), errDown)
@@ -184,7 +184,7 @@ func TestDeleteUserFailsHalfWay(t *testing.T) {
 		s.before = nil
 
 		switch _, err := s.users.GetUser(ctx, "u1"); {
-		case errors.Is(err, engine.ErrNotFound):
+		case errors.Is(err, store.ErrNotFound):
 			s.unusable(t, "s1")
 		case err != nil:
 			t.Fatal(err)
@@ -204,10 +204,10 @@ func TestDeleteUserFailsHalfWay(t *testing.T) {
 		if err := s.a.DeleteUser(ctx, "u1"); err != nil {
 			t.Fatal(err)
 		}
-		for _, store := range []*memory.Adapter{s.users, s.sessions} {
-			_, err := store.GetUser(ctx, "u1")
-			is(t, err, engine.ErrNotFound)
-			equal(t, len(must(store.ListSessionsByUserID(ctx, "u1"))), 0)
+		for _, part := range []*memory.Adapter{s.users, s.sessions} {
+			_, err := part.GetUser(ctx, "u1")
+			is(t, err, store.ErrNotFound)
+			equal(t, len(must(part.ListSessionsByUserID(ctx, "u1"))), 0)
 		}
 	}
 }
@@ -245,7 +245,7 @@ func TestSignInMeetsDeletion(t *testing.T) {
 				s.before = func(string) error {
 					if left--; left == 0 {
 						met, s.before = true, nil
-						if err := do.inner(s); err != nil && !errors.Is(err, engine.ErrNotFound) {
+						if err := do.inner(s); err != nil && !errors.Is(err, store.ErrNotFound) {
 							t.Fatal(err)
 						}
 					}
@@ -258,13 +258,13 @@ func TestSignInMeetsDeletion(t *testing.T) {
 					}
 					return
 				}
-				if err != nil && !errors.Is(err, engine.ErrNotFound) {
+				if err != nil && !errors.Is(err, store.ErrNotFound) {
 					t.Fatal(err)
 				}
 				_, err = s.users.GetUser(ctx, "u1")
-				is(t, err, engine.ErrNotFound)
+				is(t, err, store.ErrNotFound)
 				for _, token := range []string{"s1", "s2"} {
-					if _, err := s.sessions.GetSession(ctx, token); !errors.Is(err, engine.ErrNotFound) {
+					if _, err := s.sessions.GetSession(ctx, token); !errors.Is(err, store.ErrNotFound) {
 						t.Fatalf("call %d: %s is left: %v", n, token, err)
 					}
 				}
@@ -282,7 +282,7 @@ func TestSignInFailsHalfWay(t *testing.T) {
 		s.before = nil
 		s.unusable(t, "s2")
 		_, err := s.sessions.GetSession(t.Context(), "s2")
-		is(t, err, engine.ErrNotFound)
+		is(t, err, store.ErrNotFound)
 		must(s.a.GetSession(t.Context(), "s1"))
 	}
 	s := newSet(t)
@@ -295,7 +295,7 @@ func TestSignInFailsHalfWay(t *testing.T) {
 	}
 	is(t, s.signIn(ctx, "s2"), context.Canceled)
 	_, err := s.sessions.GetSession(t.Context(), "s2")
-	is(t, err, engine.ErrNotFound)
+	is(t, err, store.ErrNotFound)
 	equal(t, s.calls, []string{"users.GetUser", "sessions.CreateSession", "users.GetUser", "sessions.DeleteSession"})
 }
 
@@ -306,7 +306,7 @@ func TestOrphan(t *testing.T) {
 		"GetSession":        func(s *set) error { _, err := s.a.GetSession(ctx, "s1"); return err },
 		"GetSessionAndUser": func(s *set) error { _, _, err := s.a.GetSessionAndUser(ctx, "s1"); return err },
 		"UpdateSession": func(s *set) error {
-			_, err := s.a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &expires})
+			_, err := s.a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "s1", Expires: &expires})
 			return err
 		},
 	} {
@@ -315,10 +315,10 @@ func TestOrphan(t *testing.T) {
 			if err := s.users.DeleteUser(ctx, "u1"); err != nil {
 				t.Fatal(err)
 			}
-			equal(t, len(must(s.a.(engine.SessionLister).ListSessionsByUserID(ctx, "u1"))), 0)
-			is(t, look(s), engine.ErrNotFound)
+			equal(t, len(must(s.a.(store.SessionLister).ListSessionsByUserID(ctx, "u1"))), 0)
+			is(t, look(s), store.ErrNotFound)
 			_, err := s.sessions.GetSession(ctx, "s1")
-			is(t, err, engine.ErrNotFound)
+			is(t, err, store.ErrNotFound)
 		})
 		// While the store of the users is down it may have its user still.
 		t.Run(name+" in an outage", func(t *testing.T) {
@@ -329,10 +329,10 @@ func TestOrphan(t *testing.T) {
 				}
 				return nil
 			}
-			if err := look(s); !errors.Is(err, errDown) || errors.Is(err, engine.ErrNotFound) {
+			if err := look(s); !errors.Is(err, errDown) || errors.Is(err, store.ErrNotFound) {
 				t.Fatal(err)
 			}
-			_, err := s.a.(engine.SessionLister).ListSessionsByUserID(ctx, "u1")
+			_, err := s.a.(store.SessionLister).ListSessionsByUserID(ctx, "u1")
 			is(t, err, errDown)
 			s.before = nil
 			must(s.a.GetSession(ctx, "s1"))
@@ -351,12 +351,12 @@ func TestRoundTrips(t *testing.T) {
 // The parts of a store that offer no more than they must.
 type (
 	onlyUsers interface {
-		engine.UserAdapter
-		engine.AccountAdapter
+		store.UserAdapter
+		store.AccountAdapter
 	}
 	onlySessions interface {
-		engine.SessionAdapter
-		engine.VerificationTokenAdapter
+		store.SessionAdapter
+		store.VerificationTokenAdapter
 	}
 )
 
@@ -370,7 +370,7 @@ func TestOptionalInterfaces(t *testing.T) {
 		if authn {
 			users = struct {
 				onlyUsers
-				engine.AuthenticatorAdapter
+				store.AuthenticatorAdapter
 			}{m, m}
 		}
 		var sessions split.Sessions = struct{ onlySessions }{m}
@@ -378,49 +378,49 @@ func TestOptionalInterfaces(t *testing.T) {
 		case lister && purger:
 			sessions = struct {
 				onlySessions
-				engine.SessionLister
-				engine.Purger
+				store.SessionLister
+				store.Purger
 			}{m, m, m}
 		case lister:
 			sessions = struct {
 				onlySessions
-				engine.SessionLister
+				store.SessionLister
 			}{m, m}
 		case purger:
 			sessions = struct {
 				onlySessions
-				engine.Purger
+				store.Purger
 			}{m, m}
 		}
 		a := must(split.New(users, sessions))
-		_, isAuthn := a.(engine.AuthenticatorAdapter)
-		_, isLister := a.(engine.SessionLister)
-		_, isPurger := a.(engine.Purger)
-		_, isTransactor := a.(engine.Transactor)
+		_, isAuthn := a.(store.AuthenticatorAdapter)
+		_, isLister := a.(store.SessionLister)
+		_, isPurger := a.(store.Purger)
+		_, isTransactor := a.(store.Transactor)
 		if isAuthn != authn || isLister != lister || isPurger != purger || isTransactor {
 			t.Errorf("authenticators %v, lister %v, purger %v: got %v, %v, %v, transactor %v", authn, lister, purger, isAuthn, isLister, isPurger, isTransactor)
 		}
 	}
 }
 
-// together is a store of users with an engine.SignUpAdapter of its own.
+// together is a store of users with a store.SignUpAdapter of its own.
 type together struct {
 	onlyUsers
 	calls int
 }
 
-func (s *together) CreateUserWithAccount(context.Context, engine.User, engine.Account) (engine.User, engine.Account, error) {
+func (s *together) CreateUserWithAccount(context.Context, store.User, store.Account) (store.User, store.Account, error) {
 	s.calls++
-	return engine.User{ID: "theirs"}, engine.Account{UserID: "theirs"}, nil
+	return store.User{ID: "theirs"}, store.Account{UserID: "theirs"}, nil
 }
 
 // A user comes with its account or not at all, by what the store of the users
 // has for it.
 func TestCreateUserWithAccount(t *testing.T) {
 	ctx := t.Context()
-	signUp := func(users split.Users) (engine.User, engine.Account, error) {
+	signUp := func(users split.Users) (store.User, store.Account, error) {
 		a := must(split.New(users, memory.New(nil)))
-		return a.(engine.SignUpAdapter).CreateUserWithAccount(ctx, engine.User{ID: "u1"}, engine.Account{Provider: "p", ProviderAccountID: "1"})
+		return a.(store.SignUpAdapter).CreateUserWithAccount(ctx, store.User{ID: "u1"}, store.Account{Provider: "p", ProviderAccountID: "1"})
 	}
 	for _, transactions := range []bool{true, false} {
 		m := memory.New(nil)
@@ -428,13 +428,13 @@ func TestCreateUserWithAccount(t *testing.T) {
 		if !transactions {
 			users = struct{ onlyUsers }{m}
 		}
-		must(m.CreateUser(ctx, engine.User{ID: "other"}))
-		must(m.LinkAccount(ctx, engine.Account{UserID: "other", Provider: "p", ProviderAccountID: "1"}))
+		must(m.CreateUser(ctx, store.User{ID: "other"}))
+		must(m.LinkAccount(ctx, store.Account{UserID: "other", Provider: "p", ProviderAccountID: "1"}))
 		u, n, err := signUp(users)
-		is(t, err, engine.ErrConflict{Field: "providerAccountId"})
+		is(t, err, &store.ConflictError{Field: "providerAccountId"})
 		equal(t, u.ID+n.UserID, "")
 		_, err = m.GetUser(ctx, "u1")
-		is(t, err, engine.ErrNotFound)
+		is(t, err, store.ErrNotFound)
 		is(t, m.DeleteUser(ctx, "other"), nil)
 		u, n, err = signUp(users)
 		is(t, err, nil)
@@ -452,15 +452,15 @@ func TestCreateUserWithAccount(t *testing.T) {
 
 type declaring struct {
 	*memory.Adapter
-	traits engine.Traits
+	traits store.Traits
 }
 
-func (d declaring) Traits() engine.Traits { return d.traits }
+func (d declaring) Traits() store.Traits { return d.traits }
 
 func TestTraits(t *testing.T) {
-	shared, assigns := engine.Traits{SharedWithAuthJS: true}, engine.Traits{AssignsIDs: true}
+	shared, assigns := store.Traits{SharedWithAuthJS: true}, store.Traits{AssignsIDs: true}
 	for _, c := range []struct {
-		users, sessions, want engine.Traits
+		users, sessions, want store.Traits
 		refused               string
 	}{
 		{},
@@ -480,7 +480,7 @@ func TestTraits(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		equal(t, a.(engine.TraitsDeclarer).Traits(), c.want)
+		equal(t, a.(store.TraitsDeclarer).Traits(), c.want)
 	}
 	if _, err := split.New(nil, memory.New(nil)); err == nil {
 		t.Error("no users")
@@ -495,14 +495,14 @@ func TestStandIns(t *testing.T) {
 	ctx := t.Context()
 	s := newSet(t)
 	name := "Name"
-	must(s.a.CreateUser(ctx, engine.User{ID: "u2", Name: &name, Email: &name}))
-	must(s.a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s2", UserID: "u2", Expires: expires}))
-	equal(t, must(s.sessions.GetUser(ctx, "u2")), engine.User{ID: "u2"})
+	must(s.a.CreateUser(ctx, store.User{ID: "u2", Name: &name, Email: &name}))
+	must(s.a.CreateSession(ctx, store.Session{SessionToken: "s2", UserID: "u2", Expires: expires}))
+	equal(t, must(s.sessions.GetUser(ctx, "u2")), store.User{ID: "u2"})
 	if err := s.a.DeleteUser(ctx, "u2"); err != nil {
 		t.Fatal(err)
 	}
 	_, err := s.sessions.GetUser(ctx, "u2")
-	is(t, err, engine.ErrNotFound)
+	is(t, err, store.ErrNotFound)
 }
 
 func ExampleNew() {
@@ -513,7 +513,7 @@ func ExampleNew() {
 		fmt.Println(err)
 		return
 	}
-	_, err = adapter.CreateSession(ctx, engine.AdapterSession{SessionToken: "s1", UserID: "nobody"})
+	_, err = adapter.CreateSession(ctx, store.Session{SessionToken: "s1", UserID: "nobody"})
 	fmt.Println(err)
 	// Output: not found
 }

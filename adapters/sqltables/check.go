@@ -11,7 +11,6 @@ import (
 
 	"entgo.io/ent/dialect"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
@@ -107,7 +106,7 @@ func (c *checker) differ(table, column, fix, format string, args ...any) {
 
 // check reads the catalogue, and returns the tables of the layout or all that
 // is wrong with them. It changes nothing.
-func (c *checker) check(ctx context.Context, db *sql.DB, s *engine.Schema) (*tables, error) {
+func (c *checker) check(ctx context.Context, db *sql.DB, s *schema.Schema) (*tables, error) {
 	l := c.layout
 	var extraUser, extraSession []schema.Field
 	if s != nil {

@@ -13,8 +13,8 @@ import (
 	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
@@ -24,7 +24,7 @@ func TestMismatch(t *testing.T) {
 		name       string
 		statements []string // after the tables were made
 		layout     func(*sqltables.Layout)
-		schema     *engine.Schema
+		schema     *schema.Schema
 		want       []string // of each difference one
 		only       int      // how many differences there are; 0: not counted
 	}
@@ -43,7 +43,7 @@ func TestMismatch(t *testing.T) {
 			want: []string{"user.tenant: it is NOT NULL without a default, and nothing here fills it"}},
 		{name: "another kind", layout: func(l *sqltables.Layout) { l.Session.Column("expires").Kind = sqltables.MillisText },
 			want: []string{"session.expires: it is ", "the layout says milliseconds as text"}},
-		{name: "a field without a column", schema: &engine.Schema{User: []schema.Field{{Name: "plan"}}, Session: []schema.Field{{Name: "device"}}},
+		{name: "a field without a column", schema: &schema.Schema{User: []schema.Field{{Name: "plan"}}, Session: []schema.Field{{Name: "device"}}},
 			want: []string{"user.plan: there is no such column; the schema declares the field (ALTER TABLE", "session.device: there is no such column"}},
 		{name: "all at once", statements: []string{`DROP TABLE "session"`, `ALTER TABLE "user" DROP COLUMN "image"`, `ALTER TABLE "account" DROP COLUMN "scope"`},
 			want: []string{"session: there is no such table", "user.image: ", "account.scope: "}, only: 3},
@@ -164,7 +164,7 @@ func TestMissingKeys(t *testing.T) {
 					t.Fatal(err)
 				}
 				email := fmt.Sprint(len(log.String()), "@example.com")
-				if _, err := a.CreateUser(t.Context(), engine.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b", Email: &email}); err != nil && !errors.Is(err, engine.ErrConflict{}) {
+				if _, err := a.CreateUser(t.Context(), store.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b", Email: &email}); err != nil && !errors.Is(err, store.ErrConflict) {
 					t.Error(err)
 				}
 				return strings.Split(strings.TrimSpace(log.String()), "\n")
@@ -200,11 +200,11 @@ func statements(t *testing.T, p *conformance.Place) string {
 	p.Faults.Fail(func(s string) error { all = append(all, s); return nil })
 	defer p.Faults.Heal()
 	email := "s@example.com"
-	u, err := a.CreateUser(t.Context(), engine.User{ID: "00000000-327e-4cfd-aaba-89490350923b", Email: &email})
+	u, err := a.CreateUser(t.Context(), store.User{ID: "00000000-327e-4cfd-aaba-89490350923b", Email: &email})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.LinkAccount(t.Context(), engine.Account{UserID: u.ID, Type: "oauth", Provider: "github", ProviderAccountID: "s"}); err != nil {
+	if _, err := a.LinkAccount(t.Context(), store.Account{UserID: u.ID, Type: "oauth", Provider: "github", ProviderAccountID: "s"}); err != nil {
 		t.Fatal(err)
 	}
 	return strings.Join(all, "\n")
@@ -221,14 +221,14 @@ func TestOneAccountPerUser(t *testing.T) {
 	if !strings.Contains(log.String(), "Account.userId is unique (Account_userId_key): a user can have one row only") {
 		t.Errorf("got %s", log.String())
 	}
-	if _, err := a.CreateUser(t.Context(), engine.User{ID: "u1"}); err != nil {
+	if _, err := a.CreateUser(t.Context(), store.User{ID: "u1"}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.LinkAccount(t.Context(), engine.Account{UserID: "u1", Provider: "github", ProviderAccountID: "1"}); err != nil {
+	if _, err := a.LinkAccount(t.Context(), store.Account{UserID: "u1", Provider: "github", ProviderAccountID: "1"}); err != nil {
 		t.Fatal(err)
 	}
-	_, err = a.LinkAccount(t.Context(), engine.Account{UserID: "u1", Provider: "google", ProviderAccountID: "1"})
-	if !errors.Is(err, engine.ErrConflict{Field: "userId"}) {
+	_, err = a.LinkAccount(t.Context(), store.Account{UserID: "u1", Provider: "google", ProviderAccountID: "1"})
+	if !errors.Is(err, &store.ConflictError{Field: "userId"}) {
 		t.Errorf("got %v", err)
 	}
 }
@@ -245,7 +245,7 @@ func TestNothingIsMigrated(t *testing.T) {
 					t.Fatal(err)
 				}
 				email := "a@example.com"
-				u, err := a.CreateUser(t.Context(), engine.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b", Email: &email})
+				u, err := a.CreateUser(t.Context(), store.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b", Email: &email})
 				if err != nil {
 					t.Fatal(err)
 				}

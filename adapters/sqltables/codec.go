@@ -11,8 +11,8 @@ import (
 
 	"entgo.io/ent/dialect"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
@@ -46,9 +46,9 @@ type column struct {
 // quoted is the name as statements have it.
 func (c *column) quoted() string { return quote(c.dialect, c.Name) }
 
-// invalid is an engine.ErrInvalid that names the column and not the value.
+// invalid is a store.ErrInvalid that names the column and not the value.
 func (c *column) invalid(format string, args ...any) error {
-	return fmt.Errorf("%w: %s of table %s: %s", engine.ErrInvalid, c.Field, c.table, fmt.Sprintf(format, args...))
+	return fmt.Errorf("%w: %s of table %s: %s", store.ErrInvalid, c.Field, c.table, fmt.Sprintf(format, args...))
 }
 
 // keep returns the part of an instant that the column keeps, in UTC.
@@ -58,7 +58,7 @@ func (c *column) keep(t time.Time) time.Time {
 
 // encode returns what the driver gets for v, which is nil, a string, an
 // int64, a bool, a time.Time, or any value of an extra field. Its error is
-// engine.ErrInvalid.
+// store.ErrInvalid.
 func (c *column) encode(v any) (any, error) {
 	if v == nil {
 		if !c.null {

@@ -8,7 +8,7 @@ import (
 
 	"entgo.io/ent/dialect"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // What a kind writes it reads again, as the driver may hand it back.
@@ -43,7 +43,7 @@ func TestCodecs(t *testing.T) {
 	}
 }
 
-// What does not fit is engine.ErrInvalid, and never in the error.
+// What does not fit is store.ErrInvalid, and never in the error.
 func TestWhatDoesNotFit(t *testing.T) {
 	const secret = "hunter2"
 	for name, c := range map[string]struct {
@@ -66,7 +66,7 @@ func TestWhatDoesNotFit(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := c.column.encode(c.v)
-			if !errors.Is(err, engine.ErrInvalid) || strings.Contains(err.Error(), secret) {
+			if !errors.Is(err, store.ErrInvalid) || strings.Contains(err.Error(), secret) {
 				t.Errorf("got %v, %v", got, err)
 			}
 		})

@@ -12,21 +12,21 @@ import (
 	"entgo.io/ent/dialect"
 	entsql "entgo.io/ent/dialect/sql"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // This file is the contract but for what is prepared, which is in hot.go, and
 // for authenticators, which are in webauthn.go.
 
-// CreateUser implements engine.UserAdapter.
-func (s *store) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
-	return write(ctx, s, "create a user", func(s *store) (engine.User, error) {
+// CreateUser implements store.UserAdapter.
+func (s *rows) CreateUser(ctx context.Context, u store.User) (store.User, error) {
+	return write(ctx, s, "create a user", func(s *rows) (store.User, error) {
 		t := &s.tables.user
 		r := t.row()
 		switch {
 		case s.traits.AssignsIDs:
 		case u.ID == "":
-			return u, fmt.Errorf("%w: the id of a user is empty", engine.ErrInvalid)
+			return u, fmt.Errorf("%w: the id of a user is empty", store.ErrInvalid)
 		default:
 			r.text("id", u.ID)
 		}
@@ -49,7 +49,7 @@ func (s *store) CreateUser(ctx context.Context, u engine.User) (engine.User, err
 }
 
 // insertForID writes a user whose id the database makes, and returns the id.
-func (s *store) insertForID(ctx context.Context, r *row) (string, error) {
+func (s *rows) insertForID(ctx context.Context, r *row) (string, error) {
 	id := r.t.column("id")
 	r.fill(false)
 	if r.err != nil {
@@ -76,26 +76,26 @@ func (s *store) insertForID(ctx context.Context, r *row) (string, error) {
 	return rows[0][0].text, nil
 }
 
-// GetUser implements engine.UserAdapter.
-func (s *store) GetUser(ctx context.Context, id string) (engine.User, error) {
+// GetUser implements store.UserAdapter.
+func (s *rows) GetUser(ctx context.Context, id string) (store.User, error) {
 	return s.getUser(ctx, "get a user", s.tables.user.is("id", id))
 }
 
-// GetUserByEmail implements engine.UserAdapter.
-func (s *store) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
+// GetUserByEmail implements store.UserAdapter.
+func (s *rows) GetUserByEmail(ctx context.Context, email string) (store.User, error) {
 	return s.getUser(ctx, "get a user by e-mail address", s.tables.user.is("email", email))
 }
 
-func (s *store) getUser(ctx context.Context, doing string, m match) (engine.User, error) {
-	return read(ctx, s, doing, func() (engine.User, error) {
+func (s *rows) getUser(ctx context.Context, doing string, m match) (store.User, error) {
+	return read(ctx, s, doing, func() (store.User, error) {
 		row, err := s.get(ctx, &s.tables.user, s.conn.LockRead(), m)
 		return userOf(row), err
 	})
 }
 
-// UpdateUser implements engine.UserAdapter.
-func (s *store) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.User, error) {
-	return write(ctx, s, "update a user", func(s *store) (engine.User, error) {
+// UpdateUser implements store.UserAdapter.
+func (s *rows) UpdateUser(ctx context.Context, u store.UserUpdate) (store.User, error) {
+	return write(ctx, s, "update a user", func(s *rows) (store.User, error) {
 		t := &s.tables.user
 		id := t.is("id", u.ID)
 		r := t.row()
@@ -113,21 +113,21 @@ func (s *store) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.Use
 		}
 		extra, err := r.extra(u.Extra, false)
 		if err != nil {
-			return engine.User{}, err
+			return store.User{}, err
 		}
 		if r.err != nil {
-			return engine.User{}, r.err
+			return store.User{}, r.err
 		}
 		row, err := s.get(ctx, t, s.conn.LockRow, id)
 		if err != nil {
-			return engine.User{}, err
+			return store.User{}, err
 		}
 		if len(r.columns) == 0 {
 			return userOf(row), nil
 		}
 		if u.Email.Set {
 			if err := s.claim(ctx, r, &id); err != nil {
-				return engine.User{}, err
+				return store.User{}, err
 			}
 		}
 		updated := userOf(row)
@@ -140,9 +140,9 @@ func (s *store) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.Use
 	})
 }
 
-// DeleteUser implements engine.UserAdapter.
-func (s *store) DeleteUser(ctx context.Context, id string) error {
-	_, err := write(ctx, s, "delete a user", func(s *store) (int64, error) {
+// DeleteUser implements store.UserAdapter.
+func (s *rows) DeleteUser(ctx context.Context, id string) error {
+	_, err := write(ctx, s, "delete a user", func(s *rows) (int64, error) {
 		user := &s.tables.user
 		var children []*table
 		for _, t := range s.tables.ofUsers() {
@@ -179,9 +179,9 @@ func (t *tables) ofUsers() []*table {
 	return all
 }
 
-// LinkAccount implements engine.AccountAdapter.
-func (s *store) LinkAccount(ctx context.Context, a engine.Account) (engine.Account, error) {
-	return write(ctx, s, "link an account", func(s *store) (engine.Account, error) {
+// LinkAccount implements store.AccountAdapter.
+func (s *rows) LinkAccount(ctx context.Context, a store.Account) (store.Account, error) {
+	return write(ctx, s, "link an account", func(s *rows) (store.Account, error) {
 		t := &s.tables.account
 		if !t.fits("userId", a.UserID) {
 			return a, errNoUser()
@@ -206,31 +206,31 @@ func (s *store) LinkAccount(ctx context.Context, a engine.Account) (engine.Accou
 	})
 }
 
-// UnlinkAccount implements engine.AccountAdapter.
-func (s *store) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
-	_, err := write(ctx, s, "unlink an account", func(s *store) (int64, error) {
+// UnlinkAccount implements store.AccountAdapter.
+func (s *rows) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
+	_, err := write(ctx, s, "unlink an account", func(s *rows) (int64, error) {
 		t := &s.tables.account
 		return s.remove(ctx, t, t.is("provider", provider), t.is("providerAccountId", providerAccountID))
 	})
 	return err
 }
 
-// GetAccount implements engine.AccountAdapter.
-func (s *store) GetAccount(ctx context.Context, provider, providerAccountID string) (engine.Account, error) {
-	return read(ctx, s, "get an account", func() (engine.Account, error) {
+// GetAccount implements store.AccountAdapter.
+func (s *rows) GetAccount(ctx context.Context, provider, providerAccountID string) (store.Account, error) {
+	return read(ctx, s, "get an account", func() (store.Account, error) {
 		t := &s.tables.account
 		row, err := s.get(ctx, t, s.conn.LockRead(), t.is("provider", provider), t.is("providerAccountId", providerAccountID))
 		return accountOf(row), err
 	})
 }
 
-// GetUserByAccount implements engine.AccountAdapter.
-func (s *store) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (engine.User, error) {
-	return read(ctx, s, "get a user by account", func() (engine.User, error) {
+// GetUserByAccount implements store.AccountAdapter.
+func (s *rows) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (store.User, error) {
+	return read(ctx, s, "get a user by account", func() (store.User, error) {
 		account, user := &s.tables.account, &s.tables.user
 		matches := []match{account.is("provider", provider), account.is("providerAccountId", providerAccountID)}
 		if _, ok := where(matches); !ok {
-			return engine.User{}, engine.ErrNotFound
+			return store.User{}, store.ErrNotFound
 		}
 		b := s.builder()
 		u, a := b.Table(user.quoted).As("u"), b.Table(account.quoted).As("a")
@@ -247,18 +247,18 @@ func (s *store) GetUserByAccount(ctx context.Context, provider, providerAccountI
 	})
 }
 
-// ListAccountsByUserID implements engine.AccountAdapter.
-func (s *store) ListAccountsByUserID(ctx context.Context, userID string) ([]engine.Account, error) {
-	return read(ctx, s, "list accounts", func() ([]engine.Account, error) {
+// ListAccountsByUserID implements store.AccountAdapter.
+func (s *rows) ListAccountsByUserID(ctx context.Context, userID string) ([]store.Account, error) {
+	return read(ctx, s, "list accounts", func() ([]store.Account, error) {
 		t := &s.tables.account
 		rows, err := s.list(ctx, t, s.conn.LockRead(), t.is("userId", userID))
 		return every(rows, accountOf), err
 	})
 }
 
-// CreateSession implements engine.SessionAdapter.
-func (s *store) CreateSession(ctx context.Context, n engine.AdapterSession) (engine.AdapterSession, error) {
-	return write(ctx, s, "create a session", func(s *store) (engine.AdapterSession, error) {
+// CreateSession implements store.SessionAdapter.
+func (s *rows) CreateSession(ctx context.Context, n store.Session) (store.Session, error) {
+	return write(ctx, s, "create a session", func(s *rows) (store.Session, error) {
 		t := &s.tables.session
 		if !t.fits("userId", n.UserID) {
 			return n, errNoUser()
@@ -276,28 +276,28 @@ func (s *store) CreateSession(ctx context.Context, n engine.AdapterSession) (eng
 	})
 }
 
-// GetSession implements engine.SessionAdapter.
-func (s *store) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
-	return read(ctx, s, "get a session", func() (engine.AdapterSession, error) {
+// GetSession implements store.SessionAdapter.
+func (s *rows) GetSession(ctx context.Context, sessionToken string) (store.Session, error) {
+	return read(ctx, s, "get a session", func() (store.Session, error) {
 		t := &s.tables.session
 		row, err := s.get(ctx, t, s.conn.LockRead(), t.is("sessionToken", sessionToken))
 		return sessionOf(row), err
 	})
 }
 
-// UpdateSession implements engine.SessionAdapter.
-func (s *store) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engine.AdapterSession, error) {
-	return write(ctx, s, "update a session", func(s *store) (engine.AdapterSession, error) {
+// UpdateSession implements store.SessionAdapter.
+func (s *rows) UpdateSession(ctx context.Context, u store.SessionUpdate) (store.Session, error) {
+	return write(ctx, s, "update a session", func(s *rows) (store.Session, error) {
 		t := &s.tables.session
 		token := t.is("sessionToken", u.SessionToken)
 		r := t.row()
 		extra, err := r.extra(u.Extra, false)
 		if err != nil {
-			return engine.AdapterSession{}, err
+			return store.Session{}, err
 		}
 		row, err := s.get(ctx, t, s.conn.LockRow, token)
 		if err != nil {
-			return engine.AdapterSession{}, err
+			return store.Session{}, err
 		}
 		updated := sessionOf(row)
 		if u.Expires == nil && len(r.columns) == 0 {
@@ -313,35 +313,35 @@ func (s *store) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engi
 	})
 }
 
-// DeleteSession implements engine.SessionAdapter.
-func (s *store) DeleteSession(ctx context.Context, sessionToken string) error {
+// DeleteSession implements store.SessionAdapter.
+func (s *rows) DeleteSession(ctx context.Context, sessionToken string) error {
 	t := &s.tables.session
 	return s.delete(ctx, "delete a session", t, t.is("sessionToken", sessionToken))
 }
 
-// DeleteSessionsByUserID implements engine.SessionAdapter.
-func (s *store) DeleteSessionsByUserID(ctx context.Context, userID string) error {
+// DeleteSessionsByUserID implements store.SessionAdapter.
+func (s *rows) DeleteSessionsByUserID(ctx context.Context, userID string) error {
 	t := &s.tables.session
 	return s.delete(ctx, "delete the sessions of a user", t, t.is("userId", userID))
 }
 
-func (s *store) delete(ctx context.Context, doing string, t *table, m match) error {
-	_, err := write(ctx, s, doing, func(s *store) (int64, error) { return s.remove(ctx, t, m) })
+func (s *rows) delete(ctx context.Context, doing string, t *table, m match) error {
+	_, err := write(ctx, s, doing, func(s *rows) (int64, error) { return s.remove(ctx, t, m) })
 	return err
 }
 
-// ListSessionsByUserID implements engine.SessionLister.
-func (s *store) ListSessionsByUserID(ctx context.Context, userID string) ([]engine.AdapterSession, error) {
-	return read(ctx, s, "list sessions", func() ([]engine.AdapterSession, error) {
+// ListSessionsByUserID implements store.SessionLister.
+func (s *rows) ListSessionsByUserID(ctx context.Context, userID string) ([]store.Session, error) {
+	return read(ctx, s, "list sessions", func() ([]store.Session, error) {
 		t := &s.tables.session
 		rows, err := s.list(ctx, t, s.conn.LockRead(), t.is("userId", userID))
 		return every(rows, sessionOf), err
 	})
 }
 
-// CreateVerificationToken implements engine.VerificationTokenAdapter.
-func (s *store) CreateVerificationToken(ctx context.Context, n engine.VerificationToken) (engine.VerificationToken, error) {
-	return write(ctx, s, "create a verification token", func(s *store) (engine.VerificationToken, error) {
+// CreateVerificationToken implements store.VerificationTokenAdapter.
+func (s *rows) CreateVerificationToken(ctx context.Context, n store.VerificationToken) (store.VerificationToken, error) {
+	return write(ctx, s, "create a verification token", func(s *rows) (store.VerificationToken, error) {
 		r := s.tables.token.row()
 		r.text("identifier", n.Identifier)
 		r.text("token", n.Token)
@@ -362,7 +362,7 @@ func (t *table) fits(field, v string) bool {
 func (r *row) extra(given map[string]any, all bool) (map[string]any, error) {
 	for _, name := range slices.Sorted(maps.Keys(given)) {
 		if c := r.t.byField[name]; c == nil || c.extra == nil {
-			return nil, fmt.Errorf("%w: the field %q has no column in table %s", engine.ErrInvalid, name, r.t.name)
+			return nil, fmt.Errorf("%w: the field %q has no column in table %s", store.ErrInvalid, name, r.t.name)
 		}
 	}
 	var stored map[string]any
@@ -379,7 +379,7 @@ func (r *row) extra(given map[string]any, all bool) (map[string]any, error) {
 		case v != nil:
 			var err error
 			if v, err = c.extra.Canon(v); err != nil {
-				return nil, fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+				return nil, fmt.Errorf("%w: %w", store.ErrInvalid, err)
 			}
 		}
 		if at, ok := v.(time.Time); ok {
@@ -432,29 +432,29 @@ func extrasOf(row []cell) map[string]any {
 // The rows of the tables as the contract has them. Columns come in the order of
 // the contract, extra fields last; no row at all is the zero value.
 
-func userOf(r []cell) engine.User {
+func userOf(r []cell) store.User {
 	if r == nil {
-		return engine.User{}
+		return store.User{}
 	}
-	return engine.User{ID: r[0].text, Name: r[1].string(), Email: r[2].string(), EmailVerified: r[3].time(), Image: r[4].string(), Extra: extrasOf(r[5:])}
+	return store.User{ID: r[0].text, Name: r[1].string(), Email: r[2].string(), EmailVerified: r[3].time(), Image: r[4].string(), Extra: extrasOf(r[5:])}
 }
 
-func accountOf(r []cell) engine.Account {
+func accountOf(r []cell) store.Account {
 	if r == nil {
-		return engine.Account{}
+		return store.Account{}
 	}
-	return engine.Account{
+	return store.Account{
 		UserID: r[0].text, Type: r[1].text, Provider: r[2].text, ProviderAccountID: r[3].text,
 		RefreshToken: r[4].string(), AccessToken: r[5].string(), ExpiresAt: r[6].int(),
 		TokenType: r[7].string(), Scope: r[8].string(), IDToken: r[9].string(), SessionState: r[10].string(),
 	}
 }
 
-func sessionOf(r []cell) engine.AdapterSession {
+func sessionOf(r []cell) store.Session {
 	if r == nil {
-		return engine.AdapterSession{}
+		return store.Session{}
 	}
-	return engine.AdapterSession{SessionToken: r[0].text, UserID: r[1].text, Expires: r[2].at, Extra: extrasOf(r[3:])}
+	return store.Session{SessionToken: r[0].text, UserID: r[1].text, Expires: r[2].at, Extra: extrasOf(r[3:])}
 }
 
 func every[E any](rows [][]cell, of func([]cell) E) []E {
@@ -467,12 +467,12 @@ func every[E any](rows [][]cell, of func([]cell) E) []E {
 
 // What is handed out is not what was passed in (R11).
 
-func copyUser(u engine.User) engine.User {
+func copyUser(u store.User) store.User {
 	u.Name, u.Email, u.Image, u.EmailVerified = clone(u.Name), clone(u.Email), clone(u.Image), clone(u.EmailVerified)
 	return u
 }
 
-func copyAccount(a engine.Account) engine.Account {
+func copyAccount(a store.Account) store.Account {
 	a.RefreshToken, a.AccessToken, a.ExpiresAt = clone(a.RefreshToken), clone(a.AccessToken), clone(a.ExpiresAt)
 	a.TokenType, a.Scope, a.IDToken, a.SessionState = clone(a.TokenType), clone(a.Scope), clone(a.IDToken), clone(a.SessionState)
 	return a

@@ -10,7 +10,7 @@ import (
 	"path/filepath"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // appDatabase stands for the database of an Auth.js app: Drizzle's tables in a
@@ -106,7 +106,7 @@ func ExampleAdapter_WithTx() {
 		return
 	}
 	defer tx.Rollback()
-	if _, err := adapter.WithTx(tx).CreateUser(ctx, engine.User{ID: "u2"}); err != nil {
+	if _, err := adapter.WithTx(tx).CreateUser(ctx, store.User{ID: "u2"}); err != nil {
 		fmt.Println(err)
 		return
 	}

@@ -12,7 +12,7 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 
 	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // What runs at every request, and what must decide and act in one step, is
@@ -104,7 +104,7 @@ func (p *prepared) args(given ...any) []any {
 
 // first runs a prepared statement to its end, for only then is what it wrote
 // done, and returns its first row, or nil. It reports whether there were more.
-func (s *store) first(ctx context.Context, p *prepared, args ...any) (row []cell, more bool, err error) {
+func (s *rows) first(ctx context.Context, p *prepared, args ...any) (row []cell, more bool, err error) {
 	rows, err := s.conn.Query(ctx, p.Stmt, p.args(args...)...)
 	if err != nil {
 		return nil, false, err
@@ -123,52 +123,52 @@ func (s *store) first(ctx context.Context, p *prepared, args ...any) (row []cell
 	return row, more, rows.Err()
 }
 
-// GetSessionAndUser implements engine.SessionAdapter.
-func (s *store) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
+// GetSessionAndUser implements store.SessionAdapter.
+func (s *rows) GetSessionAndUser(ctx context.Context, sessionToken string) (store.Session, store.User, error) {
 	t := &s.tables.session
 	row, err := read(ctx, s, "get a session and its user", func() ([]cell, error) {
 		token, err := t.columns[0].encode(sessionToken)
 		if err != nil {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		row, more, err := s.first(ctx, s.hot.sessionAndUser, token)
 		switch {
 		case err != nil:
 			return nil, err
 		case row == nil:
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		case more:
 			return theOne([][]cell{row, row}, nil, t, []match{{t.columns[0], nil}})
 		}
 		return row, nil
 	})
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	n := len(t.columns) - 2
 	user := userOf(row[n:])
-	return engine.AdapterSession{SessionToken: sessionToken, UserID: user.ID, Expires: row[0].at, Extra: extrasOf(row[1:n])}, user, nil
+	return store.Session{SessionToken: sessionToken, UserID: user.ID, Expires: row[0].at, Extra: extrasOf(row[1:n])}, user, nil
 }
 
-// UseVerificationToken implements engine.VerificationTokenAdapter.
-func (s *store) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
-	return write(ctx, s, "use a verification token", func(s *store) (engine.VerificationToken, error) {
-		var used engine.VerificationToken
+// UseVerificationToken implements store.VerificationTokenAdapter.
+func (s *rows) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
+	return write(ctx, s, "use a verification token", func(s *rows) (store.VerificationToken, error) {
+		var used store.VerificationToken
 		t := &s.tables.token
 		a, err := t.columns[0].encode(identifier)
 		if err != nil {
-			return used, engine.ErrNotFound
+			return used, store.ErrNotFound
 		}
 		b, err := t.columns[1].encode(token)
 		if err != nil {
-			return used, engine.ErrNotFound
+			return used, store.ErrNotFound
 		}
 		row, _, err := s.first(ctx, s.hot.useToken, a, b)
 		switch {
 		case err != nil:
 			return used, err
 		case row == nil:
-			return used, engine.ErrNotFound
+			return used, store.ErrNotFound
 		}
 		if p := s.hot.removeToken; p != nil {
 			result, err := s.conn.Exec(ctx, p.Stmt, p.args(a, b)...)
@@ -179,6 +179,6 @@ func (s *store) UseVerificationToken(ctx context.Context, identifier, token stri
 				return used, fmt.Errorf("a locked token was removed %d times: %w", n, errors.Join(err, sql.ErrNoRows))
 			}
 		}
-		return engine.VerificationToken{Identifier: row[0].text, Token: row[1].text, Expires: row[2].at}, nil
+		return store.VerificationToken{Identifier: row[0].text, Token: row[1].text, Expires: row[2].at}, nil
 	})
 }

@@ -8,7 +8,7 @@ import (
 	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
@@ -22,7 +22,7 @@ func TestInspect(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			a := opened.(engine.Inspector)
+			a := opened.(store.Inspector)
 			if err := a.Inspect(t.Context()); err != nil {
 				t.Fatalf("of tables that New took: %v", err)
 			}

@@ -29,7 +29,7 @@ type Layout struct {
 
 	// SharedWithAuthJS: an Auth.js app uses these tables, and finds a session
 	// by the token itself. Without it tokens are stored as their SHA-256. See
-	// engine.Traits.
+	// store.Traits.
 	SharedWithAuthJS bool
 
 	// SessionZone is, on MySQL and MariaDB, the time_zone in which the app's
@@ -39,7 +39,7 @@ type Layout struct {
 	// (Drizzle), so that both ends must have the same zone, whichever it is.
 	//
 	// In a zone with daylight saving time one hour of a year has no such text:
-	// an instant that is called like it in UTC is refused (engine.ErrInvalid),
+	// an instant that is called like it in UTC is refused (store.ErrInvalid),
 	// as MySQL refuses it to Auth.js. A server in UTC has no such hour.
 	SessionZone string
 }
@@ -61,7 +61,7 @@ type Table struct {
 	Columns []Column
 	// Unique has the unique keys that the table must have, the primary key
 	// among them, by their fields. A key of the contract that is not listed
-	// (engine.Adapter, R3) may be missing: then writes wait for each other and
+	// (store.Adapter, R3) may be missing: then writes wait for each other and
 	// look first.
 	Unique [][]string
 	// Owner says what the database does about the user a row belongs to.
@@ -77,7 +77,7 @@ type Column struct {
 	Name string
 	Kind Kind
 	// Max is how many characters fit; 0 leaves that to the database. What does
-	// not fit is engine.ErrInvalid.
+	// not fit is store.ErrInvalid.
 	Max int
 	// Precision is what an instant is a multiple of; 0 is a millisecond.
 	Precision time.Duration
@@ -97,10 +97,10 @@ const (
 	// Text is text, or bytes.
 	Text Kind = "text"
 	// UUID is the database's type for UUIDs, or text with one. Other strings
-	// are no id: engine.ErrNotFound to a lookup, engine.ErrInvalid to a write.
+	// are no id: store.ErrNotFound to a lookup, store.ErrInvalid to a write.
 	UUID Kind = "uuid"
 	// Int is a whole number. What the column has no room for is
-	// engine.ErrInvalid. As an id it is written in decimal digits.
+	// store.ErrInvalid. As an id it is written in decimal digits.
 	Int Kind = "integer"
 	// Bool is a boolean, or 0 and 1.
 	Bool Kind = "boolean"
@@ -130,7 +130,7 @@ const (
 	// FromCaller: the engine.
 	FromCaller Fill = ""
 	// FromDatabase: a default or a sequence. As the id of users it makes for
-	// engine.Traits.AssignsIDs.
+	// store.Traits.AssignsIDs.
 	FromDatabase Fill = "database"
 	// NewID: the adapter, a random UUID.
 	NewID Fill = "id"

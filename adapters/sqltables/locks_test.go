@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
@@ -18,7 +18,7 @@ func TestWithoutUniqueKeys(t *testing.T) {
 	for _, l := range []sqltables.Layout{sqltables.PG(), sqltables.TypeORMMySQL(), sqltables.TypeORMSQLite()} {
 		t.Run(l.Name, func(t *testing.T) {
 			p := conformance.NewPlace(t, l)
-			var handles []engine.Adapter
+			var handles []store.Adapter
 			for range 2 {
 				a, err := p.Open(t, quiet(nil))
 				if err != nil {
@@ -26,7 +26,7 @@ func TestWithoutUniqueKeys(t *testing.T) {
 				}
 				handles = append(handles, a)
 			}
-			owner, err := handles[0].CreateUser(t.Context(), engine.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b"})
+			owner, err := handles[0].CreateUser(t.Context(), store.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -35,7 +35,7 @@ func TestWithoutUniqueKeys(t *testing.T) {
 			for i := range errs {
 				wg.Go(func() {
 					<-start
-					_, errs[i] = handles[i%2].LinkAccount(t.Context(), engine.Account{UserID: owner.ID, Type: "oauth", Provider: "github", ProviderAccountID: "1"})
+					_, errs[i] = handles[i%2].LinkAccount(t.Context(), store.Account{UserID: owner.ID, Type: "oauth", Provider: "github", ProviderAccountID: "1"})
 				})
 			}
 			close(start)
@@ -44,7 +44,7 @@ func TestWithoutUniqueKeys(t *testing.T) {
 			for _, err := range errs {
 				if err == nil {
 					won++
-				} else if !errors.Is(err, engine.ErrConflict{Field: "providerAccountId"}) {
+				} else if !errors.Is(err, &store.ConflictError{Field: "providerAccountId"}) {
 					t.Error(err)
 				}
 			}
@@ -66,7 +66,7 @@ func TestLockIsNotLeftBehind(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	token := engine.VerificationToken{Identifier: "a", Token: "t"}
+	token := store.VerificationToken{Identifier: "a", Token: "t"}
 	asked := 0
 	p.Faults.Fail(func(s string) error {
 		if strings.HasPrefix(s, "DO RELEASE_LOCK") {
@@ -79,7 +79,7 @@ func TestLockIsNotLeftBehind(t *testing.T) {
 		t.Fatalf("got %v; asked %d times", err, asked)
 	}
 	p.Faults.Heal()
-	if _, err := b.CreateVerificationToken(t.Context(), token); !errors.Is(err, engine.ErrConflict{Field: "token"}) {
+	if _, err := b.CreateVerificationToken(t.Context(), token); !errors.Is(err, &store.ConflictError{Field: "token"}) {
 		t.Errorf("got %v", err)
 	}
 	if _, err := b.UseVerificationToken(t.Context(), "a", "t"); err != nil {
@@ -100,7 +100,7 @@ func TestDuplicatesFromBefore(t *testing.T) {
 		"GetUserByEmail":   second(a.GetUserByEmail(t.Context(), "a@example.com")),
 		"GetUserByAccount": second(a.GetUserByAccount(t.Context(), "github", "1")),
 	} {
-		if err == nil || errors.Is(err, engine.ErrNotFound) || !strings.Contains(err.Error(), "2 rows with the same") || strings.Contains(err.Error(), "a@example.com") {
+		if err == nil || errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "2 rows with the same") || strings.Contains(err.Error(), "a@example.com") {
 			t.Errorf("%s: %v", call, err)
 		}
 	}
@@ -117,11 +117,11 @@ func TestTogetherInOneTx(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := a.CreateUser(t.Context(), engine.User{ID: "taken"}); err != nil {
+			if _, err := a.CreateUser(t.Context(), store.User{ID: "taken"}); err != nil {
 				t.Fatal(err)
 			}
 			errs := make([]error, 32)
-			err = asAdapter(a).Tx(t.Context(), func(in engine.Adapter) error {
+			err = asAdapter(a).Tx(t.Context(), func(in store.Adapter) error {
 				var wg sync.WaitGroup
 				for i := range errs {
 					wg.Go(func() {
@@ -129,7 +129,7 @@ func TestTogetherInOneTx(t *testing.T) {
 						if i%2 == 0 {
 							id = fmt.Sprint("u", i)
 						}
-						_, errs[i] = in.CreateUser(t.Context(), engine.User{ID: id})
+						_, errs[i] = in.CreateUser(t.Context(), store.User{ID: id})
 						_, _ = in.GetUser(t.Context(), "taken")
 					})
 				}
@@ -141,7 +141,7 @@ func TestTogetherInOneTx(t *testing.T) {
 			}
 			for i, err := range errs {
 				if i%2 != 0 {
-					if !errors.Is(err, engine.ErrConflict{Field: "id"}) {
+					if !errors.Is(err, &store.ConflictError{Field: "id"}) {
 						t.Error(err)
 					}
 					continue

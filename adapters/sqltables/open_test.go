@@ -16,7 +16,8 @@ import (
 	"github.com/go-sql-driver/mysql"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
 	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
@@ -25,11 +26,11 @@ import (
 func roundTrip(t *testing.T, a *sqltables.Adapter) {
 	t.Helper()
 	at := time.Date(2030, 7, 1, 12, 0, 0, 0, time.UTC)
-	u := engine.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b", Name: new("😀"), EmailVerified: &at}
+	u := store.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b", Name: new("😀"), EmailVerified: &at}
 	if _, err := a.CreateUser(t.Context(), u); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.CreateSession(t.Context(), engine.AdapterSession{SessionToken: "s", UserID: u.ID, Expires: at}); err != nil {
+	if _, err := a.CreateSession(t.Context(), store.Session{SessionToken: "s", UserID: u.ID, Expires: at}); err != nil {
 		t.Fatal(err)
 	}
 	s, got, err := a.GetSessionAndUser(t.Context(), "s")
@@ -224,7 +225,7 @@ func TestOddNames(t *testing.T) {
 	}
 }
 
-func asAdapter(a engine.Adapter) *sqltables.Adapter {
+func asAdapter(a store.Adapter) *sqltables.Adapter {
 	if full, ok := a.(*sqltables.WebAuthnAdapter); ok {
 		return full.Adapter
 	}
@@ -253,7 +254,7 @@ func TestAuthenticatorsAreNotClaimed(t *testing.T) {
 			t.Fatal(err)
 		}
 		bare := asAdapter(a)
-		if _, ok := engine.Adapter(bare).(engine.AuthenticatorAdapter); ok {
+		if _, ok := store.Adapter(bare).(store.AuthenticatorAdapter); ok {
 			t.Errorf("%s: *Adapter claims authenticators", l.Name)
 		}
 		full, err := bare.WebAuthn()
@@ -263,8 +264,8 @@ func TestAuthenticatorsAreNotClaimed(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if err := full.Tx(t.Context(), func(tx engine.Adapter) error {
-			if _, ok := tx.(engine.AuthenticatorAdapter); !ok {
+		if err := full.Tx(t.Context(), func(tx store.Adapter) error {
+			if _, ok := tx.(store.AuthenticatorAdapter); !ok {
 				t.Error("no authenticators within Tx")
 			}
 			return nil
@@ -291,15 +292,15 @@ func TestWithTx(t *testing.T) {
 				}
 				defer tx.Rollback()
 				in := a.WithTx(tx)
-				u, err := in.CreateUser(t.Context(), engine.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b", Email: &email})
+				u, err := in.CreateUser(t.Context(), store.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923b", Email: &email})
 				if err != nil {
 					t.Fatal(err)
 				}
 				// An answer leaves the transaction usable.
-				if _, err := in.CreateUser(t.Context(), engine.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923c", Email: &email}); !errors.Is(err, engine.ErrConflict{Field: "email"}) {
+				if _, err := in.CreateUser(t.Context(), store.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923c", Email: &email}); !errors.Is(err, &store.ConflictError{Field: "email"}) {
 					t.Errorf("got %v", err)
 				}
-				_, err = in.LinkAccount(t.Context(), engine.Account{UserID: u.ID, Type: "oauth", Provider: "github", ProviderAccountID: "1"})
+				_, err = in.LinkAccount(t.Context(), store.Account{UserID: u.ID, Type: "oauth", Provider: "github", ProviderAccountID: "1"})
 				if l.Name == "KyselyMySQL" || l.Name == "TypeORMMySQL" {
 					if err == nil || !strings.Contains(err.Error(), "use the Tx method of the adapter") {
 						t.Errorf("got %v", err)
@@ -326,7 +327,7 @@ func TestWithTx(t *testing.T) {
 
 var errInjected = errors.New("the wire is cut")
 
-func quiet(s *engine.Schema) sqltables.Options {
+func quiet(s *schema.Schema) sqltables.Options {
 	return sqltables.Options{Schema: s, Logger: slog.New(slog.DiscardHandler)}
 }
 
@@ -349,7 +350,7 @@ func TestInstantsOfBothKinds(t *testing.T) {
 			if got := strings.Contains(log.String(), "VerificationToken.expires holds text and the layout writes milliseconds"); got != want {
 				t.Errorf("got %q", log.String())
 			}
-			if n, err := a.(engine.Purger).PurgeExpired(t.Context(), before, 10); n != 2 || err != nil {
+			if n, err := a.(store.Purger).PurgeExpired(t.Context(), before, 10); n != 2 || err != nil {
 				t.Errorf("%d purged, %v", n, err)
 			}
 		})
@@ -373,15 +374,15 @@ func TestAlteredTables(t *testing.T) {
 			}
 			a, at := asAdapter(opened), time.Date(2030, 7, 1, 12, 0, 0, 0, time.UTC)
 			use := func() error {
-				_, err := a.CreateVerificationToken(t.Context(), engine.VerificationToken{Identifier: "a", Token: "t", Expires: at})
+				_, err := a.CreateVerificationToken(t.Context(), store.VerificationToken{Identifier: "a", Token: "t", Expires: at})
 				if err == nil {
 					_, err = a.UseVerificationToken(t.Context(), "a", "t")
 				}
 				return err
 			}
-			_, err = a.CreateUser(t.Context(), engine.User{ID: "u"})
+			_, err = a.CreateUser(t.Context(), store.User{ID: "u"})
 			if err == nil {
-				_, err = a.CreateSession(t.Context(), engine.AdapterSession{SessionToken: "s", UserID: "u", Expires: at})
+				_, err = a.CreateSession(t.Context(), store.Session{SessionToken: "s", UserID: "u", Expires: at})
 			}
 			if err == nil {
 				_, _, err = a.GetSessionAndUser(t.Context(), "s")
@@ -422,21 +423,21 @@ func TestCharacterSets(t *testing.T) {
 			}
 			a, at := asAdapter(opened), time.Date(2030, 7, 1, 12, 0, 0, 0, time.UTC)
 			for _, key := range []string{"a", "é", "?"} {
-				if _, err := a.CreateUser(t.Context(), engine.User{ID: key, Email: &key}); err != nil {
+				if _, err := a.CreateUser(t.Context(), store.User{ID: key, Email: &key}); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := a.CreateSession(t.Context(), engine.AdapterSession{SessionToken: key, UserID: key, Expires: at}); err != nil {
+				if _, err := a.CreateSession(t.Context(), store.Session{SessionToken: key, UserID: key, Expires: at}); err != nil {
 					t.Fatal(err)
 				}
-				if _, err := a.CreateVerificationToken(t.Context(), engine.VerificationToken{Identifier: key, Token: key, Expires: at}); err != nil {
+				if _, err := a.CreateVerificationToken(t.Context(), store.VerificationToken{Identifier: key, Token: key, Expires: at}); err != nil {
 					t.Fatal(err)
 				}
 			}
-			for key, want := range map[string]error{"é": nil, "?": nil, "😀": engine.ErrNotFound, "É": engine.ErrNotFound, "e": engine.ErrNotFound, "a ": engine.ErrNotFound} {
+			for key, want := range map[string]error{"é": nil, "?": nil, "😀": store.ErrNotFound, "É": store.ErrNotFound, "e": store.ErrNotFound, "a ": store.ErrNotFound} {
 				_, err1 := a.GetUser(t.Context(), key)
 				_, err2 := a.GetUserByEmail(t.Context(), key)
 				_, _, err3 := a.GetSessionAndUser(t.Context(), key)
-				_, err4 := a.UpdateSession(t.Context(), engine.SessionUpdate{SessionToken: key, Expires: &at})
+				_, err4 := a.UpdateSession(t.Context(), store.SessionUpdate{SessionToken: key, Expires: &at})
 				_, err5 := a.UseVerificationToken(t.Context(), key, key)
 				for i, err := range []error{err1, err2, err3, err4, err5} {
 					if !errors.Is(err, want) {
@@ -444,7 +445,7 @@ func TestCharacterSets(t *testing.T) {
 					}
 				}
 			}
-			if _, err := a.CreateUser(t.Context(), engine.User{ID: "😀"}); !errors.Is(err, engine.ErrInvalid) {
+			if _, err := a.CreateUser(t.Context(), store.User{ID: "😀"}); !errors.Is(err, store.ErrInvalid) {
 				t.Errorf("got %v, want ErrInvalid", err)
 			}
 			for _, key := range []string{"😀", "É", "e"} {
@@ -486,7 +487,7 @@ func TestPurgeOfOtherText(t *testing.T) {
 				"2026-03-08T02:30:00.123+00:00": false,
 				"2026-03-08T02:30:00Z":          true,
 			} {
-				if _, err := a.CreateVerificationToken(t.Context(), engine.VerificationToken{Identifier: "a", Token: text, Expires: before}); err != nil {
+				if _, err := a.CreateVerificationToken(t.Context(), store.VerificationToken{Identifier: "a", Token: text, Expires: before}); err != nil {
 					t.Fatal(err)
 				}
 				if _, err := a.DB().Exec("UPDATE "+l.VerificationToken.Name+" SET expires = ? WHERE token = ?", text, text); err != nil {

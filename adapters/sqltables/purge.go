@@ -10,15 +10,15 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// PurgeExpired implements engine.Purger. It works in small steps, so that
+// PurgeExpired implements store.Purger. It works in small steps, so that
 // others can write in between; what a failed call has removed stays removed
 // and is counted.
-func (s *store) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
+func (s *rows) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
 	removed := 0
 	for _, t := range []*table{&s.tables.session, &s.tables.token} {
 		for removed < limit {
 			n := min(limit-removed, 500)
-			deleted, err := write(ctx, s, "purge what is expired", func(s *store) (int64, error) { return s.purge(ctx, t, before, n) })
+			deleted, err := write(ctx, s, "purge what is expired", func(s *rows) (int64, error) { return s.purge(ctx, t, before, n) })
 			if err != nil {
 				return removed, err
 			}
@@ -32,7 +32,7 @@ func (s *store) PurgeExpired(ctx context.Context, before time.Time, limit int) (
 
 // purge deletes at most n rows of a table that expired before the instant. The
 // one that decides is the DELETE: a session may have been extended by now.
-func (s *store) purge(ctx context.Context, t *table, before time.Time, n int) (int64, error) {
+func (s *rows) purge(ctx context.Context, t *table, before time.Time, n int) (int64, error) {
 	expires := t.column("expires")
 	// What a column keeps of an instant is not after it: round the limit up.
 	kept := expires.keep(before)

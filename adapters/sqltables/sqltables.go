@@ -21,12 +21,12 @@
 // the log prints the statements that would make them. Until then the writes
 // that depend on them wait for each other and look first.
 //
-// All of engine.Adapter holds over these tables, but what a column cannot hold
-// is engine.ErrInvalid: a token of 300 characters in varchar(255), an expires_at
+// All of store.Adapter holds over these tables, but what a column cannot hold
+// is store.ErrInvalid: a token of 300 characters in varchar(255), an expires_at
 // beyond 32 bits in an integer. Text is compared byte for byte, whatever the
 // collation; under one that ignores case or blanks at the end (MySQL's
 // defaults) two keys that differ in nothing else cannot both be stored: the
-// second is engine.ErrConflict.
+// second is *store.ConflictError.
 //
 // MariaDB and PostgreSQL are tested. MySQL 8 is supported by construction: no
 // statement is known to MariaDB only.
@@ -44,7 +44,8 @@ import (
 	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // Options are the choices of an adapter. The zero value is good.
@@ -52,7 +53,7 @@ type Options struct {
 	// Schema declares extra fields. Each is a column of that name in the table
 	// of users or of sessions; lists and objects are JSON text. nil declares
 	// none.
-	Schema *engine.Schema
+	Schema *schema.Schema
 	// Logger gets at most one line, when the adapter opens. nil:
 	// slog.Default().
 	Logger *slog.Logger
@@ -63,28 +64,28 @@ type Options struct {
 	BusyTimeout time.Duration
 }
 
-// Adapter is an engine.Adapter, Transactor, Purger, SessionLister and
+// Adapter is a store.Adapter, Transactor, Purger, SessionLister and
 // Inspector. For passkeys see [Adapter.WebAuthn].
 type Adapter struct {
-	store
+	rows
 	layout Layout
-	schema *engine.Schema
+	schema *schema.Schema
 }
 
 var (
-	_ engine.Adapter        = (*Adapter)(nil)
-	_ engine.Transactor     = (*Adapter)(nil)
-	_ engine.Purger         = (*Adapter)(nil)
-	_ engine.SessionLister  = (*Adapter)(nil)
-	_ engine.TraitsDeclarer = (*Adapter)(nil)
-	_ engine.Inspector      = (*Adapter)(nil)
+	_ store.Adapter        = (*Adapter)(nil)
+	_ store.Transactor     = (*Adapter)(nil)
+	_ store.Purger         = (*Adapter)(nil)
+	_ store.SessionLister  = (*Adapter)(nil)
+	_ store.TraitsDeclarer = (*Adapter)(nil)
+	_ store.Inspector      = (*Adapter)(nil)
 
-	_ engine.Adapter              = (*WebAuthnAdapter)(nil)
-	_ engine.AuthenticatorAdapter = (*WebAuthnAdapter)(nil)
-	_ engine.Transactor           = (*WebAuthnAdapter)(nil)
-	_ engine.Purger               = (*WebAuthnAdapter)(nil)
-	_ engine.SessionLister        = (*WebAuthnAdapter)(nil)
-	_ engine.TraitsDeclarer       = (*WebAuthnAdapter)(nil)
+	_ store.Adapter              = (*WebAuthnAdapter)(nil)
+	_ store.AuthenticatorAdapter = (*WebAuthnAdapter)(nil)
+	_ store.Transactor           = (*WebAuthnAdapter)(nil)
+	_ store.Purger               = (*WebAuthnAdapter)(nil)
+	_ store.SessionLister        = (*WebAuthnAdapter)(nil)
+	_ store.TraitsDeclarer       = (*WebAuthnAdapter)(nil)
 )
 
 // New returns the adapter over an open database. The driver must be
@@ -140,13 +141,13 @@ func newAdapter(ctx context.Context, db *sql.DB, layout Layout, o Options) (*Ada
 		return nil, d.Explain(err)
 	}
 	c.log(ctx, o.Logger)
-	return &Adapter{layout: layout, schema: o.Schema, store: store{
+	return &Adapter{layout: layout, schema: o.Schema, rows: rows{
 		conn: &sqlstore.Conn{
 			Dialect: d, Adapter: "sqltables", DB: db, Locks: locks,
 			Pinned: len(c.missingKeys) > 0,
 		},
 		tables: t, hot: hot,
-		traits: engine.Traits{
+		traits: store.Traits{
 			SharedWithAuthJS: layout.SharedWithAuthJS,
 			AssignsIDs:       layout.User.Column("id").Fill == FromDatabase,
 		},
@@ -185,7 +186,7 @@ func (c *checker) log(ctx context.Context, logger *slog.Logger) {
 // String names the layout and the dialect, for reports.
 func (a *Adapter) String() string { return "layout " + a.layout.Name + " on " + a.layout.Dialect }
 
-// Inspect implements engine.Inspector: it compares the tables with the layout,
+// Inspect implements store.Inspector: it compares the tables with the layout,
 // as New did. A *[MismatchError] says all that differs. Nothing is changed.
 func (a *Adapter) Inspect(ctx context.Context) error {
 	c := checker{layout: &a.layout}
@@ -203,7 +204,7 @@ func (a *Adapter) Close() error {
 	return errors.Join(a.hot.close(), a.conn.DB.Close())
 }
 
-// Tx implements engine.Transactor. fn must be short, and use the adapter it is
+// Tx implements store.Transactor. fn must be short, and use the adapter it is
 // given only, which is of no use after fn has returned.
 //
 // On SQLite a transaction has the write lock from its beginning to its end. A
@@ -214,43 +215,43 @@ func (a *Adapter) Close() error {
 // for those of GetSessionAndUser. One that loses a deadlock is tried again, and
 // fn called again, as long as Options.BusyTimeout lasts: fn must have no
 // effect but through the adapter.
-func (a *Adapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+func (a *Adapter) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	return a.conn.InTx(ctx, func(c *sqlstore.Conn) error { return fn(a.in(c)) })
 }
 
 // WithTx returns the adapter in a transaction of the application's own, on the
 // database of a. It has the optional interfaces that a has, but for
-// engine.Transactor and Close.
+// store.Transactor and Close.
 //
 // On a server it locks the rows it reads as Tx does, so tx must not be
 // read-only, and should be READ COMMITTED. When the database fails, or has
 // undone the transaction because of a deadlock, tx is rolled back; what
-// engine.Adapter calls an answer, such as engine.ErrConflict, leaves it usable.
+// store.Adapter calls an answer, such as *store.ConflictError, leaves it usable.
 //
 // On MySQL a write that depends on a unique key which the table lacks fails:
 // the end of tx is not known, so nothing can make others wait for it.
-func (a *Adapter) WithTx(tx *sql.Tx) engine.Adapter { return a.in(a.conn.In(tx)) }
+func (a *Adapter) WithTx(tx *sql.Tx) store.Adapter { return a.in(a.conn.In(tx)) }
 
-// WebAuthnAdapter is an Adapter that is an engine.AuthenticatorAdapter too.
+// WebAuthnAdapter is an Adapter that is a store.AuthenticatorAdapter too.
 type WebAuthnAdapter struct {
 	*Adapter
 	authenticators
 }
 
 // WebAuthn returns a with its table of authenticators, for passkeys: an
-// engine.AuthenticatorAdapter over the same database. It is an error when the
+// store.AuthenticatorAdapter over the same database. It is an error when the
 // layout has no such table.
 func (a *Adapter) WebAuthn() (*WebAuthnAdapter, error) {
 	if a.tables.authenticator == nil {
 		return nil, errors.New("sqltables: the layout has no table of authenticators; make one as DrizzlePostgres().Authenticator describes it, and set Authenticator of the layout")
 	}
-	return &WebAuthnAdapter{a, authenticators{&a.store}}, nil
+	return &WebAuthnAdapter{a, authenticators{&a.rows}}, nil
 }
 
-// Tx is [Adapter.Tx]; fn gets an engine.AuthenticatorAdapter.
-func (a *WebAuthnAdapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+// Tx is [Adapter.Tx]; fn gets a store.AuthenticatorAdapter.
+func (a *WebAuthnAdapter) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	return a.conn.InTx(ctx, func(c *sqlstore.Conn) error { return fn(full(a.in(c))) })
 }
 
-// WithTx is [Adapter.WithTx]; the adapter is an engine.AuthenticatorAdapter.
-func (a *WebAuthnAdapter) WithTx(tx *sql.Tx) engine.Adapter { return full(a.in(a.conn.In(tx))) }
+// WithTx is [Adapter.WithTx]; the adapter is a store.AuthenticatorAdapter.
+func (a *WebAuthnAdapter) WithTx(tx *sql.Tx) store.Adapter { return full(a.in(a.conn.In(tx))) }

@@ -15,36 +15,36 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 
 	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// store holds the methods of the contract, on the database or in a
+// rows holds the methods of the contract, on the database or in a
 // transaction.
-type store struct {
+type rows struct {
 	conn   *sqlstore.Conn
 	tables *tables
 	hot    *statements
-	traits engine.Traits
+	traits store.Traits
 }
 
 // in returns the store on another Conn.
-func (s *store) in(c *sqlstore.Conn) *store {
-	return &store{conn: c, tables: s.tables, hot: s.hot, traits: s.traits}
+func (s *rows) in(c *sqlstore.Conn) *rows {
+	return &rows{conn: c, tables: s.tables, hot: s.hot, traits: s.traits}
 }
 
-// Traits implements engine.TraitsDeclarer.
-func (s *store) Traits() engine.Traits { return s.traits }
+// Traits implements store.TraitsDeclarer.
+func (s *rows) Traits() store.Traits { return s.traits }
 
-func read[T any](ctx context.Context, s *store, doing string, call func() (T, error)) (T, error) {
+func read[T any](ctx context.Context, s *rows, doing string, call func() (T, error)) (T, error) {
 	return sqlstore.Read(ctx, s.conn, doing, call)
 }
 
 // write is read for calls that write. The call uses the store it is given.
-func write[T any](ctx context.Context, s *store, doing string, call func(*store) (T, error)) (T, error) {
+func write[T any](ctx context.Context, s *rows, doing string, call func(*rows) (T, error)) (T, error) {
 	return sqlstore.Write(ctx, s.conn, doing, func(c *sqlstore.Conn) (T, error) { return call(s.in(c)) })
 }
 
-func (s *store) builder() *entsql.DialectBuilder { return entsql.Dialect(s.conn.Name) }
+func (s *rows) builder() *entsql.DialectBuilder { return entsql.Dialect(s.conn.Name) }
 
 // match is a column with the value that a row must have there.
 type match struct {
@@ -133,7 +133,7 @@ func cells(columns []*column) ([]cell, []any) {
 }
 
 // rows runs a query to its end and returns its rows.
-func (s *store) rows(ctx context.Context, query string, args []any, columns []*column) ([][]cell, error) {
+func (s *rows) rows(ctx context.Context, query string, args []any, columns []*column) ([][]cell, error) {
 	rows, err := s.conn.Querier().QueryContext(ctx, query, args...)
 	if err != nil {
 		return nil, err
@@ -151,7 +151,7 @@ func (s *store) rows(ctx context.Context, query string, args []any, columns []*c
 }
 
 // list returns the rows that match. lock is what the SELECT ends with.
-func (s *store) list(ctx context.Context, t *table, lock string, matches ...match) ([][]cell, error) {
+func (s *rows) list(ctx context.Context, t *table, lock string, matches ...match) ([][]cell, error) {
 	p, ok := where(matches)
 	if !ok {
 		return nil, nil
@@ -160,8 +160,8 @@ func (s *store) list(ctx context.Context, t *table, lock string, matches ...matc
 	return s.rows(ctx, query+lock, args, t.columns)
 }
 
-// get returns the one row that matches, or engine.ErrNotFound.
-func (s *store) get(ctx context.Context, t *table, lock string, matches ...match) ([]cell, error) {
+// get returns the one row that matches, or store.ErrNotFound.
+func (s *rows) get(ctx context.Context, t *table, lock string, matches ...match) ([]cell, error) {
 	rows, err := s.list(ctx, t, lock, matches...)
 	return theOne(rows, err, t, matches)
 }
@@ -171,7 +171,7 @@ func theOne(rows [][]cell, err error, t *table, matches []match) ([]cell, error)
 	case err != nil:
 		return nil, err
 	case len(rows) == 0:
-		return nil, engine.ErrNotFound
+		return nil, store.ErrNotFound
 	case len(rows) > 1:
 		// Only without the unique key. To take either might be to sign in
 		// somebody else.
@@ -185,7 +185,7 @@ func theOne(rows [][]cell, err error, t *table, matches []match) ([]cell, error)
 }
 
 // exists reports whether a row matches.
-func (s *store) exists(ctx context.Context, t *table, lock string, matches ...match) (bool, error) {
+func (s *rows) exists(ctx context.Context, t *table, lock string, matches ...match) (bool, error) {
 	p, ok := where(matches)
 	if !ok {
 		return false, nil
@@ -205,7 +205,7 @@ type row struct {
 	columns []*column
 	values  []any // as the contract has them
 	args    []any
-	err     error // engine.ErrInvalid
+	err     error // store.ErrInvalid
 }
 
 func (t *table) row() *row { return &row{t: t} }
@@ -267,7 +267,7 @@ func (r *row) value(c *column) any {
 
 // insert writes a row. It looks first for what the database does not look
 // for: the user a row belongs to, and rows with the same key.
-func (s *store) insert(ctx context.Context, r *row) error {
+func (s *rows) insert(ctx context.Context, r *row) error {
 	r.fill(false)
 	if r.err != nil {
 		return r.err
@@ -311,12 +311,12 @@ func names(columns []*column) []string {
 	return out
 }
 
-func errNoUser() error { return fmt.Errorf("no such user: %w", engine.ErrNotFound) }
+func errNoUser() error { return fmt.Errorf("no such user: %w", store.ErrNotFound) }
 
 // claim makes sure, for each key of the contract that the database does not
 // keep, that no row has the key of r, and that none gets it before the end of
 // the transaction. but is the row that may have it.
-func (s *store) claim(ctx context.Context, r *row, but *match) error {
+func (s *rows) claim(ctx context.Context, r *row, but *match) error {
 	for _, key := range r.t.missing {
 		var matches []match
 		name := sha256.New()
@@ -347,7 +347,7 @@ func (s *store) claim(ctx context.Context, r *row, but *match) error {
 		var n int
 		switch err := s.conn.Querier().QueryRowContext(ctx, query, args...).Scan(&n); {
 		case err == nil:
-			return engine.ErrConflict{Field: key[len(key)-1].Field}
+			return &store.ConflictError{Field: key[len(key)-1].Field}
 		case !errors.Is(err, sql.ErrNoRows):
 			return err
 		}
@@ -356,7 +356,7 @@ func (s *store) claim(ctx context.Context, r *row, but *match) error {
 }
 
 // update writes r into the rows that match.
-func (s *store) update(ctx context.Context, r *row, matches ...match) error {
+func (s *rows) update(ctx context.Context, r *row, matches ...match) error {
 	r.fill(true)
 	p, ok := where(matches)
 	if r.err != nil || !ok || len(r.columns) == 0 {
@@ -376,7 +376,7 @@ func (s *store) update(ctx context.Context, r *row, matches ...match) error {
 }
 
 // remove deletes the rows that match, and returns how many there were.
-func (s *store) remove(ctx context.Context, t *table, matches ...match) (int64, error) {
+func (s *rows) remove(ctx context.Context, t *table, matches ...match) (int64, error) {
 	p, ok := where(matches)
 	if !ok {
 		return 0, nil
@@ -390,12 +390,12 @@ func (s *store) remove(ctx context.Context, t *table, matches ...match) (int64, 
 }
 
 // meaning gives the violation of a key its meaning.
-func (s *store) meaning(t *table, err error) error {
+func (s *rows) meaning(t *table, err error) error {
 	if err == nil {
 		return nil
 	}
 	if d, ok := s.conn.Duplicate(err); ok {
-		return engine.ErrConflict{Field: t.conflict(d), Err: d.Err}
+		return &store.ConflictError{Field: t.conflict(d), Err: d.Err}
 	}
 	if s.conn.Orphan(err) {
 		return errNoUser()

@@ -3,24 +3,24 @@ package sqltables
 import (
 	"context"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// authenticators holds the methods of engine.AuthenticatorAdapter, for a layout
+// authenticators holds the methods of store.AuthenticatorAdapter, for a layout
 // that has a table of them.
-type authenticators struct{ s *store }
+type authenticators struct{ s *rows }
 
 // fullStore is a store with authenticators.
 type fullStore struct {
-	*store
+	*rows
 	authenticators
 }
 
-func full(s *store) fullStore { return fullStore{s, authenticators{s}} }
+func full(s *rows) fullStore { return fullStore{s, authenticators{s}} }
 
-// CreateAuthenticator implements engine.AuthenticatorAdapter.
-func (a authenticators) CreateAuthenticator(ctx context.Context, n engine.Authenticator) (engine.Authenticator, error) {
-	return write(ctx, a.s, "create an authenticator", func(s *store) (engine.Authenticator, error) {
+// CreateAuthenticator implements store.AuthenticatorAdapter.
+func (a authenticators) CreateAuthenticator(ctx context.Context, n store.Authenticator) (store.Authenticator, error) {
+	return write(ctx, a.s, "create an authenticator", func(s *rows) (store.Authenticator, error) {
 		t := s.tables.authenticator
 		if !t.fits("userId", n.UserID) {
 			return n, errNoUser()
@@ -39,9 +39,9 @@ func (a authenticators) CreateAuthenticator(ctx context.Context, n engine.Authen
 	})
 }
 
-// GetAuthenticator implements engine.AuthenticatorAdapter.
-func (a authenticators) GetAuthenticator(ctx context.Context, credentialID string) (engine.Authenticator, error) {
-	return read(ctx, a.s, "get an authenticator", func() (engine.Authenticator, error) {
+// GetAuthenticator implements store.AuthenticatorAdapter.
+func (a authenticators) GetAuthenticator(ctx context.Context, credentialID string) (store.Authenticator, error) {
+	return read(ctx, a.s, "get an authenticator", func() (store.Authenticator, error) {
 		s := a.s
 		t := s.tables.authenticator
 		row, err := s.get(ctx, t, s.conn.LockRead(), t.is("credentialID", credentialID))
@@ -49,9 +49,9 @@ func (a authenticators) GetAuthenticator(ctx context.Context, credentialID strin
 	})
 }
 
-// ListAuthenticatorsByUserID implements engine.AuthenticatorAdapter.
-func (a authenticators) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]engine.Authenticator, error) {
-	return read(ctx, a.s, "list authenticators", func() ([]engine.Authenticator, error) {
+// ListAuthenticatorsByUserID implements store.AuthenticatorAdapter.
+func (a authenticators) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]store.Authenticator, error) {
+	return read(ctx, a.s, "list authenticators", func() ([]store.Authenticator, error) {
 		s := a.s
 		t := s.tables.authenticator
 		rows, err := s.list(ctx, t, s.conn.LockRead(), t.is("userId", userID))
@@ -59,18 +59,18 @@ func (a authenticators) ListAuthenticatorsByUserID(ctx context.Context, userID s
 	})
 }
 
-// UpdateAuthenticatorCounter implements engine.AuthenticatorAdapter.
-func (a authenticators) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (engine.Authenticator, error) {
-	return write(ctx, a.s, "update the counter of an authenticator", func(s *store) (engine.Authenticator, error) {
+// UpdateAuthenticatorCounter implements store.AuthenticatorAdapter.
+func (a authenticators) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (store.Authenticator, error) {
+	return write(ctx, a.s, "update the counter of an authenticator", func(s *rows) (store.Authenticator, error) {
 		t := s.tables.authenticator
 		id := t.is("credentialID", credentialID)
 		row, err := s.get(ctx, t, s.conn.LockRow, id)
 		if err != nil {
-			return engine.Authenticator{}, err
+			return store.Authenticator{}, err
 		}
 		updated := authenticatorOf(row)
 		if counter <= updated.Counter && (counter != 0 || updated.Counter != 0) {
-			return engine.Authenticator{}, engine.ErrStaleCounter
+			return store.Authenticator{}, store.ErrStaleCounter
 		}
 		updated.Counter = counter
 		r := t.row()
@@ -79,11 +79,11 @@ func (a authenticators) UpdateAuthenticatorCounter(ctx context.Context, credenti
 	})
 }
 
-func authenticatorOf(r []cell) engine.Authenticator {
+func authenticatorOf(r []cell) store.Authenticator {
 	if r == nil {
-		return engine.Authenticator{}
+		return store.Authenticator{}
 	}
-	return engine.Authenticator{
+	return store.Authenticator{
 		CredentialID: r[0].text, UserID: r[1].text, ProviderAccountID: r[2].text, CredentialPublicKey: r[3].text,
 		Counter: uint32(r[4].n), CredentialDeviceType: r[5].text, CredentialBackedUp: r[6].n != 0, Transports: r[7].string(),
 	}

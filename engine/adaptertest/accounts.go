@@ -5,7 +5,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func accountRoundtrip(t *T) {
@@ -13,7 +13,7 @@ func accountRoundtrip(t *T) {
 	want := fullAccount(t.id("u1"), "github", "1")
 	t.equal(ok(t.a.LinkAccount(t.ctx, want))(t), want)
 	t.equal(ok(t.a.GetAccount(t.ctx, "github", "1"))(t), want)
-	t.equal(ok(t.a.ListAccountsByUserID(t.ctx, t.id("u1")))(t), []engine.Account{want})
+	t.equal(ok(t.a.ListAccountsByUserID(t.ctx, t.id("u1")))(t), []store.Account{want})
 	_, err := t.a.GetAccount(t.ctx, "1", "github")
 	t.notFound(err)
 	accountSignUp(t)
@@ -36,7 +36,7 @@ func accountList(t *T) {
 
 func accountNilVsEmpty(t *T) {
 	t.user("u1")
-	want := engine.Account{UserID: t.id("u1"), Type: "oauth", Provider: "github", ProviderAccountID: "1", AccessToken: ptr(""), ExpiresAt: ptr(int64(0))}
+	want := store.Account{UserID: t.id("u1"), Type: "oauth", Provider: "github", ProviderAccountID: "1", AccessToken: ptr(""), ExpiresAt: ptr(int64(0))}
 	ok(t.a.LinkAccount(t.ctx, want))(t)
 	t.equal(ok(t.a.GetAccount(t.ctx, "github", "1"))(t), want)
 }
@@ -52,7 +52,7 @@ func accountLongTokens(t *T) {
 		*field = ptr(strings.Repeat("x", n-1) + "y")
 		if limit < n {
 			_, err := t.a.LinkAccount(t.ctx, a)
-			t.is(err, engine.ErrInvalid)
+			t.is(err, store.ErrInvalid)
 			_, err = t.a.GetAccount(t.ctx, "github", a.ProviderAccountID)
 			t.notFound(err)
 			*field = ptr(strings.Repeat("x", limit-1) + "y")
@@ -76,7 +76,7 @@ func accountTakenByOther(t *T) {
 	t.user("u1")
 	t.user("u2")
 	want := ok(t.a.LinkAccount(t.ctx, fullAccount(t.id("u1"), "github", "1")))(t)
-	_, err := t.a.LinkAccount(t.ctx, engine.Account{UserID: t.id("u2"), Type: "oauth", Provider: "github", ProviderAccountID: "1"})
+	_, err := t.a.LinkAccount(t.ctx, store.Account{UserID: t.id("u2"), Type: "oauth", Provider: "github", ProviderAccountID: "1"})
 	t.conflict(err, "providerAccountId")
 	t.equal(ok(t.a.GetAccount(t.ctx, "github", "1"))(t), want)
 	t.wantOwner("github", "1", t.id("u1"))
@@ -86,9 +86,9 @@ func accountTakenByOther(t *T) {
 func accountTakenBySelf(t *T) {
 	t.user("u1")
 	want := ok(t.a.LinkAccount(t.ctx, fullAccount(t.id("u1"), "github", "1")))(t)
-	_, err := t.a.LinkAccount(t.ctx, engine.Account{UserID: t.id("u1"), Type: "oauth", Provider: "github", ProviderAccountID: "1"})
+	_, err := t.a.LinkAccount(t.ctx, store.Account{UserID: t.id("u1"), Type: "oauth", Provider: "github", ProviderAccountID: "1"})
 	t.conflict(err, "providerAccountId")
-	t.equal(ok(t.a.ListAccountsByUserID(t.ctx, t.id("u1")))(t), []engine.Account{want})
+	t.equal(ok(t.a.ListAccountsByUserID(t.ctx, t.id("u1")))(t), []store.Account{want})
 }
 
 func accountUnknownUser(t *T) {

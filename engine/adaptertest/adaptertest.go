@@ -1,9 +1,9 @@
 // Package adaptertest tells the author of an adapter whether it keeps the
-// rules R1 to R12 of engine.Adapter, and if not, which rule it breaks, by which
+// rules R1 to R12 of store.Adapter, and if not, which rule it breaks, by which
 // calls, and how that is mended. A whole test file:
 //
 //	func TestAdapter(t *testing.T) {
-//		adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
+//		adaptertest.Run(t, func(t testing.TB, s *schema.Schema) store.Adapter {
 //			return mystore.Open(t.TempDir(), s)
 //		})
 //	}
@@ -26,7 +26,8 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // Run runs every case as a subtest named by its id, one after another.
@@ -39,7 +40,7 @@ import (
 //
 // A last line sums up: passed, known, not offered, and the seed of the data. The
 // report has the same case by case, for a table of several adapters.
-func Run(t *testing.T, open func(t testing.TB, s *engine.Schema) engine.Adapter, opts ...Option) Report {
+func Run(t *testing.T, open func(t testing.TB, s *schema.Schema) store.Adapter, opts ...Option) Report {
 	t.Helper()
 	s := newSuite(opts)
 	report := Report{Seed: s.seed}
@@ -49,7 +50,7 @@ func Run(t *testing.T, open func(t testing.TB, s *engine.Schema) engine.Adapter,
 	for _, c := range s.selected() {
 		t.Run(c.id, func(t *testing.T) {
 			t.Helper()
-			r := s.run(context.WithoutCancel(t.Context()), c, func(_ context.Context, schema *engine.Schema) (engine.Adapter, func(), error) {
+			r := s.run(context.WithoutCancel(t.Context()), c, func(_ context.Context, schema *schema.Schema) (store.Adapter, func(), error) {
 				tb := &caseTB{TB: t}
 				a := open(tb, schema)
 				if err := tb.err(); err != nil {
@@ -75,7 +76,7 @@ func Run(t *testing.T, open func(t testing.TB, s *engine.Schema) engine.Adapter,
 // Check is Run without a *testing.T, for command-line tools and for tests of
 // tests. open returns what closes the store; it may be nil. A store that does
 // not open fails the case.
-func Check(ctx context.Context, open func(ctx context.Context, s *engine.Schema) (engine.Adapter, func(), error), opts ...Option) Report {
+func Check(ctx context.Context, open func(ctx context.Context, s *schema.Schema) (store.Adapter, func(), error), opts ...Option) Report {
 	s := newSuite(opts)
 	report := Report{Seed: s.seed}
 	if err := s.check(); err != nil {
@@ -92,7 +93,7 @@ func Check(ctx context.Context, open func(ctx context.Context, s *engine.Schema)
 	return report
 }
 
-type openFunc = func(ctx context.Context, s *engine.Schema) (engine.Adapter, func(), error)
+type openFunc = func(ctx context.Context, s *schema.Schema) (store.Adapter, func(), error)
 
 // testCase is one case of the contract. Each part runs on a store of its own.
 type testCase struct {
@@ -206,7 +207,7 @@ func (t *T) start(p part) {
 	p.run(t)
 }
 
-func (t *T) openStore(schema *engine.Schema) engine.Adapter {
+func (t *T) openStore(schema *schema.Schema) store.Adapter {
 	a, closeStore, err := t.tryOpen(schema)
 	if err != nil {
 		t.fail("open: "+err.Error(), "an empty store")
@@ -217,7 +218,7 @@ func (t *T) openStore(schema *engine.Schema) engine.Adapter {
 	return a
 }
 
-func (t *T) tryOpen(schema *engine.Schema) (_ engine.Adapter, _ func(), err error) {
+func (t *T) tryOpen(schema *schema.Schema) (_ store.Adapter, _ func(), err error) {
 	defer func() {
 		switch v := recover().(type) {
 		case nil:
@@ -237,7 +238,7 @@ func (t *T) closeAll() {
 }
 
 // another opens one more handle on the store of the case.
-func (t *T) another() engine.Adapter {
+func (t *T) another() store.Adapter {
 	t.log.add("Reopen")
 	a, err := t.suite.reopen(t.ctx, t.raw)
 	if err != nil {

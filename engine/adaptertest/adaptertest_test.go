@@ -5,12 +5,13 @@ import (
 	"testing"
 
 	"github.com/sesame-auth/sesame/adapters/memory"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func TestMemory(t *testing.T) {
-	adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
+	adaptertest.Run(t, func(t testing.TB, s *schema.Schema) store.Adapter {
 		a := memory.New(s)
 		t.Cleanup(func() { a.Close() })
 		return a
@@ -19,7 +20,7 @@ func TestMemory(t *testing.T) {
 
 func TestSQLite(t *testing.T) {
 	l := &lab{dir: t.TempDir()}
-	adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
+	adaptertest.Run(t, func(t testing.TB, s *schema.Schema) store.Adapter {
 		a, closeStore, err := l.open(context.WithoutCancel(t.Context()), s)
 		if err != nil {
 			t.Fatal(err)

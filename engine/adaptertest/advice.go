@@ -13,13 +13,13 @@ var (
 		[]string{"SQL: INSERT … RETURNING, or cut and convert before the INSERT and name every column", "Redis, files: encode every field of the struct, and a round trip as a unit test", "map: store and return the same copy"},
 		"next-auth #891, #613, #2737: fields lost on create"}
 	adviceIDs = &advice{"the store or an ORM default replaces the id of the engine",
-		[]string{"SQL: write the id column in the INSERT; no DEFAULT, no AUTO_INCREMENT", "if the store must make the id: declare engine.Traits.AssignsIDs and return the id that was made"},
+		[]string{"SQL: write the id column in the INSERT; no DEFAULT, no AUTO_INCREMENT", "if the store must make the id: declare store.Traits.AssignsIDs and return the id that was made"},
 		"MySQL adapters that read the row again by an id they generated"}
 	adviceUnique = &advice{"uniqueness is checked by a read before the write, or by nothing, or the driver's error is passed on as it is",
-		[]string{"SQL: a UNIQUE index, and its violation (SQLSTATE 23505, MySQL 1062, SQLITE_CONSTRAINT_UNIQUE) becomes engine.ErrConflict{Field: …}; no upsert", "Redis: SET NX, or one Lua script for all keys of the write; never a plain SET", "map: look and insert under one lock"},
+		[]string{"SQL: a UNIQUE index, and its violation (SQLSTATE 23505, MySQL 1062, SQLITE_CONSTRAINT_UNIQUE) becomes &store.ConflictError{Field: …}; no upsert", "Redis: SET NX, or one Lua script for all keys of the write; never a plain SET", "map: look and insert under one lock"},
 		"Upstash and Unstorage overwrite; pg has no unique key on the session token"}
 	adviceAbsent = &advice{"the driver's \"no rows\" is passed on, or nil is returned for an absent row",
-		[]string{"SQL: sql.ErrNoRows (or 0 rows) becomes engine.ErrNotFound", "Redis: redis.Nil becomes engine.ErrNotFound", "map: the second result of the lookup decides"},
+		[]string{"SQL: sql.ErrNoRows (or 0 rows) becomes store.ErrNotFound", "Redis: redis.Nil becomes store.ErrNotFound", "map: the second result of the lookup decides"},
 		"Kysely's update paths throw"}
 	adviceExact = &advice{"the store compares strings by a collation or a pattern: letter case, trailing blanks, % and _",
 		[]string{"MySQL, MariaDB: VARBINARY keys, or utf8mb4_bin and a comparison of the bytes in Go (it ignores trailing blanks)", "PostgreSQL: text with =, not citext, not ILIKE", "SQLite: = without COLLATE NOCASE, never LIKE", "Redis, map: the key as it is; no ToLower, no TrimSpace"},
@@ -31,7 +31,7 @@ var (
 		[]string{"SQL: SET the columns whose Change has Set, and no others", "Redis, files: read, change and write in one script or transaction", "ent: SetNillableX(nil) keeps the value; call ClearX for Change{Set: true, Value: nil}"},
 		"TypeORM's undefined; better-auth's update that echoes its input"}
 	adviceUnknown = &advice{"the number of rows is not looked at, or an update is written as an upsert",
-		[]string{"SQL: 0 affected rows is engine.ErrNotFound (MySQL: with clientFoundRows=true, or an equal value counts as 0)", "Redis: HSET only IF EXISTS, in one script", "map: look first, under the lock"},
+		[]string{"SQL: 0 affected rows is store.ErrNotFound (MySQL: with clientFoundRows=true, or an equal value counts as 0)", "Redis: HSET only IF EXISTS, in one script", "map: look first, under the lock"},
 		"Upstash and Unstorage create a ghost user; go-sql-driver/mysql #641"}
 	adviceMove = &advice{"the entry of the secondary index (address to user) is not moved with the row",
 		[]string{"SQL: a UNIQUE index instead of a table of your own", "Redis, bbolt, map: delete the old key and write the new one in the same transaction"},
@@ -55,10 +55,10 @@ var (
 		[]string{"return the row as it is; the engine compares expires and deletes", "a store with a TTL of its own: adaptertest.NativeTTL()"},
 		"better-auth #8376: cleanup races the read"}
 	adviceOwner = &advice{"nothing keeps an account, a session or an authenticator from being made for a user that does not exist",
-		[]string{"SQL: a foreign key; its violation (23503, 1452, SQLITE_CONSTRAINT_FOREIGNKEY) becomes engine.ErrNotFound", "SQLite: _fk=1 in the DSN", "Redis: look for the user in the same script", "map: look under the same lock"},
+		[]string{"SQL: a foreign key; its violation (23503, 1452, SQLITE_CONSTRAINT_FOREIGNKEY) becomes store.ErrNotFound", "SQLite: _fk=1 in the DSN", "Redis: look for the user in the same script", "map: look under the same lock"},
 		"pg and TypeORM have no foreign keys"}
 	adviceWhole = &advice{"the column is too small and the store cuts without an error, or has another type",
-		[]string{"SQL: TEXT for tokens, BIGINT for expires_at and counter; MySQL in strict mode", "declare what cannot be changed by adaptertest.MaxString and return engine.ErrInvalid before the query"},
+		[]string{"SQL: TEXT for tokens, BIGINT for expires_at and counter; MySQL in strict mode", "declare what cannot be changed by adaptertest.MaxString and return store.ErrInvalid before the query"},
 		"next-auth #4734, #2748, #3254: provider tokens do not fit; int4 columns"}
 	adviceNull = &advice{"NULL and the empty string, or NULL and zero, are taken for one another",
 		[]string{"SQL: scan into *string, *int64, *bool; write the pointer", "JSON: no omitempty on pointers to empty values"},
@@ -67,13 +67,13 @@ var (
 		[]string{"PostgreSQL: timestamptz(3), or .UTC() before writing a timestamp", "MySQL: DATETIME(3), parseTime=true, loc=UTC, time_zone='+00:00'; TIMESTAMP ends in 2038 and shifts", "SQLite, Redis, files: UNIX milliseconds (UnixMilli), not nanoseconds", "always: time.UnixMilli(t.UnixMilli()).UTC() on the way in and out"},
 		"better-auth #9920, #3475; the Drizzle adapter on MySQL stores whole seconds"}
 	adviceText = &advice{"text is interpreted: a smaller character set, SQL put together from strings, a parser that looks for dates and numbers",
-		[]string{"SQL: placeholders only; MySQL: utf8mb4", "Redis: no JSON reviver; one type per field", "refuse what the store cannot hold (NUL, invalid UTF-8) with engine.ErrInvalid; a lookup with it is engine.ErrNotFound"},
+		[]string{"SQL: placeholders only; MySQL: utf8mb4", "Redis: no JSON reviver; one type per field", "refuse what the store cannot hold (NUL, invalid UTF-8) with store.ErrInvalid; a lookup with it is store.ErrNotFound"},
 		"Upstash turns date-looking names into dates; PostgreSQL 22021 on NUL"}
 	adviceExtra = &advice{"extra fields have no place in the store, or undeclared ones are dropped in silence",
-		[]string{"SQL: one column per field of engine.Schema", "Redis, files: a map beside the built-in fields", "an undeclared key is engine.ErrInvalid and its text names the key"},
+		[]string{"SQL: one column per field of schema.Schema", "Redis, files: a map beside the built-in fields", "an undeclared key is store.ErrInvalid and its text names the key"},
 		"next-auth #891, #8729: custom fields lost"}
 	adviceCounter = &advice{"the counter is set without looking at the old one, or read and written in two steps",
-		[]string{"SQL: UPDATE … SET counter = ? WHERE credentialID = ? AND (counter < ? OR counter = 0 AND ? = 0); 0 rows: unknown or engine.ErrStaleCounter", "Redis: one script", "map: compare and set under one lock"},
+		[]string{"SQL: UPDATE … SET counter = ? WHERE credentialID = ? AND (counter < ? OR counter = 0 AND ? = 0); 0 rows: unknown or store.ErrStaleCounter", "Redis: one script", "map: compare and set under one lock"},
 		"keycloak #49920, duo-labs/webauthn #92"}
 	adviceList = &advice{"the list is cut, filtered wrongly, or an empty one is an error",
 		[]string{"SQL: WHERE userId = ?, no LIMIT; no rows are an empty list", "Redis: SSCAN to its end, or SMEMBERS"},
@@ -91,7 +91,7 @@ var (
 		[]string{"SQL: QueryContext, ExecContext, BeginTx with the ctx of the call", "Redis: the ctx of the call", "no goroutine and select around a call; a map: look at ctx.Err() first, and wait for locks with the context", "errors: %w"},
 		"scs stores without CtxStore"}
 	adviceFault = &advice{"every error becomes \"not found\", is only logged, or loses its identity by %v",
-		[]string{"only the driver's \"no rows\" is engine.ErrNotFound; everything else goes up by %w", "check the error of rows.Err(), Commit and Exec", "after Close: the error of the pool; a flag in a store of your own"},
+		[]string{"only the driver's \"no rows\" is store.ErrNotFound; everything else goes up by %w", "check the error of rows.Err(), Commit and Exec", "after Close: the error of the pool; a flag in a store of your own"},
 		"the pg adapter's getUser; the adapter of next-auth #5509"}
 	adviceAtomic = &advice{"several statements without a transaction, or a commit whose error is not looked at",
 		[]string{"SQL: one statement with ON DELETE CASCADE, or one transaction; return the error of Commit", "Redis: one script or MULTI", "files: write to a new file and rename"},

@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"math"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func authnRoundtrip(t *T) {
@@ -12,7 +12,7 @@ func authnRoundtrip(t *T) {
 	want := fullAuthenticator("c1", t.id("u1"))
 	t.equal(ok(t.a.CreateAuthenticator(t.ctx, want))(t), want)
 	t.equal(ok(t.a.GetAuthenticator(t.ctx, "c1"))(t), want)
-	t.equal(ok(t.a.ListAuthenticatorsByUserID(t.ctx, t.id("u1")))(t), []engine.Authenticator{want})
+	t.equal(ok(t.a.ListAuthenticatorsByUserID(t.ctx, t.id("u1")))(t), []store.Authenticator{want})
 	want = fullAuthenticator("c2", t.id("u1"))
 	want.CredentialBackedUp, want.CredentialDeviceType, want.Counter = false, "singleDevice", 7
 	t.equal(ok(t.a.CreateAuthenticator(t.ctx, want))(t), want)
@@ -61,7 +61,7 @@ func authnListOwn(t *T) {
 	t.user("u2")
 	t.authenticator("c1", t.id("u1"))
 	want := t.authenticator("c2", t.id("u2"))
-	t.equal(ok(t.a.ListAuthenticatorsByUserID(t.ctx, t.id("u2")))(t), []engine.Authenticator{want})
+	t.equal(ok(t.a.ListAuthenticatorsByUserID(t.ctx, t.id("u2")))(t), []store.Authenticator{want})
 }
 
 func authnListComplete(t *T) {
@@ -96,7 +96,7 @@ func authnCounterBack(t *T) {
 	ok(t.a.UpdateAuthenticatorCounter(t.ctx, "c1", 5))(t)
 	for _, counter := range []uint32{5, 4, 0} {
 		_, err := t.a.UpdateAuthenticatorCounter(t.ctx, "c1", counter)
-		t.is(err, engine.ErrStaleCounter)
+		t.is(err, store.ErrStaleCounter)
 		t.equal(ok(t.a.GetAuthenticator(t.ctx, "c1"))(t).Counter, uint32(5))
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // call is one call of the contract.
@@ -25,26 +25,26 @@ func got[V any](name string, f func(ctx context.Context) (V, error)) call {
 func (t *T) reads() []call {
 	a, id := t.a, t.id("u1")
 	calls := []call{
-		got("GetUser", func(ctx context.Context) (engine.User, error) { return a.GetUser(ctx, id) }),
-		got("GetUserByEmail", func(ctx context.Context) (engine.User, error) { return a.GetUserByEmail(ctx, email("u1")) }),
-		got("GetAccount", func(ctx context.Context) (engine.Account, error) { return a.GetAccount(ctx, "github", "1") }),
-		got("GetUserByAccount", func(ctx context.Context) (engine.User, error) { return a.GetUserByAccount(ctx, "github", "1") }),
-		got("ListAccountsByUserID", func(ctx context.Context) ([]engine.Account, error) { return a.ListAccountsByUserID(ctx, id) }),
-		got("GetSession", func(ctx context.Context) (engine.AdapterSession, error) { return a.GetSession(ctx, "s1") }),
-		got("GetSessionAndUser", func(ctx context.Context) (engine.User, error) {
+		got("GetUser", func(ctx context.Context) (store.User, error) { return a.GetUser(ctx, id) }),
+		got("GetUserByEmail", func(ctx context.Context) (store.User, error) { return a.GetUserByEmail(ctx, email("u1")) }),
+		got("GetAccount", func(ctx context.Context) (store.Account, error) { return a.GetAccount(ctx, "github", "1") }),
+		got("GetUserByAccount", func(ctx context.Context) (store.User, error) { return a.GetUserByAccount(ctx, "github", "1") }),
+		got("ListAccountsByUserID", func(ctx context.Context) ([]store.Account, error) { return a.ListAccountsByUserID(ctx, id) }),
+		got("GetSession", func(ctx context.Context) (store.Session, error) { return a.GetSession(ctx, "s1") }),
+		got("GetSessionAndUser", func(ctx context.Context) (store.User, error) {
 			_, u, err := a.GetSessionAndUser(ctx, "s1")
 			return u, err
 		}),
 	}
 	if t.has(needSessions) {
-		calls = append(calls, got("ListSessionsByUserID", func(ctx context.Context) ([]engine.AdapterSession, error) {
+		calls = append(calls, got("ListSessionsByUserID", func(ctx context.Context) ([]store.Session, error) {
 			return a.ListSessionsByUserID(ctx, id)
 		}))
 	}
 	if t.has(needAuthn) {
 		calls = append(calls,
-			got("GetAuthenticator", func(ctx context.Context) (engine.Authenticator, error) { return a.GetAuthenticator(ctx, "c1") }),
-			got("ListAuthenticatorsByUserID", func(ctx context.Context) ([]engine.Authenticator, error) {
+			got("GetAuthenticator", func(ctx context.Context) (store.Authenticator, error) { return a.GetAuthenticator(ctx, "c1") }),
+			got("ListAuthenticatorsByUserID", func(ctx context.Context) ([]store.Authenticator, error) {
 				return a.ListAuthenticatorsByUserID(ctx, id)
 			}))
 	}
@@ -57,44 +57,44 @@ func (t *T) writes() []call {
 	a, id, second := t.a, t.id("u1"), t.fullUser("u2")
 	expires := t.base.Add(time.Minute)
 	calls := []call{
-		got("CreateUser", func(ctx context.Context) (engine.User, error) {
+		got("CreateUser", func(ctx context.Context) (store.User, error) {
 			u, err := a.CreateUser(ctx, second)
 			if err == nil {
 				t.created(second.ID, u.ID)
 			}
 			return u, err
 		}),
-		got("UpdateUser", func(ctx context.Context) (engine.User, error) {
-			return a.UpdateUser(ctx, engine.UserUpdate{ID: id, Name: engine.SetTo("New")})
+		got("UpdateUser", func(ctx context.Context) (store.User, error) {
+			return a.UpdateUser(ctx, store.UserUpdate{ID: id, Name: store.SetTo("New")})
 		}),
-		got("LinkAccount", func(ctx context.Context) (engine.Account, error) {
+		got("LinkAccount", func(ctx context.Context) (store.Account, error) {
 			return a.LinkAccount(ctx, fullAccount(id, "google", "1"))
 		}),
-		got("CreateSession", func(ctx context.Context) (engine.AdapterSession, error) {
-			return a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s2", UserID: id, Expires: t.base})
+		got("CreateSession", func(ctx context.Context) (store.Session, error) {
+			return a.CreateSession(ctx, store.Session{SessionToken: "s2", UserID: id, Expires: t.base})
 		}),
-		got("UpdateSession", func(ctx context.Context) (engine.AdapterSession, error) {
-			return a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &expires})
+		got("UpdateSession", func(ctx context.Context) (store.Session, error) {
+			return a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "s1", Expires: &expires})
 		}),
-		got("CreateVerificationToken", func(ctx context.Context) (engine.VerificationToken, error) {
-			return a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: "a", Token: "t2", Expires: t.base})
+		got("CreateVerificationToken", func(ctx context.Context) (store.VerificationToken, error) {
+			return a.CreateVerificationToken(ctx, store.VerificationToken{Identifier: "a", Token: "t2", Expires: t.base})
 		}),
-		got("UseVerificationToken", func(ctx context.Context) (engine.VerificationToken, error) {
+		got("UseVerificationToken", func(ctx context.Context) (store.VerificationToken, error) {
 			return a.UseVerificationToken(ctx, "a", "t1")
 		}),
 	}
 	if t.has(needSignUp) {
-		calls = append(calls, got("CreateUserWithAccount", func(ctx context.Context) (engine.User, error) {
+		calls = append(calls, got("CreateUserWithAccount", func(ctx context.Context) (store.User, error) {
 			u, _, err := t.signUp(ctx, "u3", fullAccount("", "signup", "1"))
 			return u, err
 		}))
 	}
 	if t.has(needAuthn) {
 		calls = append(calls,
-			got("CreateAuthenticator", func(ctx context.Context) (engine.Authenticator, error) {
+			got("CreateAuthenticator", func(ctx context.Context) (store.Authenticator, error) {
 				return a.CreateAuthenticator(ctx, fullAuthenticator("c2", id))
 			}),
-			got("UpdateAuthenticatorCounter", func(ctx context.Context) (engine.Authenticator, error) {
+			got("UpdateAuthenticatorCounter", func(ctx context.Context) (store.Authenticator, error) {
 				return a.UpdateAuthenticatorCounter(ctx, "c1", 9)
 			}))
 	}
@@ -114,9 +114,9 @@ func (t *T) populate() {
 	id := t.user("u1").ID
 	ok(t.a.LinkAccount(t.ctx, fullAccount(id, "github", "1")))(t)
 	for token, expires := range map[string]time.Time{"s1": t.base, "expired": t.base.Add(-time.Hour)} {
-		ok(t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: token, UserID: id, Expires: expires}))(t)
+		ok(t.a.CreateSession(t.ctx, store.Session{SessionToken: token, UserID: id, Expires: expires}))(t)
 	}
-	ok(t.a.CreateVerificationToken(t.ctx, engine.VerificationToken{Identifier: "a", Token: "t1", Expires: t.base}))(t)
+	ok(t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: "a", Token: "t1", Expires: t.base}))(t)
 	if t.has(needAuthn) {
 		t.authenticator("c1", id)
 	}
@@ -129,7 +129,7 @@ func (t *T) snapshot() string {
 	defer t.log.muted.Store(muted)
 	var all []string
 	see := func(v any, err error) {
-		if !errors.Is(err, engine.ErrNotFound) {
+		if !errors.Is(err, store.ErrNotFound) {
 			t.ok(err)
 			all = append(all, show(v))
 		}
@@ -142,7 +142,7 @@ func (t *T) snapshot() string {
 		see(t.a.GetUserByEmail(t.ctx, email(name)))
 		id := t.id(name)
 		u, err := t.a.GetUser(t.ctx, id)
-		if errors.Is(err, engine.ErrInvalid) {
+		if errors.Is(err, store.ErrInvalid) {
 			continue
 		}
 		see(u, err)

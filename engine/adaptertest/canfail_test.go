@@ -13,8 +13,9 @@ import (
 	"golang.org/x/text/unicode/norm"
 
 	"github.com/sesame-auth/sesame/adapters/memory"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // The cases that catch none of the mutants, which are adapters as people write
@@ -69,7 +70,7 @@ var breakages = []struct {
 			if u.Email == nil {
 				taken := true
 				if one.Do(func() { taken = false }); taken {
-					return user{}, engine.ErrConflict{Field: "email"}
+					return user{}, &store.ConflictError{Field: "email"}
 				}
 			}
 			return in.CreateUser(ctx, u)
@@ -119,18 +120,18 @@ var breakages = []struct {
 			ids.add(u.ID)
 			return in.CreateUser(ctx, u)
 		}
-		p.updateUser = func(ctx context.Context, up engine.UserUpdate) (user, error) {
+		p.updateUser = func(ctx context.Context, up store.UserUpdate) (user, error) {
 			for _, id := range ids.rows {
-				_, _ = in.UpdateUser(ctx, engine.UserUpdate{ID: id, Image: up.Image})
+				_, _ = in.UpdateUser(ctx, store.UserUpdate{ID: id, Image: up.Image})
 			}
 			return in.UpdateUser(ctx, up)
 		}
 	}},
 	{id: "user/email-taken", what: "what is left of an update that conflicts is stored", memory: func(p *patch, in full) {
-		p.updateUser = func(ctx context.Context, up engine.UserUpdate) (user, error) {
+		p.updateUser = func(ctx context.Context, up store.UserUpdate) (user, error) {
 			u, err := in.UpdateUser(ctx, up)
-			if errors.Is(err, engine.ErrConflict{}) {
-				up.Email = engine.Change[string]{}
+			if errors.Is(err, store.ErrConflict) {
+				up.Email = store.Change[string]{}
 				_, _ = in.UpdateUser(ctx, up)
 			}
 			return u, err
@@ -188,15 +189,15 @@ var breakages = []struct {
 		}
 	}},
 	{id: "session/update-unknown", what: "an update of nothing succeeds", memory: func(p *patch, in full) {
-		p.updateSession = func(ctx context.Context, up engine.SessionUpdate) (sess, error) {
+		p.updateSession = func(ctx context.Context, up store.SessionUpdate) (sess, error) {
 			s, err := in.UpdateSession(ctx, up)
-			if errors.Is(err, engine.ErrNotFound) {
+			if errors.Is(err, store.ErrNotFound) {
 				err = nil
 			}
 			return s, err
 		}
 	}},
-	{id: "session/orphan", what: "a session without its user has an empty one", open: func(_ context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
+	{id: "session/orphan", what: "a session without its user has an empty one", open: func(_ context.Context, s *schema.Schema) (store.Adapter, func(), error) {
 		in := memory.New(s)
 		return leftJoin{in}, func() { in.Close() }, nil
 	}},
@@ -287,7 +288,7 @@ var breakages = []struct {
 		var burnt seen[string]
 		p.createUser = func(ctx context.Context, u user) (user, error) {
 			if _, ok := burnt.find(func(id string) bool { return id == u.ID }); ok {
-				return user{}, engine.ErrConflict{Field: "id"}
+				return user{}, &store.ConflictError{Field: "id"}
 			}
 			u2, err := in.CreateUser(ctx, u)
 			if err != nil {
@@ -303,7 +304,7 @@ type leftJoin struct{ *memory.Adapter }
 
 func (a leftJoin) GetSessionAndUser(ctx context.Context, token string) (sess, user, error) {
 	s, u, err := a.Adapter.GetSessionAndUser(ctx, token)
-	if errors.Is(err, engine.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return sess{SessionToken: token}, user{}, nil
 	}
 	return s, u, err

@@ -8,17 +8,17 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // texts wants every string to come back as it is from a value, and to be a key
 // that finds its own row only. Ids of users are the engine's and stay UUIDs.
 func texts(t *T, list ...string) {
 	t.user("owner")
-	users := map[string]engine.User{}
+	users := map[string]store.User{}
 	for i, s := range list {
-		u := engine.User{ID: t.id(fmt.Sprint("u", i)), Name: &s, Email: &s, Image: &s}
+		u := store.User{ID: t.id(fmt.Sprint("u", i)), Name: &s, Email: &s, Image: &s}
 		got := t.create(u)
 		u.ID = got.ID
 		t.equal(got, u)
@@ -33,22 +33,22 @@ func texts(t *T, list ...string) {
 		t.equal(ok(t.a.GetUserByEmail(t.ctx, s))(t), u)
 		t.equal(ok(t.a.GetSession(t.ctx, "session"+s))(t).UserID, u.ID)
 		t.wantOwner("provider"+s, "account"+s, u.ID)
-		t.equal(t.take(s, s), engine.VerificationToken{Identifier: s, Token: s, Expires: t.base.Add(time.Hour)})
-		t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: t.id("owner"), Name: engine.SetTo(s)}))(t).Name, &s)
+		t.equal(t.take(s, s), store.VerificationToken{Identifier: s, Token: s, Expires: t.base.Add(time.Hour)})
+		t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("owner"), Name: store.SetTo(s)}))(t).Name, &s)
 		t.equal(ok(t.a.GetUser(t.ctx, t.id("owner")))(t).Name, &s)
 	}
 }
 
 // instants wants every time column to give the instant back.
 func instants(t *T, name string, at time.Time) {
-	u := engine.User{ID: t.id(name), Email: ptr(email(name)), EmailVerified: &at}
+	u := store.User{ID: t.id(name), Email: ptr(email(name)), EmailVerified: &at}
 	u = t.create(u)
-	for _, got := range []engine.User{u, ok(t.a.GetUser(t.ctx, u.ID))(t)} {
+	for _, got := range []store.User{u, ok(t.a.GetUser(t.ctx, u.ID))(t)} {
 		t.equal(got.EmailVerified, &at)
 		t.utc(*got.EmailVerified)
 	}
-	s := engine.AdapterSession{SessionToken: name, UserID: u.ID, Expires: at}
-	for _, got := range []engine.AdapterSession{ok(t.a.CreateSession(t.ctx, s))(t), ok(t.a.GetSession(t.ctx, name))(t)} {
+	s := store.Session{SessionToken: name, UserID: u.ID, Expires: at}
+	for _, got := range []store.Session{ok(t.a.CreateSession(t.ctx, s))(t), ok(t.a.GetSession(t.ctx, name))(t)} {
 		t.equal(got.Expires, at)
 		t.utc(got.Expires)
 	}
@@ -57,13 +57,13 @@ func instants(t *T, name string, at time.Time) {
 	t.equal(joined.Expires, at)
 	t.utc(joined.Expires)
 	t.utc(*owner.EmailVerified)
-	v := engine.VerificationToken{Identifier: name, Token: "t", Expires: at}
-	for _, got := range []engine.VerificationToken{ok(t.a.CreateVerificationToken(t.ctx, v))(t), t.take(name, "t")} {
+	v := store.VerificationToken{Identifier: name, Token: "t", Expires: at}
+	for _, got := range []store.VerificationToken{ok(t.a.CreateVerificationToken(t.ctx, v))(t), t.take(name, "t")} {
 		t.equal(got.Expires, at)
 		t.utc(got.Expires)
 	}
-	t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: u.ID, EmailVerified: engine.SetTo(at)}))(t).EmailVerified, &at)
-	extended := ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: name, Expires: &at}))(t)
+	t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: u.ID, EmailVerified: store.SetTo(at)}))(t).EmailVerified, &at)
+	extended := ok(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: name, Expires: &at}))(t)
 	t.equal(extended.Expires, at)
 	t.utc(extended.Expires)
 	t.equal(ok(t.a.GetSession(t.ctx, name))(t).Expires, at)
@@ -88,7 +88,7 @@ func dataFarFuture(t *T) {
 }
 
 func dataNilTime(t *T) {
-	u := t.create(engine.User{ID: t.id("u1"), Email: ptr(email("u1"))})
+	u := t.create(store.User{ID: t.id("u1"), Email: ptr(email("u1"))})
 	t.equal(u.EmailVerified, (*time.Time)(nil))
 	t.wantUser(u)
 }
@@ -109,23 +109,23 @@ func dataLimits(t *T) {
 	for _, n := range []int{191, 255, 256, 1024, 4096} {
 		s := strings.Repeat("é", n/2) + strings.Repeat("x", n-n/2)
 		for i, column := range []string{"user.name", "user.email", "user.image"} {
-			u := engine.User{ID: t.id(fmt.Sprint(n, column)), Email: ptr(email(fmt.Sprint(n, i)))}
+			u := store.User{ID: t.id(fmt.Sprint(n, column)), Email: ptr(email(fmt.Sprint(n, i)))}
 			*[]**string{&u.Name, &u.Email, &u.Image}[i] = &s
 			got, err := t.a.CreateUser(t.ctx, u)
-			if errors.Is(err, engine.ErrInvalid) {
+			if errors.Is(err, store.ErrInvalid) {
 				_, err := t.a.GetUserByEmail(t.ctx, *u.Email)
 				t.absent(err)
 				continue
 			}
 			t.ok(err)
-			t.check(t.limit(column, n) == n, "stored", fmt.Sprintf("engine.ErrInvalid, for MaxString(%q, %d)", column, t.suite.maxString[column]))
+			t.check(t.limit(column, n) == n, "stored", fmt.Sprintf("store.ErrInvalid, for MaxString(%q, %d)", column, t.suite.maxString[column]))
 			u.ID = got.ID
 			t.equal(got, u)
 			t.wantUser(u)
 			t.equal(ok(t.a.GetUserByEmail(t.ctx, *u.Email))(t), u)
 		}
-		_, err := t.a.CreateVerificationToken(t.ctx, engine.VerificationToken{Identifier: s, Token: "t", Expires: t.base})
-		if !errors.Is(err, engine.ErrInvalid) {
+		_, err := t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: s, Token: "t", Expires: t.base})
+		if !errors.Is(err, store.ErrInvalid) {
 			t.ok(err)
 			t.equal(t.take(s, "t").Identifier, s)
 		}
@@ -147,17 +147,17 @@ func dataRawBytes(t *T) {
 		_, _, err = t.a.GetSessionAndUser(t.ctx, s)
 		t.absent(err)
 		t.absent(second(t.a.UseVerificationToken(t.ctx, s, s)))
-		t.absent(second(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: s, Expires: &t.base})))
-		t.absent(second(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: s})))
+		t.absent(second(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: s, Expires: &t.base})))
+		t.absent(second(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: s})))
 		t.gone(t.a.UnlinkAccount(t.ctx, s, s))
 		t.gone(t.a.DeleteSession(t.ctx, s))
 		if s != "1" {
-			t.absent(second(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: s, Name: engine.SetTo("x")})))
+			t.absent(second(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: s, Name: store.SetTo("x")})))
 			t.gone(t.a.DeleteUser(t.ctx, s))
 			t.gone(t.a.DeleteSessionsByUserID(t.ctx, s))
 			t.gone(second(t.a.ListAccountsByUserID(t.ctx, s)))
 			t.absent(second(t.a.LinkAccount(t.ctx, fullAccount(s, "github", "1"))))
-			t.absent(second(t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: "s1", UserID: s, Expires: t.base})))
+			t.absent(second(t.a.CreateSession(t.ctx, store.Session{SessionToken: "s1", UserID: s, Expires: t.base})))
 		}
 		if t.has(needSessions) && s != "1" {
 			t.gone(second(t.a.ListSessionsByUserID(t.ctx, s)))
@@ -172,12 +172,12 @@ func dataRawBytes(t *T) {
 
 		// As a value: stored whole, or refused and nothing stored.
 		address := "new" + show(len(s)) + "@example.com"
-		if u, err := t.a.CreateUser(t.ctx, engine.User{ID: t.id("new" + s), Name: &s, Email: &address}); err == nil {
+		if u, err := t.a.CreateUser(t.ctx, store.User{ID: t.id("new" + s), Name: &s, Email: &address}); err == nil {
 			t.equal(u.Name, &s)
 			t.wantUser(u)
 			t.ok(t.a.DeleteUser(t.ctx, u.ID))
 		} else {
-			t.is(err, engine.ErrInvalid)
+			t.is(err, store.ErrInvalid)
 			_, err := t.a.GetUserByEmail(t.ctx, address)
 			t.notFound(err)
 		}
@@ -189,17 +189,17 @@ func second[V any](_ V, err error) error { return err }
 
 // gone wants a delete or a list of what cannot be there to succeed.
 func (t *T) gone(err error) {
-	if err != nil && !errors.Is(err, engine.ErrInvalid) {
-		t.fail("error: "+err.Error(), "no error, or engine.ErrInvalid")
+	if err != nil && !errors.Is(err, store.ErrInvalid) {
+		t.fail("error: "+err.Error(), "no error, or store.ErrInvalid")
 	}
 }
 
 // extraSchema is what a store of the suite has to have.
-func (s *suite) extraSchema() *engine.Schema {
+func (s *suite) extraSchema() *schema.Schema {
 	if s.fields != nil {
 		return s.fields
 	}
-	return &engine.Schema{
+	return &schema.Schema{
 		User: []schema.Field{
 			{Name: "plan"},
 			{Name: "seats", Type: schema.Type{Kind: schema.Int, Nullable: true}},
@@ -272,30 +272,30 @@ func dataExtra(t *T) {
 	// One field at a time; then null; then none.
 	for name, v := range t.sample(fields.User, 1) {
 		want.Extra[name] = v
-		t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Extra: map[string]any{name: v}}))(t), want)
+		t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: want.ID, Extra: map[string]any{name: v}}))(t), want)
 		t.wantUser(want)
 	}
 	for _, f := range fields.User {
 		if f.Type.Nullable {
 			delete(want.Extra, f.Name)
-			t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Extra: map[string]any{f.Name: nil}}))(t), want)
+			t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: want.ID, Extra: map[string]any{f.Name: nil}}))(t), want)
 			t.wantUser(want)
 		}
 	}
 	want.Name = ptr("New")
-	t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Name: engine.SetTo("New")}))(t), want)
+	t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: want.ID, Name: store.SetTo("New")}))(t), want)
 	t.wantUser(want)
 
-	s := engine.AdapterSession{SessionToken: "s1", UserID: want.ID, Expires: t.base, Extra: t.sample(fields.Session, 0)}
+	s := store.Session{SessionToken: "s1", UserID: want.ID, Expires: t.base, Extra: t.sample(fields.Session, 0)}
 	t.equal(ok(t.a.CreateSession(t.ctx, s))(t), s)
 	got, owner, err := t.a.GetSessionAndUser(t.ctx, "s1")
 	t.ok(err)
 	t.equal(got, s)
 	t.equal(owner, want)
 	s.Expires = t.base.Add(time.Hour)
-	t.equal(ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &s.Expires}))(t), s)
+	t.equal(ok(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: &s.Expires}))(t), s)
 	s.Extra = t.sample(fields.Session, 1)
-	t.equal(ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Extra: maps.Clone(s.Extra)}))(t), s)
+	t.equal(ok(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Extra: maps.Clone(s.Extra)}))(t), s)
 	t.wantSession(s)
 
 	update := t.sample(fields.User, 0)
@@ -303,14 +303,14 @@ func dataExtra(t *T) {
 		update = map[string]any{}
 	}
 	update["other"] = "x"
-	_, err = t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Extra: update})
+	_, err = t.a.UpdateUser(t.ctx, store.UserUpdate{ID: want.ID, Extra: update})
 	t.names(err, "other")
 	t.wantUser(want)
 }
 
 // names wants an ErrInvalid that names the field.
 func (t *T) names(err error, field string) {
-	t.is(err, engine.ErrInvalid)
+	t.is(err, store.ErrInvalid)
 	t.check(strings.Contains(err.Error(), field), "error: "+err.Error(), fmt.Sprintf("an error that names the field %q", field))
 }
 
@@ -318,22 +318,22 @@ func dataExtraUndeclared(t *T) {
 	u := t.user("u1")
 	s := t.session("s1", u.ID)
 	extra := map[string]any{"undeclared": "pro"}
-	_, err := t.a.CreateUser(t.ctx, engine.User{ID: t.id("u2"), Email: ptr(email("u2")), Extra: extra})
+	_, err := t.a.CreateUser(t.ctx, store.User{ID: t.id("u2"), Email: ptr(email("u2")), Extra: extra})
 	t.names(err, "undeclared")
 	_, err = t.a.GetUserByEmail(t.ctx, email("u2"))
 	t.notFound(err)
-	_, err = t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: u.ID, Name: engine.SetTo("x"), Extra: extra})
+	_, err = t.a.UpdateUser(t.ctx, store.UserUpdate{ID: u.ID, Name: store.SetTo("x"), Extra: extra})
 	t.names(err, "undeclared")
 	t.wantUser(u)
-	_, err = t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: "s2", UserID: u.ID, Expires: t.base, Extra: extra})
+	_, err = t.a.CreateSession(t.ctx, store.Session{SessionToken: "s2", UserID: u.ID, Expires: t.base, Extra: extra})
 	t.names(err, "undeclared")
 	_, err = t.a.GetSession(t.ctx, "s2")
 	t.notFound(err)
 	for _, expires := range []*time.Time{nil, &t.base} {
-		_, err = t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: expires, Extra: extra})
+		_, err = t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: expires, Extra: extra})
 		t.names(err, "undeclared")
 	}
 	t.wantSession(s)
 	// No extra field is no reason to refuse.
-	t.create(engine.User{ID: t.id("u3"), Email: ptr(email("u3")), Extra: map[string]any{}})
+	t.create(store.User{ID: t.id("u3"), Email: ptr(email("u3")), Extra: map[string]any{}})
 }

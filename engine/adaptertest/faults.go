@@ -7,7 +7,7 @@ import (
 	"io"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func faultCancelled(t *T) {
@@ -27,13 +27,13 @@ func faultDeadlineBusy(t *T) {
 	id := t.user("u1").ID
 	t.session("s1", id)
 	t.within("a write with a deadline, beside an open transaction", func() {
-		t.ok(t.a.Tx(t.ctx, func(a engine.Adapter) error {
-			if _, err := a.UpdateUser(t.ctx, engine.UserUpdate{ID: id, Name: engine.SetTo("inside")}); err != nil {
+		t.ok(t.a.Tx(t.ctx, func(a store.Adapter) error {
+			if _, err := a.UpdateUser(t.ctx, store.UserUpdate{ID: id, Name: store.SetTo("inside")}); err != nil {
 				return err
 			}
 			ctx, cancel := context.WithTimeout(t.ctx, 30*time.Millisecond)
 			defer cancel()
-			_, err := t.a.UpdateUser(ctx, engine.UserUpdate{ID: id, Image: engine.SetTo("outside")})
+			_, err := t.a.UpdateUser(ctx, store.UserUpdate{ID: id, Image: store.SetTo("outside")})
 			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
 				return fmt.Errorf("the call with the deadline: %w; want one that matches context.DeadlineExceeded", err)
 			}
@@ -51,15 +51,15 @@ func (t *T) noEffect(ctx context.Context, want error) {
 	for _, c := range append(t.reads(), t.writes()...) {
 		t.within(c.name+" with a context that has ended", func() {
 			err := c.do(ctx)
-			if !errors.Is(err, want) || errors.Is(err, engine.ErrNotFound) {
-				t.record(c.name+": error: "+fmt.Sprint(err), "an error that matches "+nameOf(want)+" and not engine.ErrNotFound")
+			if !errors.Is(err, want) || errors.Is(err, store.ErrNotFound) {
+				t.record(c.name+": error: "+fmt.Sprint(err), "an error that matches "+nameOf(want)+" and not store.ErrNotFound")
 			}
 		})
 		t.stopIfFailed()
 		t.unchanged(before, c.name)
 	}
 	if t.has(needTx) {
-		err := t.a.Tx(ctx, func(a engine.Adapter) error {
+		err := t.a.Tx(ctx, func(a store.Adapter) error {
 			if _, err := a.CreateUser(ctx, t.fullUser("u2")); err != nil {
 				return err
 			}
@@ -95,7 +95,7 @@ func faultLateEffect(t *T) {
 	for i := range 40 {
 		ctx, cancel := context.WithCancel(t.ctx)
 		r := round{address: email(fmt.Sprint("late", i))}
-		u := engine.User{ID: t.id(r.address), Email: &r.address}
+		u := store.User{ID: t.id(r.address), Email: &r.address}
 		t.together("CreateUser, and the end of its context", 2, func(i int) error {
 			if i == 0 {
 				cancel()
@@ -116,7 +116,7 @@ func faultLateEffect(t *T) {
 		t.check(r.created != nil || r.found, "CreateUser returned no error, but there is no user", "the user")
 		rounds = append(rounds, r)
 	}
-	ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: u1, Name: engine.SetTo("x")}))(t) // waits for other writers
+	ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: u1, Name: store.SetTo("x")}))(t) // waits for other writers
 	t.settle()
 	for _, r := range rounds {
 		_, err := t.a.GetUserByEmail(t.ctx, r.address)
@@ -154,7 +154,7 @@ func (t *T) ownError(name string, err error) {
 	switch {
 	case err == nil:
 		t.fail(name+": no error", "the error of the store")
-	case errors.Is(err, engine.ErrNotFound), errors.Is(err, engine.ErrConflict{}), errors.Is(err, engine.ErrInvalid), errors.Is(err, engine.ErrStaleCounter):
+	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrInvalid), errors.Is(err, store.ErrStaleCounter):
 		t.fail(name+": error: "+err.Error(), "the error of the store, which matches none of engine's")
 	}
 }
@@ -169,7 +169,7 @@ func faultClosed(t *T) {
 	}
 	if t.has(needTx) {
 		var err error
-		t.within("Tx after Close", func() { err = t.a.Tx(t.ctx, func(engine.Adapter) error { return nil }) })
+		t.within("Tx after Close", func() { err = t.a.Tx(t.ctx, func(store.Adapter) error { return nil }) })
 		t.ownError("Tx after Close", err)
 	}
 	t.within("a second Close", func() { _ = t.a.Close() })
@@ -177,28 +177,28 @@ func faultClosed(t *T) {
 
 func faultErrorsIs(t *T) {
 	u := t.user("u1")
-	_, err := t.a.CreateUser(t.ctx, engine.User{ID: t.id("u2"), Email: u.Email})
+	_, err := t.a.CreateUser(t.ctx, store.User{ID: t.id("u2"), Email: u.Email})
 	wrapped := fmt.Errorf("sign in: %w", err)
-	t.is(wrapped, engine.ErrConflict{})
-	t.is(wrapped, engine.ErrConflict{Field: "email"})
-	t.check(!errors.Is(wrapped, engine.ErrConflict{Field: "id"}) && !errors.Is(wrapped, engine.ErrNotFound), "error: "+fmt.Sprint(err), "one that matches no other error of engine")
+	t.is(wrapped, store.ErrConflict)
+	t.is(wrapped, &store.ConflictError{Field: "email"})
+	t.check(!errors.Is(wrapped, &store.ConflictError{Field: "id"}) && !errors.Is(wrapped, store.ErrNotFound), "error: "+fmt.Sprint(err), "one that matches no other error of engine")
 	for name, err := range map[string]error{
 		"GetUser":              second(t.a.GetUser(t.ctx, t.nobody())),
 		"GetUserByEmail":       second(t.a.GetUserByEmail(t.ctx, email("u2"))),
 		"GetAccount":           second(t.a.GetAccount(t.ctx, "github", "1")),
 		"GetSession":           second(t.a.GetSession(t.ctx, "s1")),
-		"UpdateSession":        second(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &t.base})),
+		"UpdateSession":        second(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: &t.base})),
 		"UseVerificationToken": second(t.a.UseVerificationToken(t.ctx, "a", "t1")),
 	} {
-		t.is(fmt.Errorf("%s: %w", name, err), engine.ErrNotFound)
-		t.check(!errors.Is(err, engine.ErrConflict{}), "error: "+fmt.Sprint(err), "one that matches engine.ErrNotFound only")
+		t.is(fmt.Errorf("%s: %w", name, err), store.ErrNotFound)
+		t.check(!errors.Is(err, store.ErrConflict), "error: "+fmt.Sprint(err), "one that matches store.ErrNotFound only")
 	}
 	s := t.session("s1", u.ID)
-	t.is(fmt.Errorf("sign in: %w", second(t.a.CreateSession(t.ctx, s))), engine.ErrConflict{Field: "sessionToken"})
+	t.is(fmt.Errorf("sign in: %w", second(t.a.CreateSession(t.ctx, s))), &store.ConflictError{Field: "sessionToken"})
 	t.account(u.ID, "github", "1")
-	t.is(fmt.Errorf("sign in: %w", second(t.a.LinkAccount(t.ctx, fullAccount(u.ID, "github", "1")))), engine.ErrConflict{Field: "providerAccountId"})
+	t.is(fmt.Errorf("sign in: %w", second(t.a.LinkAccount(t.ctx, fullAccount(u.ID, "github", "1")))), &store.ConflictError{Field: "providerAccountId"})
 	t.token("a", "t1")
-	t.is(fmt.Errorf("sign in: %w", second(t.a.CreateVerificationToken(t.ctx, engine.VerificationToken{Identifier: "a", Token: "t1", Expires: t.base}))), engine.ErrConflict{Field: "token"})
+	t.is(fmt.Errorf("sign in: %w", second(t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: "a", Token: "t1", Expires: t.base}))), &store.ConflictError{Field: "token"})
 }
 
 func faultDeleteUserAtomic(t *T) {
@@ -295,12 +295,12 @@ func faultRecovers(t *T) {
 	_, err := t.a.CreateUser(ctx, t.fullUser("u1"))
 	t.is(err, context.Canceled)
 	t.user("u1")
-	_, err = t.a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s1", UserID: t.id("u1"), Expires: t.base})
+	_, err = t.a.CreateSession(ctx, store.Session{SessionToken: "s1", UserID: t.id("u1"), Expires: t.base})
 	t.is(err, context.Canceled)
 	t.session("s1", t.id("u1"))
-	_, err = t.a.CreateUser(t.ctx, engine.User{ID: t.id("u2"), Email: ptr(email("u1"))})
+	_, err = t.a.CreateUser(t.ctx, store.User{ID: t.id("u2"), Email: ptr(email("u1"))})
 	t.conflict(err, "email")
-	t.create(engine.User{ID: t.id("u2"), Email: ptr(email("u2"))}) // the same id, another address
+	t.create(store.User{ID: t.id("u2"), Email: ptr(email("u2"))}) // the same id, another address
 	nobody := t.nobody()
 	_, err = t.a.LinkAccount(t.ctx, fullAccount(nobody, "github", "1"))
 	t.notFound(err)

@@ -6,16 +6,16 @@ import (
 	"testing"
 
 	"github.com/sesame-auth/sesame/adapters/memory"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // columns is an adapter with columns of its own: a user that was made without a
 // plan comes back with the default.
-type columns struct{ engine.Adapter }
+type columns struct{ store.Adapter }
 
-func (c columns) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+func (c columns) CreateUser(ctx context.Context, u store.User) (store.User, error) {
 	if _, ok := u.Extra["plan"]; !ok {
 		extra := map[string]any{"plan": "free"}
 		for name, v := range u.Extra {
@@ -27,13 +27,13 @@ func (c columns) CreateUser(ctx context.Context, u engine.User) (engine.User, er
 }
 
 func TestFields(t *testing.T) {
-	fields := &engine.Schema{User: []schema.Field{
+	fields := &schema.Schema{User: []schema.Field{
 		{Name: "plan", Default: "free", Max: 6},
 		{Name: "role", Default: "member", Type: schema.Type{Kind: schema.Enum, Enum: []string{"member", "admin"}}},
 		{Name: "seen", Type: schema.Type{Kind: schema.Time, List: true}},
 		{Name: "home", Type: schema.Type{Kind: schema.Object, Nullable: true, Fields: []schema.Field{{Name: "city"}}}},
 	}}
-	open := func(_ context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
+	open := func(_ context.Context, s *schema.Schema) (store.Adapter, func(), error) {
 		if s != fields {
 			t.Errorf("open got %v", s)
 		}
@@ -43,7 +43,7 @@ func TestFields(t *testing.T) {
 
 	// A value that is lost is seen, and so is one that was never set.
 	for _, broken := range []string{"lost", "made up"} {
-		open := func(context.Context, *engine.Schema) (engine.Adapter, func(), error) {
+		open := func(context.Context, *schema.Schema) (store.Adapter, func(), error) {
 			return forgetful{columns{memory.New(fields)}, broken == "lost"}, nil, nil
 		}
 		r := adaptertest.Check(t.Context(), open, adaptertest.Fields(fields), adaptertest.Only("data/extra", "user/create-returned-is-stored"))
@@ -59,7 +59,7 @@ type forgetful struct {
 	loses bool
 }
 
-func (f forgetful) GetUser(ctx context.Context, id string) (engine.User, error) {
+func (f forgetful) GetUser(ctx context.Context, id string) (store.User, error) {
 	u, err := f.columns.GetUser(ctx, id)
 	if err == nil && f.loses {
 		delete(u.Extra, "home")

@@ -13,64 +13,65 @@ import (
 	"testing"
 
 	"github.com/sesame-auth/sesame/adapters/memory"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // The Go code of docs/adapters.md stands here, so that it compiles and runs.
 
 // Store is the part of an adapter that the guide shows.
 type Store struct {
-	engine.Adapter // the rest
-	db             *sql.DB
-	mu             sync.Mutex
-	tokens         map[[2]string]engine.VerificationToken
+	store.Adapter // the rest
+	db            *sql.DB
+	mu            sync.Mutex
+	tokens        map[[2]string]store.VerificationToken
 }
 
-func (s *Store) GetUser(ctx context.Context, id string) (engine.User, error) {
-	var u engine.User
+func (s *Store) GetUser(ctx context.Context, id string) (store.User, error) {
+	var u store.User
 	row := s.db.QueryRowContext(ctx, `SELECT id, name, email, image FROM users WHERE id = ?`, id)
 	err := row.Scan(&u.ID, &u.Name, &u.Email, &u.Image)
 	if errors.Is(err, sql.ErrNoRows) {
-		return engine.User{}, engine.ErrNotFound
+		return store.User{}, store.ErrNotFound
 	}
 	if err != nil {
-		return engine.User{}, fmt.Errorf("mystore: get a user: %w", err)
+		return store.User{}, fmt.Errorf("mystore: get a user: %w", err)
 	}
 	return u, nil
 }
 
-func (s *Store) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+func (s *Store) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
 	if err := ctx.Err(); err != nil {
-		return engine.VerificationToken{}, err
+		return store.VerificationToken{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := [2]string{identifier, token}
 	t, ok := s.tokens[key]
 	if !ok {
-		return engine.VerificationToken{}, engine.ErrNotFound
+		return store.VerificationToken{}, store.ErrNotFound
 	}
 	delete(s.tokens, key)
 	return t, nil
 }
 
-func (s *Store) CreateVerificationToken(ctx context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
+func (s *Store) CreateVerificationToken(ctx context.Context, t store.VerificationToken) (store.VerificationToken, error) {
 	if err := ctx.Err(); err != nil {
-		return engine.VerificationToken{}, err
+		return store.VerificationToken{}, err
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	key := [2]string{t.Identifier, t.Token}
 	if _, taken := s.tokens[key]; taken {
-		return engine.VerificationToken{}, engine.ErrConflict{Field: "token"}
+		return store.VerificationToken{}, &store.ConflictError{Field: "token"}
 	}
 	t.Expires = t.Expires.UTC().Truncate(1e6) // R6: UTC, milliseconds
 	s.tokens[key] = t
 	return t, nil
 }
 
-func change(columns []string, args []any, u engine.UserUpdate) ([]string, []any) {
+func change(columns []string, args []any, u store.UserUpdate) ([]string, []any) {
 	if u.Name.Set {
 		columns, args = append(columns, "name = ?"), append(args, u.Name.Value) // nil clears
 	}
@@ -92,14 +93,14 @@ func TestGuideStore(t *testing.T) {
 	if u, err := s.GetUser(t.Context(), "u1"); err != nil || u.ID != "u1" {
 		t.Error(u, err)
 	}
-	if _, err := s.GetUser(t.Context(), "u2"); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := s.GetUser(t.Context(), "u2"); !errors.Is(err, store.ErrNotFound) {
 		t.Error(err)
 	}
-	if columns, args := change(nil, nil, engine.UserUpdate{Name: engine.Clear[string]()}); len(columns) != 1 || args[0] != (*string)(nil) {
+	if columns, args := change(nil, nil, store.UserUpdate{Name: store.Clear[string]()}); len(columns) != 1 || args[0] != (*string)(nil) {
 		t.Error(columns, args)
 	}
-	open := func(_ context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
-		return &Store{Adapter: memory.New(s), tokens: map[[2]string]engine.VerificationToken{}}, nil, nil
+	open := func(_ context.Context, s *schema.Schema) (store.Adapter, func(), error) {
+		return &Store{Adapter: memory.New(s), tokens: map[[2]string]store.VerificationToken{}}, nil, nil
 	}
 	var tokens []string
 	for _, id := range adaptertest.CaseIDs() {
@@ -114,7 +115,7 @@ func TestGuideStore(t *testing.T) {
 }
 
 func ExampleCheck() {
-	open := func(ctx context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
+	open := func(ctx context.Context, s *schema.Schema) (store.Adapter, func(), error) {
 		return memory.New(s), nil, nil
 	}
 	report := adaptertest.Check(context.Background(), open, adaptertest.Seed(7))

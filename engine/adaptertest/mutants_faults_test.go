@@ -12,7 +12,7 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func dataMutants() []mutant {
@@ -97,7 +97,7 @@ func dataMutants() []mutant {
 			p.purge = func(context.Context, time.Time, int) (int, error) { return 4, nil }
 		}},
 		{id: "M73", what: "instants have another storage class than Auth.js's", inject: "W", fits: []string{"sql/golden-read", "sql/golden-write"}, sqlite: func(l *lab) {
-			l.wrap = func(a *entclient.Adapter, in *pool) engine.Adapter {
+			l.wrap = func(a *entclient.Adapter, in *pool) store.Adapter {
 				p := &patch{full: a}
 				p.createSession = func(ctx context.Context, s sess) (sess, error) {
 					made, err := a.CreateSession(ctx, s)
@@ -125,7 +125,7 @@ func faultMutants() []mutant {
 				p.getUser = func(ctx context.Context, id string) (user, error) {
 					u, err := in.GetUser(ctx, id)
 					if err != nil {
-						err = engine.ErrNotFound
+						err = store.ErrNotFound
 					}
 					return u, err
 				}
@@ -205,11 +205,11 @@ func faultMutants() []mutant {
 			p.getSession = func(ctx context.Context, token string) (sess, error) {
 				s, err := in.GetSession(ctx, token)
 				if _, ok := names[s.UserID]; !ok {
-					return sess{}, engine.ErrNotFound
+					return sess{}, store.ErrNotFound
 				}
 				return s, err
 			}
-			p.updateSession = func(ctx context.Context, u engine.SessionUpdate) (sess, error) {
+			p.updateSession = func(ctx context.Context, u store.SessionUpdate) (sess, error) {
 				s, err := in.UpdateSession(ctx, u)
 				n := len(names)
 				names[s.SessionToken] = "x"
@@ -254,9 +254,9 @@ func faultMutants() []mutant {
 				p.useToken = func(ctx context.Context, identifier, token string) (t vtoken, err error) {
 					key := [2]string{identifier, token}
 					if _, ok := used.Load(key); ok {
-						return vtoken{}, engine.ErrNotFound
+						return vtoken{}, store.ErrNotFound
 					}
-					_ = in.Tx(ctx, func(a engine.Adapter) error {
+					_ = in.Tx(ctx, func(a store.Adapter) error {
 						t, err = a.UseVerificationToken(ctx, identifier, token)
 						return errInjected // the commit fails
 					})
@@ -268,7 +268,7 @@ func faultMutants() []mutant {
 			})
 		}},
 		{id: "M69", what: "Tx runs fn on the outer handle", inject: "W", fits: []string{"tx/rollback", "tx/isolation"}, memory: func(p *patch, in full) {
-			p.tx = func(_ context.Context, fn func(engine.Adapter) error) error { return fn(in) }
+			p.tx = func(_ context.Context, fn func(store.Adapter) error) error { return fn(in) }
 		}},
 	}
 }

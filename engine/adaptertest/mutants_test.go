@@ -12,8 +12,8 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // mutant is an adapter with one thing broken.
@@ -37,7 +37,7 @@ func (m mutant) open(dir string) (opener, []adaptertest.Option) {
 
 // wrapped breaks the SQLite adapter by a wrapper.
 func wrapped(l *lab, breakIt func(p *patch, in full)) {
-	l.wrap = func(a *entclient.Adapter, _ *pool) engine.Adapter {
+	l.wrap = func(a *entclient.Adapter, _ *pool) store.Adapter {
 		p := &patch{full: a}
 		breakIt(p, a)
 		return p
@@ -58,7 +58,7 @@ const (
 )
 
 func ofContract(err error) bool {
-	return errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrInvalid) || errors.Is(err, engine.ErrConflict{}) || errors.Is(err, engine.ErrStaleCounter)
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrStaleCounter)
 }
 
 // untyped loses the identity of an error.
@@ -83,7 +83,7 @@ func tokenMutants() []mutant {
 				if t, ok := rows.find(func(t vtoken) bool { return t.Identifier == identifier && t.Token == token }); ok {
 					return t, nil
 				}
-				return vtoken{}, engine.ErrNotFound
+				return vtoken{}, store.ErrNotFound
 			}
 		}},
 		{id: "M02", what: "consume reads, then deletes", inject: "W", fits: []string{"race/consume-64"}, memory: func(p *patch, in full) {
@@ -92,7 +92,7 @@ func tokenMutants() []mutant {
 				match := func(t vtoken) bool { return t.Identifier == identifier && t.Token == token }
 				t, ok := rows.find(match)
 				if !ok {
-					return vtoken{}, engine.ErrNotFound
+					return vtoken{}, store.ErrNotFound
 				}
 				m.wait()
 				rows.remove(match)
@@ -130,7 +130,7 @@ func tokenMutants() []mutant {
 			p.useToken = func(ctx context.Context, identifier, token string) (vtoken, error) {
 				t, _ := rows.find(func(t vtoken) bool { return t.Identifier == identifier && t.Token == token })
 				if t.Expires.Before(time.Now()) {
-					return vtoken{}, engine.ErrNotFound
+					return vtoken{}, store.ErrNotFound
 				}
 				return in.UseVerificationToken(ctx, identifier, token)
 			}
@@ -147,7 +147,7 @@ func tokenMutants() []mutant {
 				t, _ := rows.find(func(t vtoken) bool { return t.Token == token })
 				used, err := in.UseVerificationToken(ctx, t.Identifier, token)
 				if err == nil && t.Identifier != identifier {
-					return vtoken{}, engine.ErrNotFound
+					return vtoken{}, store.ErrNotFound
 				}
 				return used, err
 			}
@@ -176,14 +176,14 @@ func sessionMutants() []mutant {
 			p.getSession = func(ctx context.Context, token string) (sess, error) {
 				s, err := in.GetSession(ctx, token)
 				if err == nil && s.Expires.Before(time.Now()) {
-					_, _ = in.UpdateSession(ctx, engine.SessionUpdate{SessionToken: token, Expires: ptr(time.Now().Add(time.Hour))})
+					_, _ = in.UpdateSession(ctx, store.SessionUpdate{SessionToken: token, Expires: ptr(time.Now().Add(time.Hour))})
 				}
 				return s, err
 			}
 		}},
 		{id: "M15", what: "updateSession blanks the user id", inject: "W", fits: []string{"session/update-partial"}, memory: func(p *patch, in full) {
 			var blank sync.Map
-			p.updateSession = func(ctx context.Context, u engine.SessionUpdate) (sess, error) {
+			p.updateSession = func(ctx context.Context, u store.SessionUpdate) (sess, error) {
 				s, err := in.UpdateSession(ctx, u)
 				blank.Store(u.SessionToken, true)
 				s.UserID = ""
@@ -198,7 +198,7 @@ func sessionMutants() []mutant {
 			}
 		}},
 		{id: "M16", what: "updateSession echoes and writes nothing", inject: "W", fits: []string{"session/update-persists", "session/update-shorten"}, memory: func(p *patch, in full) {
-			p.updateSession = func(ctx context.Context, u engine.SessionUpdate) (sess, error) {
+			p.updateSession = func(ctx context.Context, u store.SessionUpdate) (sess, error) {
 				s, err := in.GetSession(ctx, u.SessionToken)
 				if err == nil && u.Expires != nil {
 					s.Expires = *u.Expires
@@ -222,7 +222,7 @@ func sessionMutants() []mutant {
 		}},
 		{id: "M19", what: "an update brings a deleted session back", inject: "W", fits: []string{"race/update-vs-delete"}, memory: func(p *patch, in full) {
 			m := &meeting{}
-			p.updateSession = func(ctx context.Context, u engine.SessionUpdate) (sess, error) {
+			p.updateSession = func(ctx context.Context, u store.SessionUpdate) (sess, error) {
 				s, err := in.GetSession(ctx, u.SessionToken)
 				if err != nil {
 					return s, err
@@ -231,7 +231,7 @@ func sessionMutants() []mutant {
 				if s, err := in.UpdateSession(ctx, u); err == nil {
 					return s, nil
 				}
-				if _, err = in.CreateSession(ctx, s); errors.Is(err, engine.ErrConflict{}) {
+				if _, err = in.CreateSession(ctx, s); errors.Is(err, store.ErrConflict) {
 					err = nil
 				}
 				return s, err
@@ -259,8 +259,8 @@ func userMutants() []mutant {
 				m := &meeting{}
 				p.createUser = func(ctx context.Context, u user) (user, error) {
 					if u.Email != nil {
-						if _, err := in.GetUserByEmail(ctx, *u.Email); !errors.Is(err, engine.ErrNotFound) {
-							return user{}, engine.ErrConflict{Field: "email"}
+						if _, err := in.GetUserByEmail(ctx, *u.Email); !errors.Is(err, store.ErrNotFound) {
+							return user{}, &store.ConflictError{Field: "email"}
 						}
 						m.wait()
 					}
@@ -293,21 +293,21 @@ func userMutants() []mutant {
 			comparing(p, in, "email", false, like)
 		}},
 		{id: "M27", what: "updateUser nulls omitted fields", inject: "W", fits: []string{"user/update-partial", "race/disjoint-updates"}, memory: func(p *patch, in full) {
-			p.updateUser = func(ctx context.Context, u engine.UserUpdate) (user, error) {
+			p.updateUser = func(ctx context.Context, u store.UserUpdate) (user, error) {
 				u.Name.Set, u.Image.Set, u.EmailVerified.Set = true, true, true
 				return in.UpdateUser(ctx, u)
 			}
 		}},
 		{id: "M28", what: "updateUser ignores an explicit clear", inject: "W", fits: []string{"user/update-clear"}, memory: func(p *patch, in full) {
-			p.updateUser = func(ctx context.Context, u engine.UserUpdate) (user, error) {
+			p.updateUser = func(ctx context.Context, u store.UserUpdate) (user, error) {
 				u.Name.Set, u.Image.Set, u.EmailVerified.Set = u.Name.Value != nil, u.Image.Value != nil, u.EmailVerified.Value != nil
 				return in.UpdateUser(ctx, u)
 			}
 		}},
 		{id: "M29", what: "updateUser creates a missing user", inject: "W", fits: []string{"user/update-unknown"}, memory: func(p *patch, in full) {
-			p.updateUser = func(ctx context.Context, u engine.UserUpdate) (user, error) {
+			p.updateUser = func(ctx context.Context, u store.UserUpdate) (user, error) {
 				v, err := in.UpdateUser(ctx, u)
-				if errors.Is(err, engine.ErrNotFound) {
+				if errors.Is(err, store.ErrNotFound) {
 					return in.CreateUser(ctx, user{ID: u.ID, Name: u.Name.Value, Email: u.Email.Value})
 				}
 				return v, err
@@ -315,7 +315,7 @@ func userMutants() []mutant {
 		}},
 		{id: "M30", what: "the old address keeps resolving after a change", inject: "W", fits: []string{"user/email-move"}, memory: func(p *patch, in full) {
 			var old sync.Map
-			p.updateUser = func(ctx context.Context, u engine.UserUpdate) (user, error) {
+			p.updateUser = func(ctx context.Context, u store.UserUpdate) (user, error) {
 				if was, err := in.GetUser(ctx, u.ID); err == nil && was.Email != nil {
 					old.Store(*was.Email, u.ID)
 				}
@@ -360,11 +360,11 @@ func userMutants() []mutant {
 			}
 		}},
 		{id: "M62", what: "0 affected rows are read as \"not found\"", inject: "W, as MySQL without clientFoundRows", fits: []string{"user/update-same-values"}, memory: func(p *patch, in full) {
-			p.updateUser = func(ctx context.Context, u engine.UserUpdate) (user, error) {
+			p.updateUser = func(ctx context.Context, u store.UserUpdate) (user, error) {
 				before, _ := in.GetUser(ctx, u.ID)
 				after, err := in.UpdateUser(ctx, u)
 				if err == nil && before.Name != nil && after.Name != nil && *before.Name == *after.Name && *before.Email == *after.Email {
-					return user{}, engine.ErrNotFound
+					return user{}, store.ErrNotFound
 				}
 				return after, err
 			}
@@ -426,7 +426,7 @@ func accountMutants() []mutant {
 				_, err := c.Exec(`PRAGMA foreign_keys = OFF`, nil)
 				return err
 			}
-			l.wrap = func(a *entclient.Adapter, p *pool) engine.Adapter {
+			l.wrap = func(a *entclient.Adapter, p *pool) store.Adapter {
 				_, _ = p.db.Exec(`PRAGMA foreign_keys = OFF`)
 				return a
 			}
@@ -460,7 +460,7 @@ func accountMutants() []mutant {
 		{id: "M45", what: "the counter of an unknown credential is accepted", inject: "W", fits: []string{"authn/counter-unknown"}, memory: func(p *patch, in full) {
 			p.counter = func(ctx context.Context, id string, n uint32) (cred, error) {
 				a, err := in.UpdateAuthenticatorCounter(ctx, id, n)
-				if errors.Is(err, engine.ErrNotFound) {
+				if errors.Is(err, store.ErrNotFound) {
 					return cred{CredentialID: id, Counter: n}, nil
 				}
 				return a, err
@@ -470,7 +470,7 @@ func accountMutants() []mutant {
 			var over sync.Map
 			p.createAuthn = func(ctx context.Context, a cred) (cred, error) {
 				v, err := in.CreateAuthenticator(ctx, a)
-				if errors.Is(err, engine.ErrConflict{}) {
+				if errors.Is(err, store.ErrConflict) {
 					over.Store(a.CredentialID, a)
 					return a, nil
 				}

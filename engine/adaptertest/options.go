@@ -8,7 +8,8 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // An Option tells the suite about the store, or gives it a hook.
@@ -19,11 +20,11 @@ type Feature string
 
 // The features, each an optional interface of the adapter.
 const (
-	WebAuthn Feature = "engine.AuthenticatorAdapter"
-	Tx       Feature = "engine.Transactor"
-	SignUp   Feature = "engine.SignUpAdapter"
-	Purge    Feature = "engine.Purger"
-	Sessions Feature = "engine.SessionLister"
+	WebAuthn Feature = "store.AuthenticatorAdapter"
+	Tx       Feature = "store.Transactor"
+	SignUp   Feature = "store.SignUpAdapter"
+	Purge    Feature = "store.Purger"
+	Sessions Feature = "store.SessionLister"
 	Closer   Feature = "io.Closer"
 )
 
@@ -45,59 +46,59 @@ func Precision(d time.Duration) Option {
 }
 
 // MaxString says that a column holds at most n characters; the adapter must
-// refuse more with engine.ErrInvalid (R5). The column is written as Auth.js
+// refuse more with store.ErrInvalid (R5). The column is written as Auth.js
 // has it, with its table: "account.access_token", "session.sessionToken".
 func MaxString(column string, n int) Option {
 	return func(s *suite) { s.maxString[column] = n }
 }
 
 // AssignsIDs says that the store makes the ids of users (R1), as
-// engine.Traits.AssignsIDs of the adapter does.
+// store.Traits.AssignsIDs of the adapter does.
 func AssignsIDs() Option { return func(s *suite) { s.assignsIDs = true } }
 
 // Fields says that every store has columns for exactly these extra fields, as an
 // adapter that was generated for them has. open gets s each time, and data/extra
 // stores a value of each. In all other cases a field that was not set may come
 // back as its default (schema.Field.Zero), as the engine reads it.
-func Fields(s *engine.Schema) Option { return func(o *suite) { o.fields = s } }
+func Fields(s *schema.Schema) Option { return func(o *suite) { o.fields = s } }
 
 // Reopen opens one more handle on the store that a stores in. a may be in use
 // or closed. It switches on the cases of durability and of two processes.
-func Reopen(open func(ctx context.Context, a engine.Adapter) (engine.Adapter, error)) Option {
+func Reopen(open func(ctx context.Context, a store.Adapter) (store.Adapter, error)) Option {
 	return func(s *suite) { s.reopen = open }
 }
 
 // Broken makes the store behind a fail every call, as when the database is
 // down, until heal is called.
-func Broken(breakIt func(a engine.Adapter) (heal func())) Option {
+func Broken(breakIt func(a store.Adapter) (heal func())) Option {
 	return func(s *suite) { s.broken = breakIt }
 }
 
 // FailAt makes the n-th statement from now on (from 1) that a sends to its
 // store fail, BEGIN and COMMIT included, and no other. heal ends that and
 // reports whether it came so far.
-func FailAt(fail func(a engine.Adapter, n int) (heal func() bool)) Option {
+func FailAt(fail func(a store.Adapter, n int) (heal func() bool)) Option {
 	return func(s *suite) { s.failAt = fail }
 }
 
 // Statements returns how many statements a has sent to its store.
-func Statements(count func(a engine.Adapter) int) Option {
+func Statements(count func(a store.Adapter) int) Option {
 	return func(s *suite) { s.statements = count }
 }
 
 // SQL gives the pool behind a and switches the sql/ cases on.
-func SQL(db func(a engine.Adapter) *sql.DB) Option {
+func SQL(db func(a store.Adapter) *sql.DB) Option {
 	return func(s *suite) { s.db = db }
 }
 
 // A Fixture is what Auth.js wrote into the tables that the adapter shares with
 // it: the rows as SQL and the same rows as the contract has them.
 type Fixture struct {
-	User          engine.User
-	Account       engine.Account
-	Session       engine.AdapterSession
-	Token         engine.VerificationToken
-	Authenticator *engine.Authenticator // nil: the layout has none
+	User          store.User
+	Account       store.Account
+	Session       store.Session
+	Token         store.VerificationToken
+	Authenticator *store.Authenticator // nil: the layout has none
 	// Insert holds the statements that write these rows, as recorded.
 	Insert []string
 	// Dump holds queries that print all that must be alike: values, types.
@@ -130,12 +131,12 @@ type suite struct {
 	assignsIDs bool
 	precision  time.Duration
 	maxString  map[string]int
-	fields     *engine.Schema
-	reopen     func(context.Context, engine.Adapter) (engine.Adapter, error)
-	broken     func(engine.Adapter) func()
-	failAt     func(engine.Adapter, int) func() bool
-	statements func(engine.Adapter) int
-	db         func(engine.Adapter) *sql.DB
+	fields     *schema.Schema
+	reopen     func(context.Context, store.Adapter) (store.Adapter, error)
+	broken     func(store.Adapter) func()
+	failAt     func(store.Adapter, int) func() bool
+	statements func(store.Adapter) int
+	db         func(store.Adapter) *sql.DB
 	fixture    *Fixture
 	known      map[string]string
 
@@ -182,19 +183,19 @@ var (
 )
 
 // lacks says why n cannot be had of a, or "".
-func (s *suite) lacks(n need, a engine.Adapter) string {
+func (s *suite) lacks(n need, a store.Adapter) string {
 	var ok bool
 	switch n {
 	case needAuthn:
-		_, ok = a.(engine.AuthenticatorAdapter)
+		_, ok = a.(store.AuthenticatorAdapter)
 	case needTx:
-		_, ok = a.(engine.Transactor)
+		_, ok = a.(store.Transactor)
 	case needSignUp:
-		_, ok = a.(engine.SignUpAdapter)
+		_, ok = a.(store.SignUpAdapter)
 	case needPurge:
-		_, ok = a.(engine.Purger)
+		_, ok = a.(store.Purger)
 	case needSessions:
-		_, ok = a.(engine.SessionLister)
+		_, ok = a.(store.SessionLister)
 	case needClose:
 		_, ok = a.(io.Closer)
 	case needReopen:
@@ -226,7 +227,7 @@ func (s *suite) lacks(n need, a engine.Adapter) string {
 	return "no adaptertest." + n.option + " hook"
 }
 
-func (s *suite) storeAssigns(a engine.Adapter) bool {
-	d, ok := a.(engine.TraitsDeclarer)
+func (s *suite) storeAssigns(a store.Adapter) bool {
+	d, ok := a.(store.TraitsDeclarer)
 	return s.assignsIDs || ok && d.Traits().AssignsIDs
 }

@@ -9,8 +9,9 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/adapters/memory"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // passes wants Check to find nothing with the options, and something at the
@@ -30,14 +31,14 @@ func TestNativeTTL(t *testing.T) {
 		p.getSession = func(ctx context.Context, token string) (sess, error) {
 			s, err := in.GetSession(ctx, token)
 			if err == nil && s.Expires.Before(time.Now()) {
-				return sess{}, engine.ErrNotFound
+				return sess{}, store.ErrNotFound
 			}
 			return s, err
 		}
 		p.useToken = func(ctx context.Context, identifier, token string) (vtoken, error) {
 			v, err := in.UseVerificationToken(ctx, identifier, token)
 			if err == nil && v.Expires.Before(time.Now()) {
-				return vtoken{}, engine.ErrNotFound
+				return vtoken{}, store.ErrNotFound
 			}
 			return v, err
 		}
@@ -48,13 +49,13 @@ func TestPrecision(t *testing.T) {
 	passes(t, onMemory(func(p *patch, in full) {
 		cut := func(at time.Time) time.Time { return at.Truncate(time.Second) }
 		writing(p, in, sameText, cut)
-		p.updateUser = func(ctx context.Context, u engine.UserUpdate) (user, error) {
+		p.updateUser = func(ctx context.Context, u store.UserUpdate) (user, error) {
 			if u.EmailVerified.Value != nil {
-				u.EmailVerified = engine.SetTo(cut(*u.EmailVerified.Value))
+				u.EmailVerified = store.SetTo(cut(*u.EmailVerified.Value))
 			}
 			return in.UpdateUser(ctx, u)
 		}
-		p.updateSession = func(ctx context.Context, u engine.SessionUpdate) (sess, error) {
+		p.updateSession = func(ctx context.Context, u store.SessionUpdate) (sess, error) {
 			if u.Expires != nil {
 				u.Expires = ptr(cut(*u.Expires))
 			}
@@ -67,7 +68,7 @@ func TestMaxString(t *testing.T) {
 	passes(t, onMemory(func(p *patch, in full) {
 		p.link = func(ctx context.Context, a acct) (acct, error) {
 			if a.AccessToken != nil && len(*a.AccessToken) > 255 {
-				return acct{}, fmt.Errorf("access_token: %w", engine.ErrInvalid)
+				return acct{}, fmt.Errorf("access_token: %w", store.ErrInvalid)
 			}
 			return in.LinkAccount(ctx, a)
 		}
@@ -77,7 +78,7 @@ func TestMaxString(t *testing.T) {
 // numbering is a store that makes the ids of users, and says so.
 type numbering struct{ *patch }
 
-func (numbering) Traits() engine.Traits { return engine.Traits{AssignsIDs: true} }
+func (numbering) Traits() store.Traits { return store.Traits{AssignsIDs: true} }
 
 func assigning(p *patch, in full) {
 	var last atomic.Int64
@@ -90,7 +91,7 @@ func assigning(p *patch, in full) {
 
 func TestAssignsIDs(t *testing.T) {
 	passes(t, onMemory(assigning), "user/create-keeps-id", adaptertest.AssignsIDs())
-	passes(t, func(_ context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
+	passes(t, func(_ context.Context, s *schema.Schema) (store.Adapter, func(), error) {
 		in := memory.New(s)
 		p := &patch{full: in}
 		assigning(p, in)
@@ -111,17 +112,17 @@ func TestKnown(t *testing.T) {
 }
 
 // onlyAdapter is an adapter with no optional interface.
-type onlyAdapter struct{ engine.Adapter }
+type onlyAdapter struct{ store.Adapter }
 
 func TestRequire(t *testing.T) {
-	open := func(_ context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
+	open := func(_ context.Context, s *schema.Schema) (store.Adapter, func(), error) {
 		return onlyAdapter{memory.New(s)}, nil, nil
 	}
 	r := adaptertest.Check(t.Context(), open)
 	if err := r.Err(); err != nil {
 		t.Error(err)
 	}
-	if line := r.String(); !strings.Contains(line, "not offered 28 ") || !strings.Contains(line, "no engine.Transactor") {
+	if line := r.String(); !strings.Contains(line, "not offered 28 ") || !strings.Contains(line, "no store.Transactor") {
 		t.Error(line)
 	}
 	if adaptertest.Check(t.Context(), open, adaptertest.Require(adaptertest.Tx)).Err() == nil {
@@ -135,7 +136,7 @@ func TestFailureExplains(t *testing.T) {
 		t.Fatal(at)
 	}
 	for _, want := range []string{"race/consume-64: a token is handed out to exactly one of 64 callers (rule R4)",
-		"did:", "64 × at once: UseVerificationToken", "got:", "callers succeeded", "want:", "1 success and 63 × engine.ErrNotFound",
+		"did:", "64 × at once: UseVerificationToken", "got:", "callers succeeded", "want:", "1 success and 63 × store.ErrNotFound",
 		"cause:", "fix:", "RETURNING", "GETDEL", "seen:"} {
 		if !strings.Contains(f.String(), want) {
 			t.Errorf("no %q in\n%s", want, f)
@@ -145,7 +146,7 @@ func TestFailureExplains(t *testing.T) {
 
 // What open does wrong is a failure of the case, not the end of the run.
 func TestOpenFails(t *testing.T) {
-	r := adaptertest.Check(t.Context(), func(context.Context, *engine.Schema) (engine.Adapter, func(), error) {
+	r := adaptertest.Check(t.Context(), func(context.Context, *schema.Schema) (store.Adapter, func(), error) {
 		return nil, nil, fmt.Errorf("connection refused")
 	}, adaptertest.Only("token/once"))
 	if err := r.Err(); err == nil || !strings.Contains(err.Error(), "connection refused") {

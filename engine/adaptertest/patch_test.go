@@ -8,25 +8,26 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/adapters/memory"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // full is an adapter with everything.
 type full interface {
-	engine.Adapter
-	engine.AuthenticatorAdapter
-	engine.Transactor
-	engine.Purger
-	engine.SessionLister
+	store.Adapter
+	store.AuthenticatorAdapter
+	store.Transactor
+	store.Purger
+	store.SessionLister
 	io.Closer
 }
 
 type (
-	user   = engine.User
-	acct   = engine.Account
-	sess   = engine.AdapterSession
-	vtoken = engine.VerificationToken
-	cred   = engine.Authenticator
+	user   = store.User
+	acct   = store.Account
+	sess   = store.Session
+	vtoken = store.VerificationToken
+	cred   = store.Authenticator
 )
 
 // patch is an adapter with some methods broken.
@@ -35,7 +36,7 @@ type patch struct {
 	createUser     func(context.Context, user) (user, error)
 	getUser        func(context.Context, string) (user, error)
 	getUserByEmail func(context.Context, string) (user, error)
-	updateUser     func(context.Context, engine.UserUpdate) (user, error)
+	updateUser     func(context.Context, store.UserUpdate) (user, error)
 	deleteUser     func(context.Context, string) error
 	link           func(context.Context, acct) (acct, error)
 	unlink         func(context.Context, string, string) error
@@ -43,7 +44,7 @@ type patch struct {
 	userByAccount  func(context.Context, string, string) (user, error)
 	createSession  func(context.Context, sess) (sess, error)
 	getSession     func(context.Context, string) (sess, error)
-	updateSession  func(context.Context, engine.SessionUpdate) (sess, error)
+	updateSession  func(context.Context, store.SessionUpdate) (sess, error)
 	deleteSession  func(context.Context, string) error
 	createToken    func(context.Context, vtoken) (vtoken, error)
 	useToken       func(context.Context, string, string) (vtoken, error)
@@ -52,7 +53,7 @@ type patch struct {
 	listAuthn      func(context.Context, string) ([]cred, error)
 	counter        func(context.Context, string, uint32) (cred, error)
 	purge          func(context.Context, time.Time, int) (int, error)
-	tx             func(context.Context, func(engine.Adapter) error) error
+	tx             func(context.Context, func(store.Adapter) error) error
 }
 
 func either[F any](isNil bool, f, g F) F {
@@ -71,7 +72,7 @@ func (p *patch) GetUser(ctx context.Context, id string) (user, error) {
 func (p *patch) GetUserByEmail(ctx context.Context, s string) (user, error) {
 	return either(p.getUserByEmail == nil, p.getUserByEmail, p.full.GetUserByEmail)(ctx, s)
 }
-func (p *patch) UpdateUser(ctx context.Context, u engine.UserUpdate) (user, error) {
+func (p *patch) UpdateUser(ctx context.Context, u store.UserUpdate) (user, error) {
 	return either(p.updateUser == nil, p.updateUser, p.full.UpdateUser)(ctx, u)
 }
 func (p *patch) DeleteUser(ctx context.Context, id string) error {
@@ -109,7 +110,7 @@ func (p *patch) GetSessionAndUser(ctx context.Context, token string) (sess, user
 	}
 	return s, u, nil
 }
-func (p *patch) UpdateSession(ctx context.Context, s engine.SessionUpdate) (sess, error) {
+func (p *patch) UpdateSession(ctx context.Context, s store.SessionUpdate) (sess, error) {
 	return either(p.updateSession == nil, p.updateSession, p.full.UpdateSession)(ctx, s)
 }
 func (p *patch) DeleteSession(ctx context.Context, token string) error {
@@ -136,16 +137,16 @@ func (p *patch) UpdateAuthenticatorCounter(ctx context.Context, id string, n uin
 func (p *patch) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
 	return either(p.purge == nil, p.purge, p.full.PurgeExpired)(ctx, before, limit)
 }
-func (p *patch) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+func (p *patch) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	return either(p.tx == nil, p.tx, p.full.Tx)(ctx, fn)
 }
 
 // opener makes stores for Check.
-type opener func(ctx context.Context, s *engine.Schema) (engine.Adapter, func(), error)
+type opener func(ctx context.Context, s *schema.Schema) (store.Adapter, func(), error)
 
 // onMemory breaks the memory adapter.
 func onMemory(breakIt func(p *patch, in full)) opener {
-	return func(_ context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
+	return func(_ context.Context, s *schema.Schema) (store.Adapter, func(), error) {
 		in := memory.New(s)
 		p := &patch{full: in}
 		breakIt(p, in)

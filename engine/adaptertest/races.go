@@ -5,7 +5,7 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func raceConsume64(t *T) {
@@ -13,28 +13,28 @@ func raceConsume64(t *T) {
 		token := fmt.Sprint("t", round)
 		want := t.token("a@example.com", token)
 		t.token("a@example.com", token+"-sibling")
-		got := make([]engine.VerificationToken, 64)
+		got := make([]store.VerificationToken, 64)
 		winner := t.oneWinner(t.together("UseVerificationToken(a@example.com, "+token+")", 64, func(i int) (err error) {
 			got[i], err = t.a.UseVerificationToken(t.ctx, "a@example.com", token)
 			return err
-		}), engine.ErrNotFound)
+		}), store.ErrNotFound)
 		t.equal(got[winner], want)
 		t.take("a@example.com", token+"-sibling")
 	}
 }
 
 func raceCreateEmail(t *T) {
-	var us [32]engine.User
+	var us [32]store.User
 	for round := range 4 {
 		address := email(fmt.Sprint("round", round))
 		for i := range us {
-			us[i] = engine.User{ID: t.id(fmt.Sprint(round, "-", i)), Email: &address}
+			us[i] = store.User{ID: t.id(fmt.Sprint(round, "-", i)), Email: &address}
 		}
-		var got [32]engine.User
+		var got [32]store.User
 		winner := t.oneWinner(t.together("CreateUser with the address "+address, len(us), func(i int) (err error) {
 			got[i], err = t.a.CreateUser(t.ctx, us[i])
 			return err
-		}), engine.ErrConflict{Field: "email"})
+		}), &store.ConflictError{Field: "email"})
 		t.equal(ok(t.a.GetUserByEmail(t.ctx, address))(t).ID, got[winner].ID)
 		for i := range us {
 			if i != winner && t.has(needEngineIDs) {
@@ -47,9 +47,9 @@ func raceCreateEmail(t *T) {
 func raceCreateId(t *T) {
 	id := t.id("u")
 	winner := t.oneWinner(t.together("CreateUser with one id", 32, func(i int) error {
-		_, err := t.a.CreateUser(t.ctx, engine.User{ID: id, Name: ptr(fmt.Sprint(i)), Email: ptr(email(fmt.Sprint(i)))})
+		_, err := t.a.CreateUser(t.ctx, store.User{ID: id, Name: ptr(fmt.Sprint(i)), Email: ptr(email(fmt.Sprint(i)))})
 		return err
-	}), engine.ErrConflict{Field: "id"})
+	}), &store.ConflictError{Field: "id"})
 	t.equal(*ok(t.a.GetUser(t.ctx, id))(t).Name, fmt.Sprint(winner))
 }
 
@@ -67,9 +67,9 @@ func raceLinkTwoUsers(t *T) {
 	for round := range 4 {
 		account := fmt.Sprint(round)
 		winner := t.oneWinner(t.together("LinkAccount(github, "+account+") by different users", 32, func(i int) error {
-			_, err := t.a.LinkAccount(t.ctx, engine.Account{UserID: ids[i], Type: "oauth", Provider: "github", ProviderAccountID: account})
+			_, err := t.a.LinkAccount(t.ctx, store.Account{UserID: ids[i], Type: "oauth", Provider: "github", ProviderAccountID: account})
 			return err
-		}), engine.ErrConflict{Field: "providerAccountId"})
+		}), &store.ConflictError{Field: "providerAccountId"})
 		t.wantOwner("github", account, ids[winner])
 	}
 	raceSignUp(t)
@@ -80,9 +80,9 @@ func raceSessionToken(t *T) {
 	for round := range 4 {
 		token := fmt.Sprint("s", round)
 		winner := t.oneWinner(t.together("CreateSession("+token+") for different users", 16, func(i int) error {
-			_, err := t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: token, UserID: ids[i], Expires: t.base})
+			_, err := t.a.CreateSession(t.ctx, store.Session{SessionToken: token, UserID: ids[i], Expires: t.base})
 			return err
-		}), engine.ErrConflict{Field: "sessionToken"})
+		}), &store.ConflictError{Field: "sessionToken"})
 		t.equal(ok(t.a.GetSession(t.ctx, token))(t).UserID, ids[winner])
 	}
 }
@@ -97,14 +97,14 @@ func raceUpdateVsDelete(t *T) {
 				if err := t.a.DeleteSession(t.ctx, token); err != nil {
 					return err
 				}
-				if _, err := t.a.GetSession(t.ctx, token); !errors.Is(err, engine.ErrNotFound) {
+				if _, err := t.a.GetSession(t.ctx, token); !errors.Is(err, store.ErrNotFound) {
 					return fmt.Errorf("GetSession after DeleteSession returned: %v", err)
 				}
 				return nil
 			}
 			expires := t.base.Add(time.Duration(i) * time.Hour)
-			_, err := t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: token, Expires: &expires})
-			if errors.Is(err, engine.ErrNotFound) {
+			_, err := t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: token, Expires: &expires})
+			if errors.Is(err, store.ErrNotFound) {
 				return nil
 			}
 			return err
@@ -123,9 +123,9 @@ func raceDeleteUserVsLogin(t *T) {
 		for _, err := range t.together("CreateSession, LinkAccount, CreateAuthenticator, DeleteUser", 16, func(i int) (err error) {
 			switch i % 4 {
 			case 0:
-				_, err = t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: fmt.Sprint("s", i), UserID: id, Expires: t.base})
+				_, err = t.a.CreateSession(t.ctx, store.Session{SessionToken: fmt.Sprint("s", i), UserID: id, Expires: t.base})
 			case 1:
-				_, err = t.a.LinkAccount(t.ctx, engine.Account{UserID: id, Type: "oauth", Provider: "github", ProviderAccountID: fmt.Sprint(i)})
+				_, err = t.a.LinkAccount(t.ctx, store.Account{UserID: id, Type: "oauth", Provider: "github", ProviderAccountID: fmt.Sprint(i)})
 			case 2:
 				if authn {
 					_, err = t.a.CreateAuthenticator(t.ctx, fullAuthenticator(fmt.Sprint("c", i), id))
@@ -133,7 +133,7 @@ func raceDeleteUserVsLogin(t *T) {
 			case 3:
 				err = t.a.DeleteUser(t.ctx, id)
 			}
-			if errors.Is(err, engine.ErrNotFound) {
+			if errors.Is(err, store.ErrNotFound) {
 				return nil
 			}
 			return err
@@ -155,11 +155,11 @@ func raceDisjointUpdates(t *T) {
 	for round := range 10 {
 		v := fmt.Sprint(round)
 		for _, err := range t.together("UpdateUser: half of them the name, half the image", 8, func(i int) error {
-			up := engine.UserUpdate{ID: id}
+			up := store.UserUpdate{ID: id}
 			if i%2 == 0 {
-				up.Name = engine.SetTo(v)
+				up.Name = store.SetTo(v)
 			} else {
-				up.Image = engine.SetTo(v)
+				up.Image = store.SetTo(v)
 			}
 			_, err := t.a.UpdateUser(t.ctx, up)
 			return err
@@ -185,7 +185,7 @@ func raceCounter(t *T) {
 			if counters[i] == 31 {
 				t.ok(err) // the highest is never stale
 			} else if err != nil {
-				t.is(err, engine.ErrStaleCounter)
+				t.is(err, store.ErrStaleCounter)
 			}
 		}
 		t.equal(ok(t.a.GetAuthenticator(t.ctx, id))(t).Counter, uint32(32))
@@ -198,11 +198,11 @@ func raceSameCounter(t *T) {
 	t.oneWinner(t.together("UpdateAuthenticatorCounter to 1", 32, func(int) error {
 		_, err := t.a.UpdateAuthenticatorCounter(t.ctx, "c1", 1)
 		return err
-	}), engine.ErrStaleCounter)
+	}), store.ErrStaleCounter)
 }
 
 func raceIndependent(t *T) {
-	var us [64]engine.User
+	var us [64]store.User
 	for i := range us {
 		us[i] = t.fullUser(fmt.Sprint("u", i))
 	}
@@ -212,7 +212,7 @@ func raceIndependent(t *T) {
 }
 
 // life is all that happens to a user, from the first sign-in to the end.
-func (t *T) life(u engine.User) error {
+func (t *T) life(u store.User) error {
 	a, ctx := t.a, t.ctx
 	given := u.ID
 	u, err := a.CreateUser(ctx, u)
@@ -223,15 +223,15 @@ func (t *T) life(u engine.User) error {
 	if _, err := a.LinkAccount(ctx, fullAccount(u.ID, "github", given)); err != nil {
 		return err
 	}
-	if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s-" + given, UserID: u.ID, Expires: t.base}); err != nil {
+	if _, err := a.CreateSession(ctx, store.Session{SessionToken: "s-" + given, UserID: u.ID, Expires: t.base}); err != nil {
 		return err
 	}
-	if _, err := a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: *u.Email, Token: "t", Expires: t.base}); err != nil {
+	if _, err := a.CreateVerificationToken(ctx, store.VerificationToken{Identifier: *u.Email, Token: "t", Expires: t.base}); err != nil {
 		return err
 	}
 	for n := range 5 {
 		expires := t.base.Add(time.Duration(n) * 10 * time.Second)
-		if _, err := a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s-" + given, Expires: &expires}); err != nil {
+		if _, err := a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "s-" + given, Expires: &expires}); err != nil {
 			return err
 		}
 		s, got, err := a.GetSessionAndUser(ctx, "s-"+given)
@@ -251,7 +251,7 @@ func (t *T) life(u engine.User) error {
 	if err := a.DeleteUser(ctx, u.ID); err != nil {
 		return err
 	}
-	if _, err := a.GetUser(ctx, u.ID); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := a.GetUser(ctx, u.ID); !errors.Is(err, store.ErrNotFound) {
 		return fmt.Errorf("%s after its end: %v", name, err)
 	}
 	return nil
@@ -261,18 +261,18 @@ func raceCopies(t *T) {
 	given := t.fullUser("u1")
 	created := t.create(given)
 	want := t.fullUser("u1")
-	for _, u := range []engine.User{given, created, ok(t.a.GetUser(t.ctx, want.ID))(t), ok(t.a.GetUserByEmail(t.ctx, *want.Email))(t)} {
+	for _, u := range []store.User{given, created, ok(t.a.GetUser(t.ctx, want.ID))(t), ok(t.a.GetUserByEmail(t.ctx, *want.Email))(t)} {
 		*u.Name, *u.Email, *u.Image, *u.EmailVerified = "x", "x", "x", time.Time{}
 		t.wantUser(want)
 	}
 	name := "changed"
-	updated := ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: want.ID, Name: engine.Change[string]{Set: true, Value: &name}}))(t)
+	updated := ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: want.ID, Name: store.Change[string]{Set: true, Value: &name}}))(t)
 	name, *updated.Name = "x", "y"
 	want.Name = ptr("changed")
 	t.wantUser(want)
 
 	account := fullAccount(want.ID, "github", "1")
-	for _, a := range []engine.Account{account, ok(t.a.LinkAccount(t.ctx, account))(t), ok(t.a.GetAccount(t.ctx, "github", "1"))(t), ok(t.a.ListAccountsByUserID(t.ctx, want.ID))(t)[0]} {
+	for _, a := range []store.Account{account, ok(t.a.LinkAccount(t.ctx, account))(t), ok(t.a.GetAccount(t.ctx, "github", "1"))(t), ok(t.a.ListAccountsByUserID(t.ctx, want.ID))(t)[0]} {
 		*a.AccessToken, *a.RefreshToken, *a.IDToken, *a.TokenType, *a.Scope, *a.SessionState, *a.ExpiresAt = "x", "x", "x", "x", "x", "x", 0
 		t.equal(ok(t.a.GetAccount(t.ctx, "github", "1"))(t), fullAccount(want.ID, "github", "1"))
 	}
@@ -287,7 +287,7 @@ func raceCopies(t *T) {
 func raceCopiesAuthn(t *T) {
 	id := t.user("u1").ID
 	credential := fullAuthenticator("c1", id)
-	for _, a := range []engine.Authenticator{credential, ok(t.a.CreateAuthenticator(t.ctx, credential))(t), ok(t.a.GetAuthenticator(t.ctx, "c1"))(t), ok(t.a.ListAuthenticatorsByUserID(t.ctx, id))(t)[0]} {
+	for _, a := range []store.Authenticator{credential, ok(t.a.CreateAuthenticator(t.ctx, credential))(t), ok(t.a.GetAuthenticator(t.ctx, "c1"))(t), ok(t.a.ListAuthenticatorsByUserID(t.ctx, id))(t)[0]} {
 		*a.Transports = "x"
 		t.equal(ok(t.a.GetAuthenticator(t.ctx, "c1"))(t), fullAuthenticator("c1", id))
 	}

@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // callLog keeps what a case did, for the report.
@@ -49,7 +49,7 @@ func (l *callLog) did() []string {
 // recorder is the adapter that cases call. Optional methods must only be
 // called where the adapter has them.
 type recorder struct {
-	a   engine.Adapter
+	a   store.Adapter
 	log *callLog
 }
 
@@ -71,23 +71,23 @@ func (r *recorder) done(method string, args []any, got any, err error) {
 	}
 }
 
-func (r *recorder) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+func (r *recorder) CreateUser(ctx context.Context, u store.User) (store.User, error) {
 	in := show(u)
 	v, err := r.a.CreateUser(ctx, u)
 	r.done("CreateUser", []any{raw(in)}, v, err)
 	return v, err
 }
-func (r *recorder) GetUser(ctx context.Context, id string) (engine.User, error) {
+func (r *recorder) GetUser(ctx context.Context, id string) (store.User, error) {
 	v, err := r.a.GetUser(ctx, id)
 	r.done("GetUser", []any{id}, v, err)
 	return v, err
 }
-func (r *recorder) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
+func (r *recorder) GetUserByEmail(ctx context.Context, email string) (store.User, error) {
 	v, err := r.a.GetUserByEmail(ctx, email)
 	r.done("GetUserByEmail", []any{email}, v, err)
 	return v, err
 }
-func (r *recorder) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.User, error) {
+func (r *recorder) UpdateUser(ctx context.Context, u store.UserUpdate) (store.User, error) {
 	in := show(u)
 	v, err := r.a.UpdateUser(ctx, u)
 	r.done("UpdateUser", []any{raw(in)}, v, err)
@@ -98,7 +98,7 @@ func (r *recorder) DeleteUser(ctx context.Context, id string) error {
 	r.done("DeleteUser", []any{id}, nil, err)
 	return err
 }
-func (r *recorder) LinkAccount(ctx context.Context, a engine.Account) (engine.Account, error) {
+func (r *recorder) LinkAccount(ctx context.Context, a store.Account) (store.Account, error) {
 	in := show(a)
 	v, err := r.a.LinkAccount(ctx, a)
 	r.done("LinkAccount", []any{raw(in)}, v, err)
@@ -109,43 +109,43 @@ func (r *recorder) UnlinkAccount(ctx context.Context, provider, id string) error
 	r.done("UnlinkAccount", []any{provider, id}, nil, err)
 	return err
 }
-func (r *recorder) GetAccount(ctx context.Context, provider, id string) (engine.Account, error) {
+func (r *recorder) GetAccount(ctx context.Context, provider, id string) (store.Account, error) {
 	v, err := r.a.GetAccount(ctx, provider, id)
 	r.done("GetAccount", []any{provider, id}, v, err)
 	return v, err
 }
-func (r *recorder) GetUserByAccount(ctx context.Context, provider, id string) (engine.User, error) {
+func (r *recorder) GetUserByAccount(ctx context.Context, provider, id string) (store.User, error) {
 	v, err := r.a.GetUserByAccount(ctx, provider, id)
 	r.done("GetUserByAccount", []any{provider, id}, v, err)
 	return v, err
 }
-func (r *recorder) ListAccountsByUserID(ctx context.Context, id string) ([]engine.Account, error) {
+func (r *recorder) ListAccountsByUserID(ctx context.Context, id string) ([]store.Account, error) {
 	v, err := r.a.ListAccountsByUserID(ctx, id)
 	r.done("ListAccountsByUserID", []any{id}, v, err)
 	return v, err
 }
-func (r *recorder) CreateUserWithAccount(ctx context.Context, u engine.User, a engine.Account) (engine.User, engine.Account, error) {
+func (r *recorder) CreateUserWithAccount(ctx context.Context, u store.User, a store.Account) (store.User, store.Account, error) {
 	in, with := show(u), show(a)
-	v, n, err := r.a.(engine.SignUpAdapter).CreateUserWithAccount(ctx, u, a)
+	v, n, err := r.a.(store.SignUpAdapter).CreateUserWithAccount(ctx, u, a)
 	r.done("CreateUserWithAccount", []any{raw(in), raw(with)}, []any{v, n}, err)
 	return v, n, err
 }
-func (r *recorder) CreateSession(ctx context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
+func (r *recorder) CreateSession(ctx context.Context, s store.Session) (store.Session, error) {
 	v, err := r.a.CreateSession(ctx, s)
 	r.done("CreateSession", []any{s}, v, err)
 	return v, err
 }
-func (r *recorder) GetSession(ctx context.Context, token string) (engine.AdapterSession, error) {
+func (r *recorder) GetSession(ctx context.Context, token string) (store.Session, error) {
 	v, err := r.a.GetSession(ctx, token)
 	r.done("GetSession", []any{token}, v, err)
 	return v, err
 }
-func (r *recorder) GetSessionAndUser(ctx context.Context, token string) (engine.AdapterSession, engine.User, error) {
+func (r *recorder) GetSessionAndUser(ctx context.Context, token string) (store.Session, store.User, error) {
 	s, u, err := r.a.GetSessionAndUser(ctx, token)
 	r.done("GetSessionAndUser", []any{token}, []any{s, u}, err)
 	return s, u, err
 }
-func (r *recorder) UpdateSession(ctx context.Context, s engine.SessionUpdate) (engine.AdapterSession, error) {
+func (r *recorder) UpdateSession(ctx context.Context, s store.SessionUpdate) (store.Session, error) {
 	v, err := r.a.UpdateSession(ctx, s)
 	r.done("UpdateSession", []any{s}, v, err)
 	return v, err
@@ -160,50 +160,50 @@ func (r *recorder) DeleteSessionsByUserID(ctx context.Context, id string) error 
 	r.done("DeleteSessionsByUserID", []any{id}, nil, err)
 	return err
 }
-func (r *recorder) CreateVerificationToken(ctx context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
+func (r *recorder) CreateVerificationToken(ctx context.Context, t store.VerificationToken) (store.VerificationToken, error) {
 	v, err := r.a.CreateVerificationToken(ctx, t)
 	r.done("CreateVerificationToken", []any{t}, v, err)
 	return v, err
 }
-func (r *recorder) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+func (r *recorder) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
 	v, err := r.a.UseVerificationToken(ctx, identifier, token)
 	r.done("UseVerificationToken", []any{identifier, token}, v, err)
 	return v, err
 }
-func (r *recorder) CreateAuthenticator(ctx context.Context, a engine.Authenticator) (engine.Authenticator, error) {
+func (r *recorder) CreateAuthenticator(ctx context.Context, a store.Authenticator) (store.Authenticator, error) {
 	in := show(a)
-	v, err := r.a.(engine.AuthenticatorAdapter).CreateAuthenticator(ctx, a)
+	v, err := r.a.(store.AuthenticatorAdapter).CreateAuthenticator(ctx, a)
 	r.done("CreateAuthenticator", []any{raw(in)}, v, err)
 	return v, err
 }
-func (r *recorder) GetAuthenticator(ctx context.Context, id string) (engine.Authenticator, error) {
-	v, err := r.a.(engine.AuthenticatorAdapter).GetAuthenticator(ctx, id)
+func (r *recorder) GetAuthenticator(ctx context.Context, id string) (store.Authenticator, error) {
+	v, err := r.a.(store.AuthenticatorAdapter).GetAuthenticator(ctx, id)
 	r.done("GetAuthenticator", []any{id}, v, err)
 	return v, err
 }
-func (r *recorder) ListAuthenticatorsByUserID(ctx context.Context, id string) ([]engine.Authenticator, error) {
-	v, err := r.a.(engine.AuthenticatorAdapter).ListAuthenticatorsByUserID(ctx, id)
+func (r *recorder) ListAuthenticatorsByUserID(ctx context.Context, id string) ([]store.Authenticator, error) {
+	v, err := r.a.(store.AuthenticatorAdapter).ListAuthenticatorsByUserID(ctx, id)
 	r.done("ListAuthenticatorsByUserID", []any{id}, v, err)
 	return v, err
 }
-func (r *recorder) UpdateAuthenticatorCounter(ctx context.Context, id string, n uint32) (engine.Authenticator, error) {
-	v, err := r.a.(engine.AuthenticatorAdapter).UpdateAuthenticatorCounter(ctx, id, n)
+func (r *recorder) UpdateAuthenticatorCounter(ctx context.Context, id string, n uint32) (store.Authenticator, error) {
+	v, err := r.a.(store.AuthenticatorAdapter).UpdateAuthenticatorCounter(ctx, id, n)
 	r.done("UpdateAuthenticatorCounter", []any{id, n}, v, err)
 	return v, err
 }
 func (r *recorder) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
-	v, err := r.a.(engine.Purger).PurgeExpired(ctx, before, limit)
+	v, err := r.a.(store.Purger).PurgeExpired(ctx, before, limit)
 	r.done("PurgeExpired", []any{before, limit}, v, err)
 	return v, err
 }
-func (r *recorder) ListSessionsByUserID(ctx context.Context, id string) ([]engine.AdapterSession, error) {
-	v, err := r.a.(engine.SessionLister).ListSessionsByUserID(ctx, id)
+func (r *recorder) ListSessionsByUserID(ctx context.Context, id string) ([]store.Session, error) {
+	v, err := r.a.(store.SessionLister).ListSessionsByUserID(ctx, id)
 	r.done("ListSessionsByUserID", []any{id}, v, err)
 	return v, err
 }
-func (r *recorder) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+func (r *recorder) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	r.log.add("Tx: begin")
-	err := r.a.(engine.Transactor).Tx(ctx, func(a engine.Adapter) error { return fn(&recorder{a: a, log: r.log}) })
+	err := r.a.(store.Transactor).Tx(ctx, func(a store.Adapter) error { return fn(&recorder{a: a, log: r.log}) })
 	r.log.add("Tx: end, %v", err)
 	return err
 }

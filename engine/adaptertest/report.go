@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
 )
 
 // A Report is what Check found.
@@ -87,7 +88,7 @@ func (r Report) count(s Status) (n int) {
 }
 
 // String is one line: "passed 101 · known 1 · not offered 17 (no
-// engine.Transactor, …) · seed 1".
+// store.Transactor, …) · seed 1".
 func (r Report) String() string {
 	if r.err != nil {
 		return r.err.Error()

@@ -6,12 +6,12 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func sessionRoundtrip(t *T) {
 	u := t.user("u1")
-	want := engine.AdapterSession{SessionToken: "s1", UserID: t.id("u1"), Expires: t.base}
+	want := store.Session{SessionToken: "s1", UserID: t.id("u1"), Expires: t.base}
 	created := ok(t.a.CreateSession(t.ctx, want))(t)
 	t.equal(created, want)
 	t.utc(created.Expires)
@@ -40,7 +40,7 @@ func sessionRightUser(t *T) {
 }
 
 func sessionBareUser(t *T) {
-	want := t.create(engine.User{ID: t.id("u1"), Email: ptr(email("u1"))})
+	want := t.create(store.User{ID: t.id("u1"), Email: ptr(email("u1"))})
 	t.session("s1", want.ID)
 	_, u, err := t.a.GetSessionAndUser(t.ctx, "s1")
 	t.ok(err)
@@ -51,14 +51,14 @@ func sessionDupToken(t *T) {
 	t.user("u1")
 	t.user("u2")
 	first := t.session("s1", t.id("u1"))
-	_, err := t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: "s1", UserID: t.id("u2"), Expires: t.base.AddDate(1, 0, 0)})
+	_, err := t.a.CreateSession(t.ctx, store.Session{SessionToken: "s1", UserID: t.id("u2"), Expires: t.base.AddDate(1, 0, 0)})
 	t.conflict(err, "sessionToken")
 	t.wantSession(first)
 }
 
 func sessionUnknownUser(t *T) {
 	nobody := t.nobody()
-	_, err := t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: "s1", UserID: nobody, Expires: t.base})
+	_, err := t.a.CreateSession(t.ctx, store.Session{SessionToken: "s1", UserID: nobody, Expires: t.base})
 	t.notFound(err)
 	_, err = t.a.GetSession(t.ctx, "s1")
 	t.notFound(err)
@@ -78,7 +78,7 @@ func sessionNotFound(t *T) {
 func sessionGetIsPure(t *T) {
 	t.user("u1")
 	for token, expires := range map[string]time.Time{"expired": t.base.AddDate(-2, 0, 0), "live": t.base} {
-		want := engine.AdapterSession{SessionToken: token, UserID: t.id("u1"), Expires: expires}
+		want := store.Session{SessionToken: token, UserID: t.id("u1"), Expires: expires}
 		if _, err := t.a.CreateSession(t.ctx, want); !t.expired(err) {
 			continue
 		}
@@ -100,9 +100,9 @@ func sessionUpdatePartial(t *T) {
 	t.user("u1")
 	want := t.session("s1", t.id("u1"))
 	want.Expires = t.base.Add(48 * time.Hour)
-	t.equal(ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &want.Expires}))(t), want)
+	t.equal(ok(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: &want.Expires}))(t), want)
 	t.wantSession(want)
-	t.equal(ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1"}))(t), want)
+	t.equal(ok(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1"}))(t), want)
 	t.wantSession(want)
 }
 
@@ -110,15 +110,15 @@ func sessionUpdateSameValues(t *T) {
 	t.user("u1")
 	want := t.session("s1", t.id("u1"))
 	for range 2 {
-		t.equal(ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &want.Expires}))(t), want)
+		t.equal(ok(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: &want.Expires}))(t), want)
 	}
 }
 
 func sessionUpdateUnknown(t *T) {
 	t.user("u1")
-	_, err := t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &t.base})
+	_, err := t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: &t.base})
 	t.notFound(err)
-	_, err = t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1"})
+	_, err = t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1"})
 	t.notFound(err)
 	t.session("s1", t.id("u1"))
 }
@@ -127,10 +127,10 @@ func sessionUpdateShorten(t *T) {
 	t.user("u1")
 	want := t.session("s1", t.id("u1"))
 	want.Expires = want.Expires.Add(-30 * time.Minute)
-	t.equal(ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &want.Expires}))(t), want)
+	t.equal(ok(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: &want.Expires}))(t), want)
 	t.wantSession(want)
 	want.Expires = t.base.AddDate(-1, 0, 0)
-	if _, err := t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &want.Expires}); t.expired(err) {
+	if _, err := t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: &want.Expires}); t.expired(err) {
 		if got, err := t.a.GetSession(t.ctx, "s1"); t.expired(err) {
 			t.equal(got, want)
 		}
@@ -169,7 +169,7 @@ func sessionList(t *T) {
 	t.session("s1", t.id("u1"))
 	t.session("s3", t.id("u2"))
 	want := []string{"s1"}
-	if _, err := t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: "s2", UserID: t.id("u1"), Expires: t.base.AddDate(-9, 0, 0)}); t.expired(err) && !t.suite.nativeTTL {
+	if _, err := t.a.CreateSession(t.ctx, store.Session{SessionToken: "s2", UserID: t.id("u1"), Expires: t.base.AddDate(-9, 0, 0)}); t.expired(err) && !t.suite.nativeTTL {
 		want = append(want, "s2")
 	}
 	got := tokensOf(ok(t.a.ListSessionsByUserID(t.ctx, t.id("u1")))(t))
@@ -216,8 +216,8 @@ func sessionOrphan(t *T) {
 	t.ok(t.a.DeleteUser(t.ctx, t.id("u1")))
 	s, u, err := t.a.GetSessionAndUser(t.ctx, "s1")
 	t.notFound(err)
-	t.equal(s, engine.AdapterSession{})
-	t.equal(u, engine.User{})
+	t.equal(s, store.Session{})
+	t.equal(u, store.User{})
 }
 
 func purgeBoundary(t *T) {
@@ -225,8 +225,8 @@ func purgeBoundary(t *T) {
 	for token, expires := range map[string]time.Time{
 		"before": t.base.Add(-t.suite.precision), "at": t.base, "after": t.base.Add(t.suite.precision), "long ago": t.base.AddDate(-50, 0, 0),
 	} {
-		ok(t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: token, UserID: t.id("u1"), Expires: expires}))(t)
-		ok(t.a.CreateVerificationToken(t.ctx, engine.VerificationToken{Identifier: "a", Token: token, Expires: expires}))(t)
+		ok(t.a.CreateSession(t.ctx, store.Session{SessionToken: token, UserID: t.id("u1"), Expires: expires}))(t)
+		ok(t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: "a", Token: token, Expires: expires}))(t)
 	}
 	cut := t.base.Truncate(t.suite.precision)
 	t.equal(ok(t.a.PurgeExpired(t.ctx, cut.In(time.FixedZone("", -18000)), 100))(t), 4)
@@ -246,8 +246,8 @@ func purgeLimit(t *T) {
 	t.user("u1")
 	purger := t.a
 	for i := range 3 {
-		ok(t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: fmt.Sprint(i), UserID: t.id("u1"), Expires: t.base}))(t)
-		ok(t.a.CreateVerificationToken(t.ctx, engine.VerificationToken{Identifier: "a", Token: fmt.Sprint(i), Expires: t.base}))(t)
+		ok(t.a.CreateSession(t.ctx, store.Session{SessionToken: fmt.Sprint(i), UserID: t.id("u1"), Expires: t.base}))(t)
+		ok(t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: "a", Token: fmt.Sprint(i), Expires: t.base}))(t)
 	}
 	later := t.base.Add(time.Second)
 	for _, step := range []struct{ limit, want int }{{0, 0}, {-1, 0}, {2, 2}, {2, 2}, {100, 2}, {100, 0}} {
@@ -265,7 +265,7 @@ func sessionUpdatePersists(t *T) {
 	}
 	for range 2 {
 		want.Expires = want.Expires.Add(48 * time.Hour)
-		t.equal(ok(t.a.UpdateSession(t.ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &want.Expires}))(t), want)
+		t.equal(ok(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: &want.Expires}))(t), want)
 		t.equal(ok(second.GetSession(t.ctx, "s1"))(t), want)
 		s, _, err := second.GetSessionAndUser(t.ctx, "s1")
 		t.ok(err)

@@ -4,15 +4,15 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// What follows is for an engine.SignUpAdapter, in the cases of what it does in
-// one step. Others have nothing to do there: of an engine.Transactor the engine
+// What follows is for a store.SignUpAdapter, in the cases of what it does in
+// one step. Others have nothing to do there: of a store.Transactor the engine
 // asks for a transaction.
 
 // signUp stores a user and an account at once; name is free.
-func (t *T) signUp(ctx context.Context, name string, n engine.Account) (engine.User, engine.Account, error) {
+func (t *T) signUp(ctx context.Context, name string, n store.Account) (store.User, store.Account, error) {
 	u := t.fullUser(name)
 	made, linked, err := t.a.CreateUserWithAccount(ctx, u, n)
 	if err == nil {
@@ -38,13 +38,13 @@ func accountSignUp(t *T) {
 		t.equal(ok(t.a.GetUserByEmail(t.ctx, *want.Email))(t), want)
 		t.equal(ok(t.a.GetAccount(t.ctx, "signup", account))(t), wantAccount)
 		t.wantOwner("signup", account, want.ID)
-		t.equal(ok(t.a.ListAccountsByUserID(t.ctx, want.ID))(t), []engine.Account{wantAccount})
+		t.equal(ok(t.a.ListAccountsByUserID(t.ctx, want.ID))(t), []store.Account{wantAccount})
 	}
 	t.equal(len(ok(t.a.ListAccountsByUserID(t.ctx, t.id("other")))(t)), 0)
 }
 
 // signUpEmailTaken: of a user whose address is taken there is no account.
-func signUpEmailTaken(t *T, first engine.User) {
+func signUpEmailTaken(t *T, first store.User) {
 	if !t.has(needSignUp) {
 		return
 	}
@@ -58,7 +58,7 @@ func signUpEmailTaken(t *T, first engine.User) {
 }
 
 // signUpAccountTaken: of an account that is taken there is no second user.
-func signUpAccountTaken(t *T, taken engine.Account) {
+func signUpAccountTaken(t *T, taken store.Account) {
 	if !t.has(needSignUp) {
 		return
 	}
@@ -83,7 +83,7 @@ func (t *T) noSignUp(id, account string) {
 
 // signsUp wants all that a sign-up needs to be free.
 func (t *T) signsUp(name, account string) {
-	_, _, err := t.signUp(t.ctx, name, engine.Account{Type: "oauth", Provider: "signup", ProviderAccountID: account})
+	_, _, err := t.signUp(t.ctx, name, store.Account{Type: "oauth", Provider: "signup", ProviderAccountID: account})
 	t.ok(err)
 	t.wantOwner("signup", account, t.id(name))
 }
@@ -95,11 +95,11 @@ func raceSignUp(t *T) {
 	}
 	for round := range 4 {
 		account := fmt.Sprint("race", round)
-		var made [16]engine.User
+		var made [16]store.User
 		winner := t.oneWinner(t.together("CreateUserWithAccount(signup, "+account+")", len(made), func(i int) (err error) {
-			made[i], _, err = t.signUp(t.ctx, fmt.Sprint(account, "-", i), engine.Account{Type: "oauth", Provider: "signup", ProviderAccountID: account})
+			made[i], _, err = t.signUp(t.ctx, fmt.Sprint(account, "-", i), store.Account{Type: "oauth", Provider: "signup", ProviderAccountID: account})
 			return err
-		}), engine.ErrConflict{Field: "providerAccountId"})
+		}), &store.ConflictError{Field: "providerAccountId"})
 		t.wantOwner("signup", account, made[winner].ID)
 		for i := range made {
 			if i == winner {

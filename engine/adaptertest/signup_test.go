@@ -7,13 +7,14 @@ import (
 	"testing"
 
 	"github.com/sesame-auth/sesame/adapters/memory"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // signUps is an adapter without transactions that signs up in one step.
 type signUps struct {
-	engine.Adapter
+	store.Adapter
 	signUp func(ctx context.Context, u user, n acct) (user, acct, error)
 }
 
@@ -24,7 +25,7 @@ func (s *signUps) CreateUserWithAccount(ctx context.Context, u user, n acct) (us
 // inOneStep is a right CreateUserWithAccount.
 func inOneStep(in *memory.Adapter) func(context.Context, user, acct) (user, acct, error) {
 	return func(ctx context.Context, u user, n acct) (made user, linked acct, err error) {
-		err = in.Tx(ctx, func(a engine.Adapter) error {
+		err = in.Tx(ctx, func(a store.Adapter) error {
 			made, linked, err = inTwoSteps(ctx, a, u, n)
 			return err
 		})
@@ -35,7 +36,7 @@ func inOneStep(in *memory.Adapter) func(context.Context, user, acct) (user, acct
 	}
 }
 
-func inTwoSteps(ctx context.Context, a engine.Adapter, u user, n acct) (made user, linked acct, err error) {
+func inTwoSteps(ctx context.Context, a store.Adapter, u user, n acct) (made user, linked acct, err error) {
 	if made, err = a.CreateUser(ctx, u); err != nil {
 		return user{}, acct{}, err
 	}
@@ -62,7 +63,7 @@ func TestSignUpAdapter(t *testing.T) {
 			breaks: func(in *memory.Adapter, right signUp) signUp {
 				return func(ctx context.Context, u user, n acct) (user, acct, error) {
 					made, linked, err := right(ctx, u, n)
-					if errors.Is(err, engine.ErrConflict{Field: "email"}) {
+					if errors.Is(err, &store.ConflictError{Field: "email"}) {
 						owner, _ := in.GetUserByEmail(ctx, *u.Email)
 						n.UserID = owner.ID
 						_, _ = in.LinkAccount(ctx, n)
@@ -104,7 +105,7 @@ func TestSignUpAdapter(t *testing.T) {
 			}},
 	} {
 		t.Run(c.what, func(t *testing.T) {
-			report := adaptertest.Check(t.Context(), func(_ context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
+			report := adaptertest.Check(t.Context(), func(_ context.Context, s *schema.Schema) (store.Adapter, func(), error) {
 				in := memory.New(s)
 				return &signUps{in, c.breaks(in, inOneStep(in))}, nil, nil
 			}, adaptertest.Require(adaptertest.SignUp))

@@ -6,7 +6,7 @@ import (
 	"fmt"
 	"strings"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func sessionOneQuery(t *T) {
@@ -27,32 +27,32 @@ func sqlSecondHandle(t *T) {
 	second := t.another()
 	first := t.user("u1")
 	t.equal(ok(second.GetUser(t.ctx, first.ID))(t), first)
-	_, err := second.CreateUser(t.ctx, engine.User{ID: t.id("u2"), Email: first.Email})
+	_, err := second.CreateUser(t.ctx, store.User{ID: t.id("u2"), Email: first.Email})
 	t.conflict(err, "email")
 	t.account(first.ID, "github", "1")
 	_, err = second.LinkAccount(t.ctx, fullAccount(first.ID, "github", "1"))
 	t.conflict(err, "providerAccountId")
 	t.session("s1", first.ID)
-	_, err = second.CreateSession(t.ctx, engine.AdapterSession{SessionToken: "s1", UserID: first.ID, Expires: t.base})
+	_, err = second.CreateSession(t.ctx, store.Session{SessionToken: "s1", UserID: first.ID, Expires: t.base})
 	t.conflict(err, "sessionToken")
 
-	handles := []engine.Adapter{t.a, second}
+	handles := []store.Adapter{t.a, second}
 	for round := range 8 {
 		address := email(fmt.Sprint("race", round))
-		var us [16]engine.User
+		var us [16]store.User
 		for i := range us {
-			us[i] = engine.User{ID: t.id(fmt.Sprint(round, "-", i)), Email: &address}
+			us[i] = store.User{ID: t.id(fmt.Sprint(round, "-", i)), Email: &address}
 		}
 		t.oneWinner(t.together("CreateUser with one address through two handles", len(us), func(i int) error {
 			_, err := handles[i%2].CreateUser(t.ctx, us[i])
 			return err
-		}), engine.ErrConflict{Field: "email"})
+		}), &store.ConflictError{Field: "email"})
 		token := fmt.Sprint("t", round)
 		t.token("a", token)
 		t.oneWinner(t.together("UseVerificationToken through two handles", 16, func(i int) error {
 			_, err := handles[i%2].UseVerificationToken(t.ctx, "a", token)
 			return err
-		}), engine.ErrNotFound)
+		}), store.ErrNotFound)
 	}
 	t.ok(second.DeleteUser(t.ctx, first.ID))
 	t.noUser(first.ID)
@@ -117,7 +117,7 @@ func sqlMigrateTwice(t *T) {
 		t.check(got == foreign, got, "the table of somebody else as it was:\n"+foreign)
 	}
 	t.take("a", "t1")
-	_, err := t.a.CreateUser(t.ctx, engine.User{ID: t.id("u5"), Email: ptr(email("u1"))})
+	_, err := t.a.CreateUser(t.ctx, store.User{ID: t.id("u5"), Email: ptr(email("u1"))})
 	t.conflict(err, "email")
 }
 

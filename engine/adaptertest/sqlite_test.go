@@ -14,8 +14,9 @@ import (
 	"github.com/mattn/go-sqlite3"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/faultdb"
 	"github.com/sesame-auth/sesame/internal/lab/testent"
 )
@@ -31,13 +32,13 @@ type lab struct {
 	// setUp prepares the n-th connection of a pool, from 1.
 	setUp func(n int, c *sqlite3.SQLiteConn) error
 	// wrap makes the adapter that the suite sees.
-	wrap func(*entclient.Adapter, *pool) engine.Adapter
+	wrap func(*entclient.Adapter, *pool) store.Adapter
 	// reopened runs when a store is opened again.
 	reopened func(db *sql.DB) error
 
 	mu    sync.Mutex
 	files int
-	pools map[engine.Adapter]*pool
+	pools map[store.Adapter]*pool
 }
 
 // pool is a SQLite file, and what makes its statements fail.
@@ -47,7 +48,7 @@ type pool struct {
 	db   *sql.DB
 }
 
-func (l *lab) open(ctx context.Context, s *engine.Schema) (engine.Adapter, func(), error) {
+func (l *lab) open(ctx context.Context, s *schema.Schema) (store.Adapter, func(), error) {
 	l.mu.Lock()
 	l.files++
 	path := filepath.Join(l.dir, fmt.Sprintf("auth-%d.db", l.files))
@@ -64,7 +65,7 @@ func (l *lab) open(ctx context.Context, s *engine.Schema) (engine.Adapter, func(
 	}, nil
 }
 
-func (l *lab) openAt(ctx context.Context, path string, s *engine.Schema, ddl []string) (engine.Adapter, error) {
+func (l *lab) openAt(ctx context.Context, path string, s *schema.Schema, ddl []string) (store.Adapter, error) {
 	p := &pool{faultdb.SQLite("file:"+path+"?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL&_synchronous=OFF", l.setUp), path, nil}
 	p.db = sql.OpenDB(p)
 	p.db.SetMaxOpenConns(8)
@@ -89,20 +90,20 @@ func (l *lab) openAt(ctx context.Context, path string, s *engine.Schema, ddl []s
 			return nil, err
 		}
 	}
-	seen := engine.Adapter(a)
+	seen := store.Adapter(a)
 	if l.wrap != nil {
 		seen = l.wrap(a, p)
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if l.pools == nil {
-		l.pools = map[engine.Adapter]*pool{}
+		l.pools = map[store.Adapter]*pool{}
 	}
 	l.pools[seen] = p
 	return seen, nil
 }
 
-func (l *lab) of(a engine.Adapter) *pool {
+func (l *lab) of(a store.Adapter) *pool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.pools[a]
@@ -110,20 +111,20 @@ func (l *lab) of(a engine.Adapter) *pool {
 
 func (l *lab) options() []adaptertest.Option {
 	return []adaptertest.Option{
-		adaptertest.Reopen(func(ctx context.Context, a engine.Adapter) (engine.Adapter, error) {
+		adaptertest.Reopen(func(ctx context.Context, a store.Adapter) (store.Adapter, error) {
 			b, err := l.openAt(ctx, l.of(a).path, nil, nil)
 			if err == nil && l.reopened != nil {
 				err = l.reopened(l.of(b).db)
 			}
 			return b, err
 		}),
-		adaptertest.Broken(func(a engine.Adapter) func() {
+		adaptertest.Broken(func(a store.Adapter) func() {
 			l.of(a).Fail(func(string) error { return errInjected })
 			return l.of(a).Heal
 		}),
-		adaptertest.FailAt(func(a engine.Adapter, n int) func() bool { return l.of(a).FailAt(n, errInjected) }),
-		adaptertest.Statements(func(a engine.Adapter) int { return l.of(a).Statements() }),
-		adaptertest.SQL(func(a engine.Adapter) *sql.DB { return l.of(a).db }),
+		adaptertest.FailAt(func(a store.Adapter, n int) func() bool { return l.of(a).FailAt(n, errInjected) }),
+		adaptertest.Statements(func(a store.Adapter) int { return l.of(a).Statements() }),
+		adaptertest.SQL(func(a store.Adapter) *sql.DB { return l.of(a).db }),
 		adaptertest.Golden(golden),
 		adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer),
 	}
@@ -135,13 +136,13 @@ func ptr[V any](v V) *V { return &v }
 // layout have them: instants as integer milliseconds, expires_at as integer
 // seconds, booleans as 0 and 1.
 var golden = adaptertest.Fixture{
-	User: engine.User{ID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", Name: ptr("Zoë 😀"), Email: ptr("zoe@example.com"),
+	User: store.User{ID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", Name: ptr("Zoë 😀"), Email: ptr("zoe@example.com"),
 		EmailVerified: ptr(time.UnixMilli(1795256430123).UTC()), Image: ptr("https://example.com/zoe.png")},
-	Account: engine.Account{UserID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", Type: "oidc", Provider: "google", ProviderAccountID: "113",
+	Account: store.Account{UserID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", Type: "oidc", Provider: "google", ProviderAccountID: "113",
 		AccessToken: ptr("ya29.a0"), ExpiresAt: ptr(int64(1795256430)), TokenType: ptr("bearer"), Scope: ptr("openid email"), IDToken: ptr("e30.e30.e30")},
-	Session: engine.AdapterSession{SessionToken: "3a5e1c0e-8f5e-4c63-9d8e-5f3c2b1a0987", UserID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", Expires: time.UnixMilli(1797848430123).UTC()},
-	Token:   engine.VerificationToken{Identifier: "zoe@example.com", Token: "c0ffee", Expires: time.UnixMilli(1795342830123).UTC()},
-	Authenticator: &engine.Authenticator{CredentialID: "aGVsbG8=", UserID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", ProviderAccountID: "aGVsbG8=",
+	Session: store.Session{SessionToken: "3a5e1c0e-8f5e-4c63-9d8e-5f3c2b1a0987", UserID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", Expires: time.UnixMilli(1797848430123).UTC()},
+	Token:   store.VerificationToken{Identifier: "zoe@example.com", Token: "c0ffee", Expires: time.UnixMilli(1795342830123).UTC()},
+	Authenticator: &store.Authenticator{CredentialID: "aGVsbG8=", UserID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", ProviderAccountID: "aGVsbG8=",
 		CredentialPublicKey: "cHVibGlj", Counter: 4294967295, CredentialDeviceType: "singleDevice", Transports: ptr("usb")},
 	Insert: []string{
 		`INSERT INTO "user" ("id","name","email","emailVerified","image") VALUES ('0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f','Zoë 😀','zoe@example.com',1795256430123,'https://example.com/zoe.png')`,

@@ -17,8 +17,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // T is one part of a case at work.
@@ -27,8 +27,8 @@ type T struct {
 	c     *testCase
 	ctx   context.Context
 	open  openFunc
-	raw   engine.Adapter // the adapter itself
-	a     *recorder      // the same, with its calls written down
+	raw   store.Adapter // the adapter itself
+	a     *recorder     // the same, with its calls written down
 	log   *callLog
 	base  time.Time
 
@@ -45,10 +45,10 @@ type state struct {
 	notOffered string
 }
 
-func (t *T) bind(a engine.Adapter) { t.raw, t.a = a, &recorder{a: a, log: t.log} }
+func (t *T) bind(a store.Adapter) { t.raw, t.a = a, &recorder{a: a, log: t.log} }
 
 // in is the case on the adapter of a transaction.
-func (t *T) in(a engine.Adapter) *T {
+func (t *T) in(a store.Adapter) *T {
 	r, ok := a.(*recorder)
 	if !ok {
 		r = &recorder{a: a, log: t.log}
@@ -106,39 +106,39 @@ func (t *T) is(err, want error) {
 }
 
 // notFound wants ErrNotFound and no other error of the contract.
-func (t *T) notFound(err error) { t.is(err, engine.ErrNotFound) }
+func (t *T) notFound(err error) { t.is(err, store.ErrNotFound) }
 
 func nameOf(err error) string {
 	switch {
-	case err == engine.ErrNotFound:
-		return "engine.ErrNotFound"
-	case err == engine.ErrInvalid:
-		return "engine.ErrInvalid"
-	case err == engine.ErrStaleCounter:
-		return "engine.ErrStaleCounter"
+	case err == store.ErrNotFound:
+		return "store.ErrNotFound"
+	case err == store.ErrInvalid:
+		return "store.ErrInvalid"
+	case err == store.ErrStaleCounter:
+		return "store.ErrStaleCounter"
 	case err == context.Canceled:
 		return "context.Canceled"
 	case err == context.DeadlineExceeded:
 		return "context.DeadlineExceeded"
 	}
-	if c, ok := err.(engine.ErrConflict); ok {
-		return fmt.Sprintf("engine.ErrConflict{Field: %q}", c.Field)
+	if c, ok := err.(*store.ConflictError); ok {
+		return fmt.Sprintf("&store.ConflictError{Field: %q}", c.Field)
 	}
 	return err.Error()
 }
 
 // absent wants an id that the store could not even have to be answered.
 func (t *T) absent(err error) {
-	if !errors.Is(err, engine.ErrNotFound) && !errors.Is(err, engine.ErrInvalid) {
-		t.fail("error: "+fmt.Sprint(err), "engine.ErrNotFound or engine.ErrInvalid")
+	if !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrInvalid) {
+		t.fail("error: "+fmt.Sprint(err), "store.ErrNotFound or store.ErrInvalid")
 	}
 }
 
 // conflict wants an ErrConflict that names field.
 func (t *T) conflict(err error, field string) {
-	c, ok := errors.AsType[engine.ErrConflict](err)
+	c, ok := errors.AsType[*store.ConflictError](err)
 	if !ok || c.Field != field {
-		t.fail("error: "+fmt.Sprint(err), fmt.Sprintf("engine.ErrConflict{Field: %q}", field))
+		t.fail("error: "+fmt.Sprint(err), fmt.Sprintf("&store.ConflictError{Field: %q}", field))
 	}
 }
 
@@ -150,11 +150,11 @@ func (t *T) equal(got, want any) {
 	options := cmp.Options{instants}
 	if s := t.suite.fields; s != nil {
 		// What was not set is its default.
-		type user engine.User
-		type session engine.AdapterSession
+		type user store.User
+		type session store.Session
 		options = append(options,
-			cmp.Transformer("fields", func(u engine.User) user { u.Extra = filled(s.User, u.Extra); return user(u) }),
-			cmp.Transformer("fields", func(v engine.AdapterSession) session { v.Extra = filled(s.Session, v.Extra); return session(v) }))
+			cmp.Transformer("fields", func(u store.User) user { u.Extra = filled(s.User, u.Extra); return user(u) }),
+			cmp.Transformer("fields", func(v store.Session) session { v.Extra = filled(s.Session, v.Extra); return session(v) }))
 	}
 	if !cmp.Equal(want, got, options) {
 		t.fail(show(got), show(want)+"\n"+strings.ReplaceAll(cmp.Diff(want, got, options), "\u00a0", " "))
@@ -216,19 +216,19 @@ func (t *T) created(given, made string) {
 }
 
 // create stores u, which must succeed.
-func (t *T) create(u engine.User) engine.User {
+func (t *T) create(u store.User) store.User {
 	made := ok(t.a.CreateUser(t.ctx, u))(t)
 	t.created(u.ID, made.ID)
 	return made
 }
 
 // user stores a user with every field.
-func (t *T) user(name string) engine.User { return t.create(t.fullUser(name)) }
+func (t *T) user(name string) store.User { return t.create(t.fullUser(name)) }
 
 func email(name string) string { return name + "@example.com" }
 
-func (t *T) fullUser(name string) engine.User {
-	return engine.User{
+func (t *T) fullUser(name string) store.User {
+	return store.User{
 		ID:            t.id(name),
 		Name:          ptr("Name of " + name),
 		Email:         ptr(email(name)),
@@ -243,46 +243,46 @@ func (t *T) nobody() string {
 	if !t.suite.storeAssigns(t.raw) {
 		return t.id("nobody")
 	}
-	id := ok(t.a.CreateUser(t.ctx, engine.User{ID: t.id("nobody")}))(t).ID
+	id := ok(t.a.CreateUser(t.ctx, store.User{ID: t.id("nobody")}))(t).ID
 	t.ok(t.a.DeleteUser(t.ctx, id))
 	return id
 }
 
-func (t *T) account(userID, provider, id string) engine.Account {
-	return ok(t.a.LinkAccount(t.ctx, engine.Account{UserID: userID, Type: "oauth", Provider: provider, ProviderAccountID: id}))(t)
+func (t *T) account(userID, provider, id string) store.Account {
+	return ok(t.a.LinkAccount(t.ctx, store.Account{UserID: userID, Type: "oauth", Provider: provider, ProviderAccountID: id}))(t)
 }
 
-func (t *T) session(token, userID string) engine.AdapterSession {
-	return ok(t.a.CreateSession(t.ctx, engine.AdapterSession{SessionToken: token, UserID: userID, Expires: t.base.Add(time.Hour)}))(t)
+func (t *T) session(token, userID string) store.Session {
+	return ok(t.a.CreateSession(t.ctx, store.Session{SessionToken: token, UserID: userID, Expires: t.base.Add(time.Hour)}))(t)
 }
 
-func (t *T) token(identifier, token string) engine.VerificationToken {
-	return ok(t.a.CreateVerificationToken(t.ctx, engine.VerificationToken{Identifier: identifier, Token: token, Expires: t.base.Add(time.Hour)}))(t)
+func (t *T) token(identifier, token string) store.VerificationToken {
+	return ok(t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: identifier, Token: token, Expires: t.base.Add(time.Hour)}))(t)
 }
 
-func (t *T) authenticator(id, userID string) engine.Authenticator {
+func (t *T) authenticator(id, userID string) store.Authenticator {
 	return ok(t.a.CreateAuthenticator(t.ctx, fullAuthenticator(id, userID)))(t)
 }
 
-func fullAccount(userID, provider, id string) engine.Account {
-	return engine.Account{
+func fullAccount(userID, provider, id string) store.Account {
+	return store.Account{
 		UserID: userID, Type: "oidc", Provider: provider, ProviderAccountID: id,
 		RefreshToken: ptr("refresh"), AccessToken: ptr("access"), ExpiresAt: ptr(int64(1800000000)),
 		TokenType: ptr("bearer"), Scope: ptr("openid email"), IDToken: ptr("a.b.c"), SessionState: ptr("state"),
 	}
 }
 
-func fullAuthenticator(id, userID string) engine.Authenticator {
-	return engine.Authenticator{
+func fullAuthenticator(id, userID string) store.Authenticator {
+	return store.Authenticator{
 		CredentialID: id, UserID: userID, ProviderAccountID: "account-" + id, CredentialPublicKey: "cHVibGlj",
 		CredentialDeviceType: "multiDevice", CredentialBackedUp: true, Transports: ptr("internal,usb"),
 	}
 }
 
 // wantUser wants the user to be stored exactly so.
-func (t *T) wantUser(want engine.User) { t.equal(ok(t.a.GetUser(t.ctx, want.ID))(t), want) }
+func (t *T) wantUser(want store.User) { t.equal(ok(t.a.GetUser(t.ctx, want.ID))(t), want) }
 
-func (t *T) wantSession(want engine.AdapterSession) {
+func (t *T) wantSession(want store.Session) {
 	t.equal(ok(t.a.GetSession(t.ctx, want.SessionToken))(t), want)
 }
 
@@ -312,7 +312,7 @@ func (t *T) noRows(id string) {
 func (t *T) has(n need) bool { return t.suite.lacks(n, t.raw) == "" }
 
 // take wants the token to be handed out.
-func (t *T) take(identifier, token string) engine.VerificationToken {
+func (t *T) take(identifier, token string) store.VerificationToken {
 	return ok(t.a.UseVerificationToken(t.ctx, identifier, token))(t)
 }
 
@@ -320,13 +320,13 @@ func (t *T) take(identifier, token string) engine.VerificationToken {
 func (t *T) miss(identifier, token string) {
 	got, err := t.a.UseVerificationToken(t.ctx, identifier, token)
 	t.notFound(err)
-	t.equal(got, engine.VerificationToken{})
+	t.equal(got, store.VerificationToken{})
 }
 
 // expired reports whether an expired row is there; it must be, unless the
 // store removes such rows.
 func (t *T) expired(err error) bool {
-	if t.suite.nativeTTL && errors.Is(err, engine.ErrNotFound) {
+	if t.suite.nativeTTL && errors.Is(err, store.ErrNotFound) {
 		return false
 	}
 	t.ok(err)
@@ -429,7 +429,7 @@ func (t *T) close() {
 	}
 }
 
-func tokensOf(list []engine.AdapterSession) []string {
+func tokensOf(list []store.Session) []string {
 	var tokens []string
 	for _, s := range list {
 		tokens = append(tokens, s.SessionToken)

@@ -3,7 +3,7 @@ package adaptertest
 import (
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func tokenOnce(t *T) {
@@ -44,7 +44,7 @@ func tokenSiblings(t *T) {
 
 func tokenDupPair(t *T) {
 	want := t.token("a@example.com", "t1")
-	_, err := t.a.CreateVerificationToken(t.ctx, engine.VerificationToken{Identifier: "a@example.com", Token: "t1", Expires: t.base.AddDate(1, 0, 0)})
+	_, err := t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: "a@example.com", Token: "t1", Expires: t.base.AddDate(1, 0, 0)})
 	t.conflict(err, "token")
 	t.equal(t.take("a@example.com", "t1"), want)
 	t.miss("a@example.com", "t1")
@@ -60,7 +60,7 @@ func tokenSharedToken(t *T) {
 func tokenUnknown(t *T) { t.miss("a@example.com", "t1") }
 
 func tokenExpired(t *T) {
-	want := engine.VerificationToken{Identifier: "a@example.com", Token: "t1", Expires: t.base.AddDate(-3, 0, 0)}
+	want := store.VerificationToken{Identifier: "a@example.com", Token: "t1", Expires: t.base.AddDate(-3, 0, 0)}
 	if _, err := t.a.CreateVerificationToken(t.ctx, want); t.expired(err) {
 		if got, err := t.a.UseVerificationToken(t.ctx, "a@example.com", "t1"); t.expired(err) {
 			t.equal(got, want)
@@ -100,6 +100,6 @@ func tokenPadding(t *T) {
 
 func tokenCreateReturnsOwn(t *T) {
 	t.token("a@example.com", "t1")
-	want := engine.VerificationToken{Identifier: "a@example.com", Token: "t2", Expires: t.base.Add(time.Minute)}
+	want := store.VerificationToken{Identifier: "a@example.com", Token: "t2", Expires: t.base.Add(time.Minute)}
 	t.equal(ok(t.a.CreateVerificationToken(t.ctx, want))(t), want)
 }

@@ -5,14 +5,14 @@ import (
 	"errors"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 var errRollback = errors.New("adaptertest: roll back")
 
 // tx runs fn in a transaction, as a case of its own on the adapter it gets.
 func (t *T) tx(fn func(in *T) error) error {
-	return t.a.Tx(t.ctx, func(a engine.Adapter) error { return fn(t.in(a)) })
+	return t.a.Tx(t.ctx, func(a store.Adapter) error { return fn(t.in(a)) })
 }
 
 func txRollback(t *T) {
@@ -38,7 +38,7 @@ func txRollback(t *T) {
 	t.notFound(err)
 	t.miss("a", "t1")
 	t.wantUser(before)
-	t.create(engine.User{ID: t.id("u9"), Email: ptr(email("u1"))})
+	t.create(store.User{ID: t.id("u9"), Email: ptr(email("u1"))})
 	t.account(before.ID, "github", "1")
 }
 
@@ -78,13 +78,13 @@ func txPanic(t *T) {
 	}()
 	t.check(panicked == "oops", "the panic of fn was swallowed", "the panic, after the rollback")
 	t.noUser(t.id("u1"))
-	t.create(engine.User{ID: t.id("u9"), Email: ptr(email("u1"))})
+	t.create(store.User{ID: t.id("u9"), Email: ptr(email("u1"))})
 }
 
 func txCancelledInside(t *T) {
 	ctx, cancel := context.WithCancel(t.ctx)
 	defer cancel()
-	err := t.a.Tx(ctx, func(a engine.Adapter) error {
+	err := t.a.Tx(ctx, func(a store.Adapter) error {
 		ok(a.CreateUser(ctx, t.fullUser("u1")))(t)
 		cancel()
 		return nil
@@ -100,7 +100,7 @@ func txIsolation(t *T) {
 		in.user("u1")
 		in.session("s1", t.id("u1"))
 		later := t.base.AddDate(1, 0, 0)
-		ok(in.a.UpdateSession(in.ctx, engine.SessionUpdate{SessionToken: "s0", Expires: &later}))(in)
+		ok(in.a.UpdateSession(in.ctx, store.SessionUpdate{SessionToken: "s0", Expires: &later}))(in)
 		_, u, err := in.a.GetSessionAndUser(in.ctx, "s1")
 		in.ok(err)
 		in.equal(u.ID, t.id("u1"))
@@ -159,7 +159,7 @@ func txAfterAbsent(t *T) {
 }
 
 func txUsedLate(t *T) {
-	var late engine.Adapter
+	var late store.Adapter
 	t.ok(t.tx(func(in *T) error { late = in.a; return nil }))
 	_, err := late.CreateUser(t.ctx, t.fullUser("u1"))
 	t.check(err != nil, "the adapter of a transaction works after its end", "an error")

@@ -4,7 +4,7 @@ import (
 	"strings"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func userCreateReturnedIsStored(t *T) {
@@ -39,15 +39,15 @@ func userCreateKeepsId(t *T) {
 }
 
 func userCreateEmptyId(t *T) {
-	_, err := t.a.CreateUser(t.ctx, engine.User{Email: ptr("a@example.com")})
-	t.is(err, engine.ErrInvalid)
+	_, err := t.a.CreateUser(t.ctx, store.User{Email: ptr("a@example.com")})
+	t.is(err, store.ErrInvalid)
 	_, err = t.a.GetUserByEmail(t.ctx, "a@example.com")
 	t.notFound(err)
 }
 
 func userDupId(t *T) {
 	first := t.user("u1")
-	_, err := t.a.CreateUser(t.ctx, engine.User{ID: first.ID, Email: ptr("other@example.com")})
+	_, err := t.a.CreateUser(t.ctx, store.User{ID: first.ID, Email: ptr("other@example.com")})
 	t.conflict(err, "id")
 	t.wantUser(first)
 	_, err = t.a.GetUserByEmail(t.ctx, "other@example.com")
@@ -57,7 +57,7 @@ func userDupId(t *T) {
 func userDupEmail(t *T) {
 	first := t.user("u1")
 	nobody := t.nobody()
-	_, err := t.a.CreateUser(t.ctx, engine.User{ID: t.id("u2"), Name: ptr("thief"), Email: first.Email})
+	_, err := t.a.CreateUser(t.ctx, store.User{ID: t.id("u2"), Name: ptr("thief"), Email: first.Email})
 	t.conflict(err, "email")
 	t.noUser(nobody)
 	if t.has(needEngineIDs) {
@@ -70,14 +70,14 @@ func userDupEmail(t *T) {
 
 func userNullEmails(t *T) {
 	for _, name := range []string{"u1", "u2", "u3"} {
-		made := t.create(engine.User{ID: t.id(name)})
-		t.equal(made, engine.User{ID: t.id(name)})
+		made := t.create(store.User{ID: t.id(name)})
+		t.equal(made, store.User{ID: t.id(name)})
 		t.wantUser(made)
 	}
 	t.ok(t.a.DeleteUser(t.ctx, t.id("u2")))
 	t.noUser(t.id("u2"))
-	t.wantUser(engine.User{ID: t.id("u1")})
-	t.wantUser(engine.User{ID: t.id("u3")})
+	t.wantUser(store.User{ID: t.id("u1")})
+	t.wantUser(store.User{ID: t.id("u3")})
 }
 
 func userNotFound(t *T) {
@@ -103,7 +103,7 @@ func userEmailPadding(t *T) {
 }
 
 func userEmailEmpty(t *T) {
-	t.create(engine.User{ID: t.id("u1")})
+	t.create(store.User{ID: t.id("u1")})
 	_, err := t.a.GetUserByEmail(t.ctx, "")
 	t.notFound(err)
 }
@@ -111,30 +111,30 @@ func userEmailEmpty(t *T) {
 func userUpdatePartial(t *T) {
 	want := t.user("u1")
 	want.Name = ptr("New")
-	t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: t.id("u1"), Name: engine.SetTo("New")}))(t), want)
+	t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1"), Name: store.SetTo("New")}))(t), want)
 	t.wantUser(want)
 	want.EmailVerified = ptr(t.base)
-	t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: t.id("u1"), EmailVerified: engine.SetTo(t.base)}))(t), want)
-	t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: t.id("u1")}))(t), want)
+	t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1"), EmailVerified: store.SetTo(t.base)}))(t), want)
+	t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1")}))(t), want)
 	t.wantUser(want)
 	want.Image = ptr("https://example.com/new.png")
-	t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: t.id("u1"), Image: engine.SetTo(*want.Image)}))(t), want)
+	t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1"), Image: store.SetTo(*want.Image)}))(t), want)
 	t.wantUser(want)
 }
 
 func userUpdateClear(t *T) {
 	t.user("u1")
-	want := engine.User{ID: t.id("u1"), Email: ptr(email("u1"))}
-	up := engine.UserUpdate{ID: t.id("u1"), Name: engine.Clear[string](), EmailVerified: engine.Clear[time.Time](), Image: engine.Clear[string]()}
+	want := store.User{ID: t.id("u1"), Email: ptr(email("u1"))}
+	up := store.UserUpdate{ID: t.id("u1"), Name: store.Clear[string](), EmailVerified: store.Clear[time.Time](), Image: store.Clear[string]()}
 	t.equal(ok(t.a.UpdateUser(t.ctx, up))(t), want)
 	t.wantUser(want)
 }
 
 func userUpdateUnknown(t *T) {
 	nobody := t.nobody()
-	_, err := t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: nobody, Name: engine.SetTo("Ghost"), Email: engine.SetTo("g@example.com")})
+	_, err := t.a.UpdateUser(t.ctx, store.UserUpdate{ID: nobody, Name: store.SetTo("Ghost"), Email: store.SetTo("g@example.com")})
 	t.notFound(err)
-	_, err = t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: nobody})
+	_, err = t.a.UpdateUser(t.ctx, store.UserUpdate{ID: nobody})
 	t.notFound(err)
 	t.noUser(nobody)
 	_, err = t.a.GetUserByEmail(t.ctx, "g@example.com")
@@ -144,9 +144,9 @@ func userUpdateUnknown(t *T) {
 func userUpdateSameValues(t *T) {
 	u := t.user("u1")
 	for range 2 {
-		t.equal(ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{
-			ID: t.id("u1"), Name: engine.SetTo(*u.Name), Email: engine.SetTo(*u.Email),
-			EmailVerified: engine.SetTo(*u.EmailVerified), Image: engine.SetTo(*u.Image),
+		t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{
+			ID: t.id("u1"), Name: store.SetTo(*u.Name), Email: store.SetTo(*u.Email),
+			EmailVerified: store.SetTo(*u.EmailVerified), Image: store.SetTo(*u.Image),
 		}))(t), u)
 	}
 }
@@ -154,25 +154,25 @@ func userUpdateSameValues(t *T) {
 func userUpdateScope(t *T) {
 	t.user("u1")
 	other := t.user("u2")
-	ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: t.id("u1"), Name: engine.SetTo("New"), Email: engine.SetTo("new@example.com"), Image: engine.Clear[string]()}))(t)
+	ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1"), Name: store.SetTo("New"), Email: store.SetTo("new@example.com"), Image: store.Clear[string]()}))(t)
 	t.wantUser(other)
 }
 
 func userEmailMove(t *T) {
 	t.user("u1")
-	ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: t.id("u1"), Email: engine.SetTo("new@example.com")}))(t)
+	ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1"), Email: store.SetTo("new@example.com")}))(t)
 	_, err := t.a.GetUserByEmail(t.ctx, email("u1"))
 	t.notFound(err)
 	t.equal(ok(t.a.GetUserByEmail(t.ctx, "new@example.com"))(t).ID, t.id("u1"))
 	// The old address is free again, the new one is taken.
-	t.create(engine.User{ID: t.id("u2"), Email: ptr(email("u1"))})
-	_, err = t.a.CreateUser(t.ctx, engine.User{ID: t.id("u3"), Email: ptr("new@example.com")})
+	t.create(store.User{ID: t.id("u2"), Email: ptr(email("u1"))})
+	_, err = t.a.CreateUser(t.ctx, store.User{ID: t.id("u3"), Email: ptr("new@example.com")})
 	t.conflict(err, "email")
 }
 
 func userEmailTaken(t *T) {
 	first, second := t.user("u1"), t.user("u2")
-	_, err := t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: t.id("u2"), Name: engine.SetTo("New"), Email: engine.SetTo(*first.Email)})
+	_, err := t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u2"), Name: store.SetTo("New"), Email: store.SetTo(*first.Email)})
 	t.conflict(err, "email")
 	t.wantUser(first)
 	t.wantUser(second)
@@ -182,7 +182,7 @@ func userReadYourWrite(t *T) {
 	t.user("u1")
 	for _, name := range []string{"a", "b", "c"} {
 		ok(t.a.GetUser(t.ctx, t.id("u1")))(t)
-		ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: t.id("u1"), Name: engine.SetTo(name)}))(t)
+		ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1"), Name: store.SetTo(name)}))(t)
 		t.equal(*ok(t.a.GetUser(t.ctx, t.id("u1")))(t).Name, name)
 		t.equal(*ok(t.a.GetUserByEmail(t.ctx, email("u1")))(t).Name, name)
 	}
@@ -276,21 +276,21 @@ func userRecreateSameId(t *T) {
 // emailDiffers wants a user with the address not to be found by the others,
 // and the others to be free.
 func emailDiffers(t *T, address string, others ...string) {
-	id := t.create(engine.User{ID: t.id("u"), Email: &address}).ID
+	id := t.create(store.User{ID: t.id("u"), Email: &address}).ID
 	for _, other := range others {
 		_, err := t.a.GetUserByEmail(t.ctx, other)
 		t.notFound(err)
-		t.create(engine.User{ID: t.id("other " + other), Email: &other})
+		t.create(store.User{ID: t.id("other " + other), Email: &other})
 	}
 	t.equal(ok(t.a.GetUserByEmail(t.ctx, address))(t).ID, id)
 }
 
 func userEmailClear(t *T) {
 	t.user("u1")
-	want := ok(t.a.UpdateUser(t.ctx, engine.UserUpdate{ID: t.id("u1"), Email: engine.Clear[string]()}))(t)
+	want := ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1"), Email: store.Clear[string]()}))(t)
 	t.equal(want.Email, (*string)(nil))
 	t.wantUser(want)
 	_, err := t.a.GetUserByEmail(t.ctx, email("u1"))
 	t.notFound(err)
-	t.create(engine.User{ID: t.id("u2"), Email: ptr(email("u1"))})
+	t.create(store.User{ID: t.id("u2"), Email: ptr(email("u1"))})
 }

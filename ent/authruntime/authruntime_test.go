@@ -15,8 +15,8 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5/pgconn"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
@@ -66,36 +66,36 @@ func TestErrors(t *testing.T) {
 		err             error
 		want            error // nil: none of the contract
 	}{
-		{dialect.SQLite, authruntime.OfUser, lite("UNIQUE constraint failed: members.email"), engine.ErrConflict{Field: "email"}},
-		{dialect.SQLite, authruntime.OfUser, lite("constraint failed: UNIQUE constraint failed: members.email (2067)"), engine.ErrConflict{Field: "email"}},
-		{dialect.SQLite, authruntime.OfUser, lite("UNIQUE constraint failed: members.id"), engine.ErrConflict{Field: "id"}},
-		{dialect.SQLite, authruntime.OfUser, lite("UNIQUE constraint failed: members.nick"), engine.ErrConflict{Field: "nick"}},
-		{dialect.SQLite, "token", lite("UNIQUE constraint failed: t.identifier, t.token"), engine.ErrConflict{Field: "token"}},
-		{dialect.SQLite, "sessionToken", lite("FOREIGN KEY constraint failed"), engine.ErrNotFound},
+		{dialect.SQLite, authruntime.OfUser, lite("UNIQUE constraint failed: members.email"), &store.ConflictError{Field: "email"}},
+		{dialect.SQLite, authruntime.OfUser, lite("constraint failed: UNIQUE constraint failed: members.email (2067)"), &store.ConflictError{Field: "email"}},
+		{dialect.SQLite, authruntime.OfUser, lite("UNIQUE constraint failed: members.id"), &store.ConflictError{Field: "id"}},
+		{dialect.SQLite, authruntime.OfUser, lite("UNIQUE constraint failed: members.nick"), &store.ConflictError{Field: "nick"}},
+		{dialect.SQLite, "token", lite("UNIQUE constraint failed: t.identifier, t.token"), &store.ConflictError{Field: "token"}},
+		{dialect.SQLite, "sessionToken", lite("FOREIGN KEY constraint failed"), store.ErrNotFound},
 		{dialect.SQLite, "", lite("FOREIGN KEY constraint failed"), nil}, // of the application's own
-		{dialect.SQLite, authruntime.OfUser, lite("string or blob too big"), engine.ErrInvalid},
+		{dialect.SQLite, authruntime.OfUser, lite("string or blob too big"), store.ErrInvalid},
 		{dialect.SQLite, "", lite("disk I/O error"), nil},
-		{dialect.SQLite, "", errAbsent, engine.ErrNotFound},
+		{dialect.SQLite, "", errAbsent, store.ErrNotFound},
 		{dialect.SQLite, "", wrap(errAbsent), nil}, // of a hook's query
-		{dialect.SQLite, "", errors.New("ent: validator failed"), engine.ErrInvalid},
-		{dialect.SQLite, "", fmt.Errorf("%w: x", engine.ErrInvalid), engine.ErrInvalid},
+		{dialect.SQLite, "", errors.New("ent: validator failed"), store.ErrInvalid},
+		{dialect.SQLite, "", fmt.Errorf("%w: x", store.ErrInvalid), store.ErrInvalid},
 
-		{dialect.MySQL, authruntime.OfUser, my(1062, "Duplicate entry 'a' for key 'email'"), engine.ErrConflict{Field: "email"}},
-		{dialect.MySQL, authruntime.OfUser, my(1062, "Duplicate entry 'a' for key 'members.PRIMARY'"), engine.ErrConflict{Field: "id"}},
-		{dialect.MySQL, "credentialID", my(1062, "Duplicate entry 'a' for key 'PRIMARY'"), engine.ErrConflict{Field: "credentialID"}},
-		{dialect.MySQL, "sessionToken", my(1452, "Cannot add or update a child row"), engine.ErrNotFound},
-		{dialect.MySQL, authruntime.OfUser, my(1406, "Data too long"), engine.ErrInvalid},
+		{dialect.MySQL, authruntime.OfUser, my(1062, "Duplicate entry 'a' for key 'email'"), &store.ConflictError{Field: "email"}},
+		{dialect.MySQL, authruntime.OfUser, my(1062, "Duplicate entry 'a' for key 'members.PRIMARY'"), &store.ConflictError{Field: "id"}},
+		{dialect.MySQL, "credentialID", my(1062, "Duplicate entry 'a' for key 'PRIMARY'"), &store.ConflictError{Field: "credentialID"}},
+		{dialect.MySQL, "sessionToken", my(1452, "Cannot add or update a child row"), store.ErrNotFound},
+		{dialect.MySQL, authruntime.OfUser, my(1406, "Data too long"), store.ErrInvalid},
 		{dialect.MySQL, authruntime.OfUser, my(1205, "Lock wait timeout"), nil},
 
-		{dialect.Postgres, authruntime.OfUser, pg("23505", "members_email_key"), engine.ErrConflict{Field: "email"}},
-		{dialect.Postgres, authruntime.OfUser, pg("23505", "members_pkey"), engine.ErrConflict{Field: "id"}},
-		{dialect.Postgres, "providerAccountId", pg("23503", ""), engine.ErrNotFound},
-		{dialect.Postgres, "", pg("22021", ""), engine.ErrInvalid},
+		{dialect.Postgres, authruntime.OfUser, pg("23505", "members_email_key"), &store.ConflictError{Field: "email"}},
+		{dialect.Postgres, authruntime.OfUser, pg("23505", "members_pkey"), &store.ConflictError{Field: "id"}},
+		{dialect.Postgres, "providerAccountId", pg("23503", ""), store.ErrNotFound},
+		{dialect.Postgres, "", pg("22021", ""), store.ErrInvalid},
 		{dialect.Postgres, "", pg("57P01", ""), nil},
 	} {
 		_, err := write(t.Context(), c.dialect, c.unique, c.err)
-		for _, known := range []error{engine.ErrNotFound, engine.ErrInvalid, engine.ErrStaleCounter, engine.ErrConflict{}} {
-			want := c.want != nil && (c.want == known || known == engine.ErrConflict{} && errors.Is(c.want, engine.ErrConflict{}))
+		for _, known := range []error{store.ErrNotFound, store.ErrInvalid, store.ErrStaleCounter, store.ErrConflict} {
+			want := c.want != nil && (c.want == known || known == store.ErrConflict && errors.Is(c.want, store.ErrConflict))
 			if errors.Is(err, known) != want {
 				t.Errorf("%s, %v: got %v, is %v: %v", c.dialect, c.err, err, known, !want)
 			}
@@ -113,7 +113,7 @@ func TestErrors(t *testing.T) {
 func TestValuesInErrors(t *testing.T) {
 	calls, err := write(t.Context(), dialect.MySQL, "sessionToken",
 		&mysql.MySQLError{Number: 1062, Message: "Duplicate entry 'Error 1213 (40001): for key 'secret'' for key 'PRIMARY'"})
-	if calls != 1 || !errors.Is(err, engine.ErrConflict{Field: "sessionToken"}) || strings.Contains(err.Error(), "secret") {
+	if calls != 1 || !errors.Is(err, &store.ConflictError{Field: "sessionToken"}) || strings.Contains(err.Error(), "secret") {
 		t.Errorf("got %v after %d calls", err, calls)
 	}
 	calls, err = write(t.Context(), dialect.SQLite, "", fmt.Errorf("database is locked, says a hook: %w", errors.New("no")))
@@ -177,7 +177,7 @@ func TestExtraFields(t *testing.T) {
 	}
 	invalid := func(what string, err error) {
 		t.Helper()
-		if !errors.Is(err, engine.ErrInvalid) || !strings.Contains(fmt.Sprint(err), "x") {
+		if !errors.Is(err, store.ErrInvalid) || !strings.Contains(fmt.Sprint(err), "x") {
 			t.Errorf("%s: got %v, want ErrInvalid that names the field", what, err)
 		}
 	}

@@ -9,7 +9,7 @@ import (
 
 	"entgo.io/ent/dialect"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // OfUser says that the unique keys are those of a user: the id and the address.
@@ -18,15 +18,15 @@ const OfUser = "user"
 // OfContract reports whether the database did what it was asked and err is its
 // answer.
 func OfContract(err error) bool {
-	return errors.Is(err, engine.ErrNotFound) || errors.Is(err, engine.ErrInvalid) ||
-		errors.Is(err, engine.ErrStaleCounter) || errors.Is(err, engine.ErrConflict{})
+	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) ||
+		errors.Is(err, store.ErrStaleCounter) || errors.Is(err, store.ErrConflict)
 }
 
 // failure gives err the identity that the contract demands.
 func (s *Store[C]) failure(ctx context.Context, doing, unique string, err error) error {
 	switch name := s.driver.Dialect(); {
 	case s.pkg.NotFound(err):
-		return engine.ErrNotFound
+		return store.ErrNotFound
 	case s.managed:
 		return err
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
@@ -36,11 +36,11 @@ func (s *Store[C]) failure(ctx context.Context, doing, unique string, err error)
 	case OfContract(err):
 		return err
 	case isUnique(name, err):
-		return engine.ErrConflict{Field: s.field(unique, uniqueKey(name, err)), Err: quiet(name, err)}
+		return &store.ConflictError{Field: s.field(unique, uniqueKey(name, err)), Err: quiet(name, err)}
 	case unique != "" && unique != OfUser && isForeign(name, err):
-		return fmt.Errorf("no such user: %w", engine.ErrNotFound)
+		return fmt.Errorf("no such user: %w", store.ErrNotFound)
 	case isInvalid(name, err) || s.pkg.Validation(err):
-		return fmt.Errorf("ent adapter: %s: %w: %w", doing, engine.ErrInvalid, quiet(name, err))
+		return fmt.Errorf("ent adapter: %s: %w: %w", doing, store.ErrInvalid, quiet(name, err))
 	default:
 		return fmt.Errorf("ent adapter: %s: %w", doing, quiet(name, err))
 	}

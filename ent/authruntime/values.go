@@ -12,8 +12,8 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // Storable reports whether every database can hold s as text: PostgreSQL
@@ -28,7 +28,7 @@ type Texts struct{ Err error }
 // Check looks at a field.
 func (t *Texts) Check(field, s string) {
 	if t.Err == nil && !Storable(s) {
-		t.Err = fmt.Errorf("%w: %s holds a NUL byte or is not UTF-8", engine.ErrInvalid, field)
+		t.Err = fmt.Errorf("%w: %s holds a NUL byte or is not UTF-8", store.ErrInvalid, field)
 	}
 }
 
@@ -62,7 +62,7 @@ func IntID[T ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 
 }
 
 // Change applies c by the methods of a builder.
-func Change[T, B any](c engine.Change[T], set func(T) B, clear func() B) {
+func Change[T, B any](c store.Change[T], set func(T) B, clear func() B) {
 	switch {
 	case c.Set && c.Value != nil:
 		set(*c.Value)
@@ -105,7 +105,7 @@ func Each[R, E any](rows []R, of func(R) E) []E {
 func Declared(of string, extra map[string]any, fields ...schema.Field) error {
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
 		if !slices.ContainsFunc(fields, func(f schema.Field) bool { return f.Name == name }) {
-			return fmt.Errorf("%w: the %s field %q has no column", engine.ErrInvalid, of, name)
+			return fmt.Errorf("%w: the %s field %q has no column", store.ErrInvalid, of, name)
 		}
 	}
 	return nil
@@ -126,10 +126,10 @@ func Filled(extra map[string]any, fields ...*schema.Field) map[string]any {
 func canon(f *schema.Field, v any) (any, error) {
 	c, err := f.Canon(v)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+		return nil, fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	}
 	if !storable(c) {
-		return nil, fmt.Errorf("%w: %s holds a NUL byte", engine.ErrInvalid, f.Name)
+		return nil, fmt.Errorf("%w: %s holds a NUL byte", store.ErrInvalid, f.Name)
 	}
 	return c, nil
 }
@@ -165,11 +165,11 @@ func scalar[C, T any](f *schema.Field, v any, of func(C) (T, bool)) (*T, error) 
 			return &t, nil
 		}
 	}
-	return nil, fmt.Errorf("%w: %s does not fit its column", engine.ErrInvalid, f.Name)
+	return nil, fmt.Errorf("%w: %s does not fit its column", store.ErrInvalid, f.Name)
 }
 
 // Text is the value of an extra field in a column of text, nil for null. Like
-// the others it returns engine.ErrInvalid for a value that does not fit.
+// the others it returns store.ErrInvalid for a value that does not fit.
 func Text[T ~string](f *schema.Field, v any) (*T, error) {
 	return scalar(f, v, func(s string) (T, bool) { return T(s), true })
 }
@@ -211,13 +211,13 @@ func JSON[T any](f *schema.Field, v any) (*T, error) {
 	}
 	text, err := json.Marshal(c)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %s: %w", engine.ErrInvalid, f.Name, err)
+		return nil, fmt.Errorf("%w: %s: %w", store.ErrInvalid, f.Name, err)
 	}
 	t := new(T)
 	dec := json.NewDecoder(bytes.NewReader(text))
 	dec.DisallowUnknownFields()
 	if err := dec.Decode(t); err != nil {
-		return nil, fmt.Errorf("%w: %s does not fit %T: %w", engine.ErrInvalid, f.Name, *t, err)
+		return nil, fmt.Errorf("%w: %s does not fit %T: %w", store.ErrInvalid, f.Name, *t, err)
 	}
 	return t, nil
 }

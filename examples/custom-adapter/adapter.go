@@ -15,8 +15,8 @@ import (
 
 	"go.etcd.io/bbolt"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // A row is the JSON of engine's own type, in the bucket of its kind. An index is
@@ -29,7 +29,7 @@ const (
 	byExpiry = " by expiry" // of what expires: the instant, the key of the row
 )
 
-// Store is an engine.Adapter in one bbolt file. optional.go has the optional interfaces.
+// Store is a store.Adapter in one bbolt file. optional.go has the optional interfaces.
 type Store struct {
 	calls
 	db      *bbolt.DB
@@ -38,7 +38,7 @@ type Store struct {
 
 // Open opens the file at path, or makes it. One process at a time can have it
 // open. s declares the extra fields, as Config.Schema does; nil: none.
-func Open(path string, s *engine.Schema) (*Store, error) {
+func Open(path string, s *schema.Schema) (*Store, error) {
 	// NoSync stays off: with it, a power cut would make used mail links valid again.
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
 	if err != nil {
@@ -68,7 +68,7 @@ func (a *Store) Close() error { return a.db.Close() }
 
 type txn struct { // a transaction under way
 	*bbolt.Tx
-	schema *engine.Schema
+	schema *schema.Schema
 }
 
 func (tx txn) bucket(name string) *bbolt.Bucket { return tx.Bucket([]byte(name)) }
@@ -88,7 +88,7 @@ func (a *Store) write(ctx context.Context, fn func(txn) error) error {
 }
 
 type place struct { // of a row
-	bucket, field string // field is what engine.ErrConflict names when the key is taken
+	bucket, field string // field is what *store.ConflictError names when the key is taken
 	key, owner    []byte // owner is the key of the user it belongs to, nil: of none
 	email         *string
 	expires       *time.Time
@@ -96,15 +96,15 @@ type place struct { // of a row
 
 func placeOf(v any) place {
 	switch v := v.(type) {
-	case engine.User:
+	case store.User:
 		return place{users, "id", key(v.ID), nil, v.Email, nil}
-	case engine.Account:
+	case store.Account:
 		return place{accounts, "providerAccountId", key(v.Provider, v.ProviderAccountID), key(v.UserID), nil, nil}
-	case engine.AdapterSession:
+	case store.Session:
 		return place{sessions, "sessionToken", key(v.SessionToken), key(v.UserID), nil, &v.Expires}
-	case engine.VerificationToken:
+	case store.VerificationToken:
 		return place{tokens, "token", key(v.Identifier, v.Token), nil, nil, &v.Expires}
-	case engine.Authenticator:
+	case store.Authenticator:
 		return place{authenticators, "credentialID", key(v.CredentialID), key(v.UserID), nil, nil}
 	}
 	panic("not a row")
@@ -139,11 +139,11 @@ func instant(t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMilli())^1<<63)
 }
 
-// get returns the row at a key, or engine.ErrNotFound.
+// get returns the row at a key, or store.ErrNotFound.
 func get[R any](tx txn, k []byte) (v R, err error) {
 	data := tx.bucket(placeOf(v).bucket).Get(k)
 	if data == nil {
-		return v, engine.ErrNotFound
+		return v, store.ErrNotFound
 	}
 	err = json.Unmarshal(data, &v)
 	canonical(tx, &v)
@@ -154,15 +154,15 @@ func get[R any](tx txn, k []byte) (v R, err error) {
 // milliseconds, extra fields with the types of the schema, which JSON forgets.
 func canonical(tx txn, v any) {
 	switch v := v.(type) {
-	case *engine.User:
+	case *store.User:
 		if v.EmailVerified != nil {
 			v.EmailVerified = new(schema.Instant(*v.EmailVerified))
 		}
 		v.Extra = schema.CanonExtra(v.Extra, tx.schema.UserField)
-	case *engine.AdapterSession:
+	case *store.Session:
 		v.Expires = schema.Instant(v.Expires)
 		v.Extra = schema.CanonExtra(v.Extra, tx.schema.SessionField)
-	case *engine.VerificationToken:
+	case *store.VerificationToken:
 		v.Expires = schema.Instant(v.Expires)
 	}
 }
@@ -189,9 +189,9 @@ func owned[R any](tx txn, userID string) ([]R, error) {
 func insert[R any](tx txn, v R) (none R, err error) {
 	switch p := placeOf(v); {
 	case tx.bucket(p.bucket).Get(p.key) != nil:
-		return none, engine.ErrConflict{Field: p.field}
+		return none, &store.ConflictError{Field: p.field}
 	case p.owner != nil && tx.bucket(users).Get(p.owner) == nil:
-		return none, engine.ErrNotFound
+		return none, store.ErrNotFound
 	}
 	return replace(tx, nil, v)
 }
@@ -211,7 +211,7 @@ func replace[R any](tx txn, old []R, v R) (stored R, err error) {
 			return stored, invalid(fmt.Errorf("a key of %d bytes is too long", len(k)))
 		}
 		if at := tx.bucket(bucket).Get(k); at != nil && bucket == users+byEmail && !bytes.Equal(at, p.key) {
-			return stored, engine.ErrConflict{Field: "email"}
+			return stored, &store.ConflictError{Field: "email"}
 		}
 	}
 	err = remove(tx, old...)
@@ -221,12 +221,12 @@ func replace[R any](tx txn, old []R, v R) (stored R, err error) {
 	return stored, errors.Join(err, tx.bucket(p.bucket).Put(p.key, data)) // instead of its key
 }
 
-// invalid makes engine.ErrInvalid of an error, and nil of nil.
+// invalid makes store.ErrInvalid of an error, and nil of nil.
 func invalid(err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("bbolt: %w: %w", engine.ErrInvalid, err)
+	return fmt.Errorf("bbolt: %w: %w", store.ErrInvalid, err)
 }
 
 func remove[R any](tx txn, rows ...R) (err error) {
@@ -238,7 +238,7 @@ func remove[R any](tx txn, rows ...R) (err error) {
 	return err
 }
 
-// take removes and returns a row: whoever comes second gets engine.ErrNotFound,
+// take removes and returns a row: whoever comes second gets store.ErrNotFound,
 // because there is one writer at a time.
 func take[R any](tx txn, k []byte) (R, error) {
 	v, err := get[R](tx, k)
@@ -249,7 +249,7 @@ func take[R any](tx txn, k []byte) (R, error) {
 }
 
 func removeAt[R any](tx txn, k []byte) error {
-	if _, err := take[R](tx, k); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := take[R](tx, k); !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
 	return nil // deleting what is not there succeeds
@@ -262,7 +262,7 @@ func removeOwned[R any](tx txn, userID string) error {
 
 // calls are the methods of the contract, on what runs their transactions.
 type calls struct {
-	schema       *engine.Schema
+	schema       *schema.Schema
 	view, update transaction
 }
 type transaction func(ctx context.Context, fn func(txn) error) error
@@ -292,25 +292,25 @@ func modify[R any](ctx context.Context, c *calls, k []byte, fn func(v *R) error)
 	}, k)
 }
 
-func (c *calls) CreateUser(ctx context.Context, u engine.User) (_ engine.User, err error) {
+func (c *calls) CreateUser(ctx context.Context, u store.User) (_ store.User, err error) {
 	if u.Extra, err = schema.MergeExtra(nil, u.Extra, c.schema.UserField); err != nil || u.ID == "" {
-		return engine.User{}, invalid(cmp.Or(err, errors.New("the id of a user is empty")))
+		return store.User{}, invalid(cmp.Or(err, errors.New("the id of a user is empty")))
 	}
 	return result(ctx, c.update, insert, u)
 }
 
-func (c *calls) GetUser(ctx context.Context, id string) (engine.User, error) {
-	return result(ctx, c.view, get[engine.User], key(id))
+func (c *calls) GetUser(ctx context.Context, id string) (store.User, error) {
+	return result(ctx, c.view, get[store.User], key(id))
 }
 
-func (c *calls) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
-	return result(ctx, c.view, func(tx txn, address []byte) (engine.User, error) {
-		return get[engine.User](tx, tx.bucket(users+byEmail).Get(address))
+func (c *calls) GetUserByEmail(ctx context.Context, email string) (store.User, error) {
+	return result(ctx, c.view, func(tx txn, address []byte) (store.User, error) {
+		return get[store.User](tx, tx.bucket(users+byEmail).Get(address))
 	}, key(email))
 }
 
-func (c *calls) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.User, error) {
-	return modify(ctx, c, key(up.ID), func(u *engine.User) (err error) {
+func (c *calls) UpdateUser(ctx context.Context, up store.UserUpdate) (store.User, error) {
+	return modify(ctx, c, key(up.ID), func(u *store.User) (err error) {
 		up.Name.Apply(&u.Name)
 		up.Email.Apply(&u.Email)
 		up.EmailVerified.Apply(&u.EmailVerified)
@@ -322,58 +322,58 @@ func (c *calls) UpdateUser(ctx context.Context, up engine.UserUpdate) (engine.Us
 
 func (c *calls) DeleteUser(ctx context.Context, id string) error {
 	return do(ctx, c.update, func(tx txn, id string) error {
-		return errors.Join(removeOwned[engine.Account](tx, id), removeOwned[engine.AdapterSession](tx, id),
-			removeOwned[engine.Authenticator](tx, id), removeAt[engine.User](tx, key(id)))
+		return errors.Join(removeOwned[store.Account](tx, id), removeOwned[store.Session](tx, id),
+			removeOwned[store.Authenticator](tx, id), removeAt[store.User](tx, key(id)))
 	}, id)
 }
 
-func (c *calls) LinkAccount(ctx context.Context, a engine.Account) (engine.Account, error) {
+func (c *calls) LinkAccount(ctx context.Context, a store.Account) (store.Account, error) {
 	return result(ctx, c.update, insert, a)
 }
 
 func (c *calls) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
-	return do(ctx, c.update, removeAt[engine.Account], key(provider, providerAccountID))
+	return do(ctx, c.update, removeAt[store.Account], key(provider, providerAccountID))
 }
 
-func (c *calls) GetAccount(ctx context.Context, provider, providerAccountID string) (engine.Account, error) {
-	return result(ctx, c.view, get[engine.Account], key(provider, providerAccountID))
+func (c *calls) GetAccount(ctx context.Context, provider, providerAccountID string) (store.Account, error) {
+	return result(ctx, c.view, get[store.Account], key(provider, providerAccountID))
 }
 
-func (c *calls) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (engine.User, error) {
+func (c *calls) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (store.User, error) {
 	a, err := c.GetAccount(ctx, provider, providerAccountID)
 	if err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	return c.GetUser(ctx, a.UserID) // an account never changes its user
 }
 
-func (c *calls) ListAccountsByUserID(ctx context.Context, userID string) ([]engine.Account, error) {
-	return result(ctx, c.view, owned[engine.Account], userID)
+func (c *calls) ListAccountsByUserID(ctx context.Context, userID string) ([]store.Account, error) {
+	return result(ctx, c.view, owned[store.Account], userID)
 }
 
-func (c *calls) CreateSession(ctx context.Context, s engine.AdapterSession) (_ engine.AdapterSession, err error) {
+func (c *calls) CreateSession(ctx context.Context, s store.Session) (_ store.Session, err error) {
 	if s.Extra, err = schema.MergeExtra(nil, s.Extra, c.schema.SessionField); err != nil {
-		return engine.AdapterSession{}, invalid(err)
+		return store.Session{}, invalid(err)
 	}
 	return result(ctx, c.update, insert, s)
 }
 
-func (c *calls) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
-	return result(ctx, c.view, get[engine.AdapterSession], key(sessionToken))
+func (c *calls) GetSession(ctx context.Context, sessionToken string) (store.Session, error) {
+	return result(ctx, c.view, get[store.Session], key(sessionToken))
 }
 
-func (c *calls) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
-	var s engine.AdapterSession
-	u, err := result(ctx, c.view, func(tx txn, k []byte) (_ engine.User, err error) {
-		s, err = get[engine.AdapterSession](tx, k)
-		u, absent := get[engine.User](tx, key(s.UserID))
+func (c *calls) GetSessionAndUser(ctx context.Context, sessionToken string) (store.Session, store.User, error) {
+	var s store.Session
+	u, err := result(ctx, c.view, func(tx txn, k []byte) (_ store.User, err error) {
+		s, err = get[store.Session](tx, k)
+		u, absent := get[store.User](tx, key(s.UserID))
 		return u, cmp.Or(err, absent)
 	}, key(sessionToken))
 	return s, u, err
 }
 
-func (c *calls) UpdateSession(ctx context.Context, up engine.SessionUpdate) (engine.AdapterSession, error) {
-	return modify(ctx, c, key(up.SessionToken), func(s *engine.AdapterSession) (err error) {
+func (c *calls) UpdateSession(ctx context.Context, up store.SessionUpdate) (store.Session, error) {
+	return modify(ctx, c, key(up.SessionToken), func(s *store.Session) (err error) {
 		if up.Expires != nil {
 			s.Expires = *up.Expires
 		}
@@ -383,17 +383,17 @@ func (c *calls) UpdateSession(ctx context.Context, up engine.SessionUpdate) (eng
 }
 
 func (c *calls) DeleteSession(ctx context.Context, sessionToken string) error {
-	return do(ctx, c.update, removeAt[engine.AdapterSession], key(sessionToken))
+	return do(ctx, c.update, removeAt[store.Session], key(sessionToken))
 }
 
 func (c *calls) DeleteSessionsByUserID(ctx context.Context, userID string) error {
-	return do(ctx, c.update, removeOwned[engine.AdapterSession], userID)
+	return do(ctx, c.update, removeOwned[store.Session], userID)
 }
 
-func (c *calls) CreateVerificationToken(ctx context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
+func (c *calls) CreateVerificationToken(ctx context.Context, t store.VerificationToken) (store.VerificationToken, error) {
 	return result(ctx, c.update, insert, t)
 }
 
-func (c *calls) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
-	return result(ctx, c.update, take[engine.VerificationToken], key(identifier, token))
+func (c *calls) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
+	return result(ctx, c.update, take[store.VerificationToken], key(identifier, token))
 }

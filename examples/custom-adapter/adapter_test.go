@@ -10,12 +10,13 @@ import (
 	"go.etcd.io/bbolt"
 	bolterrors "go.etcd.io/bbolt/errors"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func TestStore(t *testing.T) {
-	adaptertest.Run(t, func(t testing.TB, s *engine.Schema) engine.Adapter {
+	adaptertest.Run(t, func(t testing.TB, s *schema.Schema) store.Adapter {
 		return open(t, filepath.Join(t.TempDir(), "auth.db"), s)
 	},
 		adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer),
@@ -28,7 +29,7 @@ type opened struct {
 	path string
 }
 
-func open(t testing.TB, path string, s *engine.Schema) opened {
+func open(t testing.TB, path string, s *schema.Schema) opened {
 	a, err := Open(path, s)
 	if err != nil {
 		t.Fatal(err)
@@ -39,16 +40,16 @@ func open(t testing.TB, path string, s *engine.Schema) opened {
 
 // reopen opens the file of a closed store again. While it is open there is no
 // second handle, in this process or another: the same one without its Close.
-func reopen(_ context.Context, a engine.Adapter) (engine.Adapter, error) {
+func reopen(_ context.Context, a store.Adapter) (store.Adapter, error) {
 	s := a.(opened)
 	if s.db.Path() != "" {
-		return struct{ engine.Adapter }{s}, nil
+		return struct{ store.Adapter }{s}, nil
 	}
 	return Open(s.path, s.schema)
 }
 
 // breakIt closes the file behind the store's back.
-func breakIt(a engine.Adapter) (heal func()) {
+func breakIt(a store.Adapter) (heal func()) {
 	s := a.(opened)
 	s.db.Close()
 	return func() { s.db, _ = bbolt.Open(s.path, 0o600, nil) }
@@ -56,7 +57,7 @@ func breakIt(a engine.Adapter) (heal func()) {
 
 // failAt fails a transaction where it begins (1) or where it commits (2), which
 // are the only moments at which bbolt touches the file.
-func failAt(a engine.Adapter, n int) (heal func() bool) {
+func failAt(a store.Adapter, n int) (heal func() bool) {
 	s, hit, fault := a.(opened), false, errors.New("the disk is full")
 	update := s.update
 	s.update = func(ctx context.Context, fn func(txn) error) error {
@@ -73,7 +74,7 @@ func failAt(a engine.Adapter, n int) (heal func() bool) {
 	return func() bool { s.update = update; return hit }
 }
 
-func statements(a engine.Adapter) int { return a.(opened).db.Stats().TxN }
+func statements(a store.Adapter) int { return a.(opened).db.Stats().TxN }
 
 func TestOpenTwice(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.db")
@@ -88,14 +89,14 @@ func TestOpenTwice(t *testing.T) {
 func TestRefusedWhole(t *testing.T) {
 	a := open(t, filepath.Join(t.TempDir(), "auth.db"), nil)
 	odd, long, address, year := "\xff", string(make([]byte, bbolt.MaxKeySize)), "a@example.com", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)
-	err := a.Tx(t.Context(), func(tx engine.Adapter) error {
-		for _, u := range []engine.User{
+	err := a.Tx(t.Context(), func(tx store.Adapter) error {
+		for _, u := range []store.User{
 			{ID: "u", Email: &address, Name: &odd},
 			{ID: "u", Email: &long},
 			{ID: long, Email: &address},
 			{ID: "u", Email: &address, EmailVerified: &year},
 		} {
-			if _, err := tx.CreateUser(t.Context(), u); !errors.Is(err, engine.ErrInvalid) {
+			if _, err := tx.CreateUser(t.Context(), u); !errors.Is(err, store.ErrInvalid) {
 				t.Errorf("got %v, want ErrInvalid", err)
 			}
 		}
@@ -105,11 +106,11 @@ func TestRefusedWhole(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, id := range []string{"u", long} {
-		if _, err := a.GetUser(t.Context(), id); !errors.Is(err, engine.ErrNotFound) {
+		if _, err := a.GetUser(t.Context(), id); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("GetUser: %v", err)
 		}
 	}
-	if _, err := a.GetUserByEmail(t.Context(), address); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := a.GetUserByEmail(t.Context(), address); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("GetUserByEmail: %v", err)
 	}
 }

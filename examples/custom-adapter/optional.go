@@ -9,23 +9,23 @@ import (
 
 	bolterrors "go.etcd.io/bbolt/errors"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // The optional interfaces are found by type assertion: a method with another
 // signature would be taken for none. So this fails to compile then.
 var _ interface {
-	engine.Adapter
-	engine.AuthenticatorAdapter
-	engine.Purger
-	engine.SessionLister
-	engine.Transactor
+	store.Adapter
+	store.AuthenticatorAdapter
+	store.Purger
+	store.SessionLister
+	store.Transactor
 } = (*Store)(nil)
 
-// Tx implements engine.Transactor. Other writers wait until it ends: fn must write
+// Tx implements store.Transactor. Other writers wait until it ends: fn must write
 // through the adapter it is given. That one has no Tx itself, because bbolt cannot
 // undo half a transaction.
-func (a *Store) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+func (a *Store) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	return a.write(ctx, func(tx txn) error {
 		var mu sync.Mutex // a bbolt transaction is for one goroutine at a time
 		ended := false
@@ -42,41 +42,41 @@ func (a *Store) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
 	})
 }
 
-// CreateAuthenticator implements engine.AuthenticatorAdapter, with the three below.
-func (c *calls) CreateAuthenticator(ctx context.Context, a engine.Authenticator) (engine.Authenticator, error) {
+// CreateAuthenticator implements store.AuthenticatorAdapter, with the three below.
+func (c *calls) CreateAuthenticator(ctx context.Context, a store.Authenticator) (store.Authenticator, error) {
 	return result(ctx, c.update, insert, a)
 }
 
-func (c *calls) GetAuthenticator(ctx context.Context, credentialID string) (engine.Authenticator, error) {
-	return result(ctx, c.view, get[engine.Authenticator], key(credentialID))
+func (c *calls) GetAuthenticator(ctx context.Context, credentialID string) (store.Authenticator, error) {
+	return result(ctx, c.view, get[store.Authenticator], key(credentialID))
 }
 
-func (c *calls) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]engine.Authenticator, error) {
-	return result(ctx, c.view, owned[engine.Authenticator], userID)
+func (c *calls) ListAuthenticatorsByUserID(ctx context.Context, userID string) ([]store.Authenticator, error) {
+	return result(ctx, c.view, owned[store.Authenticator], userID)
 }
 
-func (c *calls) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (engine.Authenticator, error) {
-	return modify(ctx, c, key(credentialID), func(a *engine.Authenticator) error {
+func (c *calls) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (store.Authenticator, error) {
+	return modify(ctx, c, key(credentialID), func(a *store.Authenticator) error {
 		if counter <= a.Counter && (counter > 0 || a.Counter > 0) {
-			return engine.ErrStaleCounter
+			return store.ErrStaleCounter
 		}
 		a.Counter = counter
 		return nil
 	})
 }
 
-// ListSessionsByUserID implements engine.SessionLister.
-func (c *calls) ListSessionsByUserID(ctx context.Context, userID string) ([]engine.AdapterSession, error) {
-	return result(ctx, c.view, owned[engine.AdapterSession], userID)
+// ListSessionsByUserID implements store.SessionLister.
+func (c *calls) ListSessionsByUserID(ctx context.Context, userID string) ([]store.Session, error) {
+	return result(ctx, c.view, owned[store.Session], userID)
 }
 
-// PurgeExpired implements engine.Purger. It reads no further than the rows it
+// PurgeExpired implements store.Purger. It reads no further than the rows it
 // removes: the index is in the order of time.
 func (c *calls) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
 	expired := func(entry []byte) bool { return bytes.Compare(entry[:8], instant(before)) < 0 }
 	return result(ctx, c.update, func(tx txn, limit int) (int, error) {
-		ss, err := list[engine.AdapterSession](tx, byExpiry, nil, limit, expired)
-		ts, err2 := list[engine.VerificationToken](tx, byExpiry, nil, limit-len(ss), expired)
+		ss, err := list[store.Session](tx, byExpiry, nil, limit, expired)
+		ts, err2 := list[store.VerificationToken](tx, byExpiry, nil, limit-len(ss), expired)
 		return len(ss) + len(ts), errors.Join(err, err2, remove(tx, ss...), remove(tx, ts...))
 	}, limit)
 }

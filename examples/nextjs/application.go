@@ -15,6 +15,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/memory"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/authtest"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/examples/nextjs/authtypes"
 )
 
@@ -187,7 +188,7 @@ func (a *application) checkPassword(ctx context.Context, values map[string]strin
 		return nil, nil // refused
 	}
 	ada, err := a.store.GetUserByEmail(ctx, adaEmail)
-	if errors.Is(err, engine.ErrNotFound) {
+	if errors.Is(err, store.ErrNotFound) {
 		return nil, nil
 	}
 	return &ada, err

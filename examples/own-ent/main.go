@@ -37,7 +37,7 @@ import (
 	"github.com/sesame-auth/sesame/examples/own-ent/ent"
 	"github.com/sesame-auth/sesame/examples/own-ent/ent/auditentry"
 	"github.com/sesame-auth/sesame/examples/own-ent/extra"
-	"github.com/sesame-auth/sesame/examples/own-ent/store"
+	"github.com/sesame-auth/sesame/examples/own-ent/database"
 )
 
 func main() {
@@ -125,7 +125,7 @@ func open(ctx context.Context, data string) (*ent.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	client, err := store.Open(ctx, entsql.OpenDB(dialect.SQLite, db))
+	client, err := database.Open(ctx, entsql.OpenDB(dialect.SQLite, db))
 	if err != nil {
 		return nil, errors.Join(err, db.Close())
 	}

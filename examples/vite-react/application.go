@@ -16,6 +16,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/authtest"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // application is the engine and what stands around it.
@@ -109,7 +110,7 @@ func (a *application) rename(w http.ResponseWriter, r *http.Request) {
 		http.Error(w, "A name has 1 to 100 bytes.", http.StatusBadRequest)
 		return
 	}
-	if _, err := a.store.UpdateUser(r.Context(), engine.UserUpdate{ID: session.User.ID, Name: engine.SetTo(name)}); err != nil {
+	if _, err := a.store.UpdateUser(r.Context(), store.UserUpdate{ID: session.User.ID, Name: store.SetTo(name)}); err != nil {
 		http.Error(w, "Try again later.", http.StatusServiceUnavailable)
 		return
 	}

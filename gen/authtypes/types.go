@@ -26,6 +26,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // Where this does not compile, the engine is of another time than this file:
@@ -298,8 +299,8 @@ type Token struct {
 // Update is what update() of the browser may change. Fields that it did not
 // send are nil, or not Set.
 type Update struct {
-	Name   engine.Change[string]
-	Image  engine.Change[string]
+	Name   store.Change[string]
+	Image  store.Change[string]
 	Locale *string
 	Theme  *Theme
 }
@@ -627,10 +628,10 @@ func ReadUpdate(data any) *Update {
 	}
 	u := &Update{}
 	if v, ok := fitting(m, &schema.Field{Name: "name", Type: schema.Type{Nullable: true}}); ok {
-		u.Name = engine.Change[string]{Set: true, Value: pointer[string](v)}
+		u.Name = store.Change[string]{Set: true, Value: pointer[string](v)}
 	}
 	if v, ok := fitting(m, &schema.Field{Name: "image", Type: schema.Type{Nullable: true}}); ok {
-		u.Image = engine.Change[string]{Set: true, Value: pointer[string](v)}
+		u.Image = store.Change[string]{Set: true, Value: pointer[string](v)}
 	}
 	if v, ok := fitting(m, &declared.User[11]); ok {
 		u.Locale = new(value[string](v))

@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // NativeTTL is an adapter whose store removes expired rows itself.
 type NativeTTL interface {
 	engine.Adapter
-	engine.AuthenticatorAdapter
-	engine.SessionLister
+	store.AuthenticatorAdapter
+	store.SessionLister
 	io.Closer
 }
 
@@ -37,7 +38,7 @@ func back(s engine.AdapterSession, err error) (engine.AdapterSession, error) {
 	return s, err
 }
 
-func tokenBack(t engine.VerificationToken, err error) (engine.VerificationToken, error) {
+func tokenBack(t store.VerificationToken, err error) (store.VerificationToken, error) {
 	if err == nil {
 		t.Expires = earlier(t.Expires)
 	}
@@ -59,7 +60,7 @@ func (a late) GetSessionAndUser(ctx context.Context, sessionToken string) (engin
 	return s, u, err
 }
 
-func (a late) UpdateSession(ctx context.Context, up engine.SessionUpdate) (engine.AdapterSession, error) {
+func (a late) UpdateSession(ctx context.Context, up store.SessionUpdate) (engine.AdapterSession, error) {
 	if up.Expires != nil {
 		at := later(*up.Expires)
 		up.Expires = &at
@@ -75,11 +76,11 @@ func (a late) ListSessionsByUserID(ctx context.Context, userID string) ([]engine
 	return all, err
 }
 
-func (a late) CreateVerificationToken(ctx context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
+func (a late) CreateVerificationToken(ctx context.Context, t store.VerificationToken) (store.VerificationToken, error) {
 	t.Expires = later(t.Expires)
 	return tokenBack(a.NativeTTL.CreateVerificationToken(ctx, t))
 }
 
-func (a late) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+func (a late) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
 	return tokenBack(a.NativeTTL.UseVerificationToken(ctx, identifier, token))
 }

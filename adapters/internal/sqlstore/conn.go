@@ -10,7 +10,7 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
@@ -359,8 +359,8 @@ func (c *Conn) failure(ctx context.Context, doing string, err error) error {
 		return fmt.Errorf("%s: %s: %w", c.Adapter, doing, err)
 	case cause != nil:
 		return fmt.Errorf("%s: %s: %w (%v)", c.Adapter, doing, cause, err)
-	case err == engine.ErrNotFound, errors.Is(err, sql.ErrNoRows):
-		return engine.ErrNotFound
+	case err == store.ErrNotFound, errors.Is(err, sql.ErrNoRows):
+		return store.ErrNotFound
 	case authruntime.OfContract(err):
 		return fmt.Errorf("%s: %s: %w", c.Adapter, doing, err)
 	}

@@ -107,7 +107,7 @@ func (d *Dialect) Duplicate(err error) (Duplicate, bool) { return d.duplicate(er
 // Orphan reports whether err is a violation of a foreign key.
 func (d *Dialect) Orphan(err error) bool { return d.orphan(err) }
 
-// Explain turns a driver's error into one of the contract (engine.ErrInvalid
+// Explain turns a driver's error into one of the contract (store.ErrInvalid
 // for a value that does not fit), or says what to do about it.
 func (d *Dialect) Explain(err error) error { return d.explain(err) }
 

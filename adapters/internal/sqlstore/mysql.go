@@ -16,7 +16,7 @@ import (
 	"entgo.io/ent/dialect"
 	"github.com/go-sql-driver/mysql"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // mysqlDialect is the dialect of MySQL and MariaDB. Nothing here is known to one of them only.
@@ -214,11 +214,11 @@ func duplicateMySQL(err error) (Duplicate, bool) {
 
 func explainMySQL(err error) error {
 	if errors.Is(err, mysql.ErrPktTooLarge) {
-		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+		return fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	}
 	switch mysqlNumber(err) {
 	case 1406, 1153, 1301, 1366, 1264, 1292: // too long, too long for a packet, not in the character set, out of range
-		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+		return fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	case 1205:
 		return fmt.Errorf("%w (a transaction has held the row for too long; a Tx function must be short and use the adapter it is given)", err)
 	case 1290, 1792, 1836:

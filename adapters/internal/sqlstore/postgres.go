@@ -14,7 +14,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/stdlib"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // postgresDialect is the dialect of PostgreSQL.
@@ -103,7 +103,7 @@ func postgresCode(err error) string {
 func explainPostgres(err error) error {
 	switch postgresCode(err) {
 	case "54000", "22021", "22P05", "22001": // too long for an index, or not in the encoding
-		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+		return fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	case "55P03":
 		return fmt.Errorf("%w (a transaction has held the row for too long; a Tx function must be short and use the adapter it is given)", err)
 	case "25006":

@@ -13,7 +13,7 @@ import (
 	"entgo.io/ent/dialect"
 	"github.com/mattn/go-sqlite3"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // sqliteParams is what every connection of a pool is opened with.
@@ -119,7 +119,7 @@ func explainSQLite(err error) error {
 	}
 	switch e.Code {
 	case sqlite3.ErrTooBig:
-		return fmt.Errorf("%w: %w", engine.ErrInvalid, err)
+		return fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	case sqlite3.ErrReadonly:
 		return fmt.Errorf("%w (the process needs write access to the database file and to its folder)", err)
 	case sqlite3.ErrFull:

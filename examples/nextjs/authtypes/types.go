@@ -25,6 +25,7 @@ import (
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // Where this does not compile, the engine is of another time than this file:
@@ -162,7 +163,7 @@ type Token struct {
 // Update is what update() of the browser may change. Fields that it did not
 // send are nil, or not Set.
 type Update struct {
-	Name engine.Change[string]
+	Name store.Change[string]
 	// What the pages look like.
 	Theme *Theme
 }
@@ -397,7 +398,7 @@ func ReadUpdate(data any) *Update {
 	}
 	u := &Update{}
 	if v, ok := fitting(m, &schema.Field{Name: "name", Type: schema.Type{Nullable: true}}); ok {
-		u.Name = engine.Change[string]{Set: true, Value: pointer[string](v)}
+		u.Name = store.Change[string]{Set: true, Value: pointer[string](v)}
 	}
 	if v, ok := fitting(m, &declared.User[4]); ok {
 		u.Theme = new(Theme(value[string](v)))

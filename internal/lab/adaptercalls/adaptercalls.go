@@ -1,4 +1,4 @@
-// Package adaptercalls holds one call of every method of engine.Adapter, for
+// Package adaptercalls holds one call of every method of store.Adapter, for
 // tests that break an adapter's store in each of them.
 package adaptercalls
 
@@ -9,7 +9,7 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // now is any instant with milliseconds. No call looks at the clock.
@@ -18,45 +18,45 @@ var now = time.Date(2026, 11, 21, 10, 20, 30, 123e6, time.UTC)
 // Call is one call of the contract.
 type Call struct {
 	Name string
-	Do   func(ctx context.Context, a engine.Adapter) error
+	Do   func(ctx context.Context, a store.Adapter) error
 }
 
-func call[V any](name string, f func(ctx context.Context, a engine.Adapter) (V, error)) Call {
-	return Call{name, func(ctx context.Context, a engine.Adapter) error { _, err := f(ctx, a); return err }}
+func call[V any](name string, f func(ctx context.Context, a store.Adapter) (V, error)) Call {
+	return Call{name, func(ctx context.Context, a store.Adapter) error { _, err := f(ctx, a); return err }}
 }
 
 // Reads returns one call of every method that only reads. They find what
 // [Populate] stores.
 func Reads() []Call {
 	return []Call{
-		call("GetUser", func(ctx context.Context, a engine.Adapter) (engine.User, error) { return a.GetUser(ctx, "u1") }),
-		call("GetUserByEmail", func(ctx context.Context, a engine.Adapter) (engine.User, error) {
+		call("GetUser", func(ctx context.Context, a store.Adapter) (store.User, error) { return a.GetUser(ctx, "u1") }),
+		call("GetUserByEmail", func(ctx context.Context, a store.Adapter) (store.User, error) {
 			return a.GetUserByEmail(ctx, "u1@example.com")
 		}),
-		call("GetAccount", func(ctx context.Context, a engine.Adapter) (engine.Account, error) {
+		call("GetAccount", func(ctx context.Context, a store.Adapter) (store.Account, error) {
 			return a.GetAccount(ctx, "github", "1")
 		}),
-		call("GetUserByAccount", func(ctx context.Context, a engine.Adapter) (engine.User, error) {
+		call("GetUserByAccount", func(ctx context.Context, a store.Adapter) (store.User, error) {
 			return a.GetUserByAccount(ctx, "github", "1")
 		}),
-		call("ListAccountsByUserID", func(ctx context.Context, a engine.Adapter) ([]engine.Account, error) {
+		call("ListAccountsByUserID", func(ctx context.Context, a store.Adapter) ([]store.Account, error) {
 			return a.ListAccountsByUserID(ctx, "u1")
 		}),
-		call("GetSession", func(ctx context.Context, a engine.Adapter) (engine.AdapterSession, error) {
+		call("GetSession", func(ctx context.Context, a store.Adapter) (store.Session, error) {
 			return a.GetSession(ctx, "s1")
 		}),
-		call("GetSessionAndUser", func(ctx context.Context, a engine.Adapter) (engine.User, error) {
+		call("GetSessionAndUser", func(ctx context.Context, a store.Adapter) (store.User, error) {
 			_, u, err := a.GetSessionAndUser(ctx, "s1")
 			return u, err
 		}),
-		call("ListSessionsByUserID", func(ctx context.Context, a engine.Adapter) ([]engine.AdapterSession, error) {
-			return a.(engine.SessionLister).ListSessionsByUserID(ctx, "u1")
+		call("ListSessionsByUserID", func(ctx context.Context, a store.Adapter) ([]store.Session, error) {
+			return a.(store.SessionLister).ListSessionsByUserID(ctx, "u1")
 		}),
-		call("GetAuthenticator", func(ctx context.Context, a engine.Adapter) (engine.Authenticator, error) {
-			return a.(engine.AuthenticatorAdapter).GetAuthenticator(ctx, "c1")
+		call("GetAuthenticator", func(ctx context.Context, a store.Adapter) (store.Authenticator, error) {
+			return a.(store.AuthenticatorAdapter).GetAuthenticator(ctx, "c1")
 		}),
-		call("ListAuthenticatorsByUserID", func(ctx context.Context, a engine.Adapter) ([]engine.Authenticator, error) {
-			return a.(engine.AuthenticatorAdapter).ListAuthenticatorsByUserID(ctx, "u1")
+		call("ListAuthenticatorsByUserID", func(ctx context.Context, a store.Adapter) ([]store.Authenticator, error) {
+			return a.(store.AuthenticatorAdapter).ListAuthenticatorsByUserID(ctx, "u1")
 		}),
 	}
 }
@@ -66,49 +66,49 @@ func Reads() []Call {
 func Writes() []Call {
 	expires := now.Add(time.Minute)
 	return []Call{
-		call("CreateUser", func(ctx context.Context, a engine.Adapter) (engine.User, error) {
+		call("CreateUser", func(ctx context.Context, a store.Adapter) (store.User, error) {
 			return a.CreateUser(ctx, fullUser("u2"))
 		}),
-		call("UpdateUser", func(ctx context.Context, a engine.Adapter) (engine.User, error) {
-			return a.UpdateUser(ctx, engine.UserUpdate{ID: "u1", Name: engine.SetTo("New")})
+		call("UpdateUser", func(ctx context.Context, a store.Adapter) (store.User, error) {
+			return a.UpdateUser(ctx, store.UserUpdate{ID: "u1", Name: store.SetTo("New")})
 		}),
-		call("LinkAccount", func(ctx context.Context, a engine.Adapter) (engine.Account, error) {
+		call("LinkAccount", func(ctx context.Context, a store.Adapter) (store.Account, error) {
 			return a.LinkAccount(ctx, fullAccount("u1", "google", "1"))
 		}),
-		call("CreateSession", func(ctx context.Context, a engine.Adapter) (engine.AdapterSession, error) {
-			return a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s2", UserID: "u1", Expires: now})
+		call("CreateSession", func(ctx context.Context, a store.Adapter) (store.Session, error) {
+			return a.CreateSession(ctx, store.Session{SessionToken: "s2", UserID: "u1", Expires: now})
 		}),
-		call("UpdateSession", func(ctx context.Context, a engine.Adapter) (engine.AdapterSession, error) {
-			return a.UpdateSession(ctx, engine.SessionUpdate{SessionToken: "s1", Expires: &expires})
+		call("UpdateSession", func(ctx context.Context, a store.Adapter) (store.Session, error) {
+			return a.UpdateSession(ctx, store.SessionUpdate{SessionToken: "s1", Expires: &expires})
 		}),
-		call("CreateVerificationToken", func(ctx context.Context, a engine.Adapter) (engine.VerificationToken, error) {
-			return a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: "a", Token: "t2", Expires: now})
+		call("CreateVerificationToken", func(ctx context.Context, a store.Adapter) (store.VerificationToken, error) {
+			return a.CreateVerificationToken(ctx, store.VerificationToken{Identifier: "a", Token: "t2", Expires: now})
 		}),
-		call("UseVerificationToken", func(ctx context.Context, a engine.Adapter) (engine.VerificationToken, error) {
+		call("UseVerificationToken", func(ctx context.Context, a store.Adapter) (store.VerificationToken, error) {
 			return a.UseVerificationToken(ctx, "a", "t1")
 		}),
-		call("CreateAuthenticator", func(ctx context.Context, a engine.Adapter) (engine.Authenticator, error) {
-			return a.(engine.AuthenticatorAdapter).CreateAuthenticator(ctx, fullAuthenticator("c2", "u1"))
+		call("CreateAuthenticator", func(ctx context.Context, a store.Adapter) (store.Authenticator, error) {
+			return a.(store.AuthenticatorAdapter).CreateAuthenticator(ctx, fullAuthenticator("c2", "u1"))
 		}),
-		call("UpdateAuthenticatorCounter", func(ctx context.Context, a engine.Adapter) (engine.Authenticator, error) {
-			return a.(engine.AuthenticatorAdapter).UpdateAuthenticatorCounter(ctx, "c1", 9)
+		call("UpdateAuthenticatorCounter", func(ctx context.Context, a store.Adapter) (store.Authenticator, error) {
+			return a.(store.AuthenticatorAdapter).UpdateAuthenticatorCounter(ctx, "c1", 9)
 		}),
-		call("PurgeExpired", func(ctx context.Context, a engine.Adapter) (int, error) {
-			p, ok := a.(engine.Purger)
+		call("PurgeExpired", func(ctx context.Context, a store.Adapter) (int, error) {
+			p, ok := a.(store.Purger)
 			if !ok {
 				return 0, ctx.Err()
 			}
 			return p.PurgeExpired(ctx, now.Add(-time.Minute), 10)
 		}),
-		{"UnlinkAccount", func(ctx context.Context, a engine.Adapter) error { return a.UnlinkAccount(ctx, "github", "1") }},
-		{"DeleteSession", func(ctx context.Context, a engine.Adapter) error { return a.DeleteSession(ctx, "s1") }},
-		{"DeleteSessionsByUserID", func(ctx context.Context, a engine.Adapter) error { return a.DeleteSessionsByUserID(ctx, "u1") }},
-		{"DeleteUser", func(ctx context.Context, a engine.Adapter) error { return a.DeleteUser(ctx, "u1") }},
+		{"UnlinkAccount", func(ctx context.Context, a store.Adapter) error { return a.UnlinkAccount(ctx, "github", "1") }},
+		{"DeleteSession", func(ctx context.Context, a store.Adapter) error { return a.DeleteSession(ctx, "s1") }},
+		{"DeleteSessionsByUserID", func(ctx context.Context, a store.Adapter) error { return a.DeleteSessionsByUserID(ctx, "u1") }},
+		{"DeleteUser", func(ctx context.Context, a store.Adapter) error { return a.DeleteUser(ctx, "u1") }},
 	}
 }
 
 // Populate stores what Reads and Writes need.
-func Populate(ctx context.Context, a engine.Adapter) error {
+func Populate(ctx context.Context, a store.Adapter) error {
 	if _, err := a.CreateUser(ctx, fullUser("u1")); err != nil {
 		return err
 	}
@@ -116,24 +116,24 @@ func Populate(ctx context.Context, a engine.Adapter) error {
 		return err
 	}
 	for token, expires := range map[string]time.Time{"s1": now, "expired": now.Add(-time.Hour)} {
-		if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: token, UserID: "u1", Expires: expires}); err != nil {
+		if _, err := a.CreateSession(ctx, store.Session{SessionToken: token, UserID: "u1", Expires: expires}); err != nil {
 			return err
 		}
 	}
-	if _, err := a.CreateVerificationToken(ctx, engine.VerificationToken{Identifier: "a", Token: "t1", Expires: now}); err != nil {
+	if _, err := a.CreateVerificationToken(ctx, store.VerificationToken{Identifier: "a", Token: "t1", Expires: now}); err != nil {
 		return err
 	}
-	_, err := a.(engine.AuthenticatorAdapter).CreateAuthenticator(ctx, fullAuthenticator("c1", "u1"))
+	_, err := a.(store.AuthenticatorAdapter).CreateAuthenticator(ctx, fullAuthenticator("c1", "u1"))
 	return err
 }
 
 // Snapshot prints all that can be seen of what Populate stores and Writes
 // change, but for verification tokens, which can only be seen by using them.
-func Snapshot(ctx context.Context, a engine.Adapter) (string, error) {
+func Snapshot(ctx context.Context, a store.Adapter) (string, error) {
 	var all []string
 	for _, id := range []string{"u1", "u2"} {
 		u, err := a.GetUser(ctx, id)
-		if err != nil && !errors.Is(err, engine.ErrNotFound) {
+		if err != nil && !errors.Is(err, store.ErrNotFound) {
 			return "", err
 		}
 		if err == nil {
@@ -146,14 +146,14 @@ func Snapshot(ctx context.Context, a engine.Adapter) (string, error) {
 		for _, v := range accounts {
 			all = append(all, fmt.Sprint("account", v.UserID, v.Provider, v.ProviderAccountID, *v.AccessToken))
 		}
-		sessions, err := a.(engine.SessionLister).ListSessionsByUserID(ctx, id)
+		sessions, err := a.(store.SessionLister).ListSessionsByUserID(ctx, id)
 		if err != nil {
 			return "", err
 		}
 		for _, v := range sessions {
 			all = append(all, fmt.Sprint("session", v))
 		}
-		authenticators, err := a.(engine.AuthenticatorAdapter).ListAuthenticatorsByUserID(ctx, id)
+		authenticators, err := a.(store.AuthenticatorAdapter).ListAuthenticatorsByUserID(ctx, id)
 		if err != nil {
 			return "", err
 		}
@@ -165,8 +165,8 @@ func Snapshot(ctx context.Context, a engine.Adapter) (string, error) {
 	return fmt.Sprint(all), nil
 }
 
-func fullUser(id string) engine.User {
-	return engine.User{
+func fullUser(id string) store.User {
+	return store.User{
 		ID:            id,
 		Name:          new("Name of " + id),
 		Email:         new(id + "@example.com"),
@@ -175,16 +175,16 @@ func fullUser(id string) engine.User {
 	}
 }
 
-func fullAccount(userID, provider, id string) engine.Account {
-	return engine.Account{
+func fullAccount(userID, provider, id string) store.Account {
+	return store.Account{
 		UserID: userID, Type: "oidc", Provider: provider, ProviderAccountID: id,
 		RefreshToken: new("refresh"), AccessToken: new("access"), ExpiresAt: new(int64(1800000000)),
 		TokenType: new("bearer"), Scope: new("openid email"), IDToken: new("a.b.c"), SessionState: new("state"),
 	}
 }
 
-func fullAuthenticator(id, userID string) engine.Authenticator {
-	return engine.Authenticator{
+func fullAuthenticator(id, userID string) store.Authenticator {
+	return store.Authenticator{
 		CredentialID: id, UserID: userID, ProviderAccountID: "account-" + id, CredentialPublicKey: "cHVibGlj",
 		CredentialDeviceType: "multiDevice", CredentialBackedUp: true, Transports: new("internal,usb"),
 	}

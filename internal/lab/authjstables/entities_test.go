@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // at returns an instant of the morning on which clocks in New York skip the
@@ -41,7 +42,7 @@ func (p pair) nobody() string {
 	return uuid("nobody")
 }
 
-func (p pair) assignsIDs() bool { return p.Adapter.(engine.TraitsDeclarer).Traits().AssignsIDs }
+func (p pair) assignsIDs() bool { return p.Adapter.(store.TraitsDeclarer).Traits().AssignsIDs }
 
 // bareUser has nothing that a user can do without.
 func (p pair) bareUser(name string) engine.User {
@@ -68,19 +69,19 @@ func (p pair) session(user, name string) engine.AdapterSession {
 	return engine.AdapterSession{SessionToken: uuid(name), UserID: user, Expires: at(487).AddDate(0, 1, 0)}
 }
 
-func (p pair) verification(name string) engine.VerificationToken {
+func (p pair) verification(name string) store.VerificationToken {
 	// Kysely's tables have a token once.
-	return engine.VerificationToken{Identifier: name + "+ü@example.com", Token: name + strings.Repeat("c0ffee01", 7), Expires: at(154)}
+	return store.VerificationToken{Identifier: name + "+ü@example.com", Token: name + strings.Repeat("c0ffee01", 7), Expires: at(154)}
 }
 
-func (p pair) authenticator(user, name string) engine.Authenticator {
-	return engine.Authenticator{
+func (p pair) authenticator(user, name string) store.Authenticator {
+	return store.Authenticator{
 		CredentialID: "Zm9v/" + name + "+==", UserID: user, ProviderAccountID: "acc-" + name, CredentialPublicKey: strings.Repeat("pQECAyYg", 12),
 		Counter: p.counter, CredentialDeviceType: "multiDevice", CredentialBackedUp: true, Transports: ptr("usb,nfc"),
 	}
 }
 
-func (p pair) bareAuthenticator(user, name string) engine.Authenticator {
+func (p pair) bareAuthenticator(user, name string) store.Authenticator {
 	a := p.authenticator(user, name)
 	a.Counter, a.CredentialDeviceType, a.CredentialBackedUp, a.Transports = 0, "singleDevice", false, nil
 	return a
@@ -126,7 +127,7 @@ func equal[V any](t *testing.T, what string, got, want V) {
 
 func notFound(t *testing.T, what string, err error) {
 	t.Helper()
-	if !errors.Is(err, engine.ErrNotFound) {
+	if !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("%s: got %v, want ErrNotFound", what, err)
 	}
 }
@@ -198,11 +199,11 @@ func (p pair) seesNoSession(t *testing.T, sessionToken string) {
 	notFound(t, "sqltables GetSessionAndUser", err)
 }
 
-func (p pair) seesAuthenticators(t *testing.T, user string, want ...engine.Authenticator) {
+func (p pair) seesAuthenticators(t *testing.T, user string, want ...store.Authenticator) {
 	t.Helper()
-	byID := func(a, b engine.Authenticator) int { return strings.Compare(a.CredentialID, b.CredentialID) }
+	byID := func(a, b store.Authenticator) int { return strings.Compare(a.CredentialID, b.CredentialID) }
 	slices.SortFunc(want, byID)
-	var theirs []engine.Authenticator
+	var theirs []store.Authenticator
 	for _, row := range read[[]authenticatorRow](t, p.js.call(t, "listAuthenticatorsByUserId", user)) {
 		theirs = append(theirs, row.authenticator())
 	}
@@ -310,17 +311,17 @@ func (p pair) users(t *testing.T) {
 		p.seesUser(t, u)
 
 		u.Name, u.Image = ptr("Eve"), ptr("https://example.com/eve.png")
-		equal(t, "sqltables UpdateUser", must(p.UpdateUser(ctx, engine.UserUpdate{ID: u.ID, Name: engine.SetTo(*u.Name), Image: engine.SetTo(*u.Image)}))(t), u)
+		equal(t, "sqltables UpdateUser", must(p.UpdateUser(ctx, store.UserUpdate{ID: u.ID, Name: store.SetTo(*u.Name), Image: store.SetTo(*u.Image)}))(t), u)
 		p.seesUser(t, u)
 		before := *u.Email
 		u.Email, u.EmailVerified = ptr("new-"+before), nil
-		must(p.UpdateUser(ctx, engine.UserUpdate{ID: u.ID, Email: engine.SetTo(*u.Email), EmailVerified: engine.Clear[time.Time]()}))(t)
+		must(p.UpdateUser(ctx, store.UserUpdate{ID: u.ID, Email: store.SetTo(*u.Email), EmailVerified: store.Clear[time.Time]()}))(t)
 		p.seesUser(t, u)
 		absent(t, "Auth.js getUserByEmail, the old address", p.js.call(t, "getUserByEmail", before))
 
 		// An address that the other side has taken.
 		_, err := p.CreateUser(ctx, engine.User{ID: uuid("u7"), Email: u.Email})
-		if want := (engine.ErrConflict{Field: "email"}); !errors.Is(err, want) {
+		if want := (&store.ConflictError{Field: "email"}); !errors.Is(err, want) {
 			t.Errorf("sqltables CreateUser, a taken address: got %v, want %v", err, want)
 		}
 		if p.name != "pg" { // whose tables do not refuse it
@@ -342,7 +343,7 @@ func (p pair) accounts(t *testing.T) {
 	stolen := theirs
 	stolen.UserID = p.ourUser(t, p.user("thief")).ID
 	_, err := p.LinkAccount(ctx, stolen)
-	if want := (engine.ErrConflict{Field: "providerAccountId"}); !errors.Is(err, want) {
+	if want := (&store.ConflictError{Field: "providerAccountId"}); !errors.Is(err, want) {
 		t.Errorf("sqltables LinkAccount, a linked account: got %v, want %v", err, want)
 	}
 	p.seesAccount(t, theirs, u)
@@ -364,7 +365,7 @@ func (p pair) sessions(t *testing.T) {
 	must(p.CreateSession(ctx, ours))(t)
 	for i, s := range []engine.AdapterSession{theirs, ours} {
 		s.Expires = at(333).AddDate(0, 2, i)
-		must(p.UpdateSession(ctx, engine.SessionUpdate{SessionToken: s.SessionToken, Expires: &s.Expires}))(t)
+		must(p.UpdateSession(ctx, store.SessionUpdate{SessionToken: s.SessionToken, Expires: &s.Expires}))(t)
 		p.seesSession(t, s, u)
 		s.Expires = at(444).AddDate(0, 3, i)
 		p.js.call(t, "updateSession", object{"sessionToken": s.SessionToken, "expires": dateOf(&s.Expires)})
@@ -375,7 +376,7 @@ func (p pair) sessions(t *testing.T) {
 		p.seesSession(t, s, u)
 	}
 	_, err := p.CreateSession(ctx, engine.AdapterSession{SessionToken: theirs.SessionToken, UserID: u.ID, Expires: at(0)})
-	if want := (engine.ErrConflict{Field: "sessionToken"}); !errors.Is(err, want) {
+	if want := (&store.ConflictError{Field: "sessionToken"}); !errors.Is(err, want) {
 		t.Errorf("sqltables CreateSession, a taken token: got %v, want %v", err, want)
 	}
 	if err := p.DeleteSession(ctx, theirs.SessionToken); err != nil {
@@ -430,7 +431,7 @@ func (p pair) authenticatorsOf(t *testing.T) {
 	ours.Counter = p.counter
 	equal(t, "Auth.js updateAuthenticatorCounter", read[authenticatorRow](t, p.js.call(t, "updateAuthenticatorCounter", ours.CredentialID, p.counter)).authenticator(), ours)
 	p.seesAuthenticators(t, u.ID, theirs, ours)
-	if _, err := p.UpdateAuthenticatorCounter(ctx, ours.CredentialID, 7); !errors.Is(err, engine.ErrStaleCounter) {
+	if _, err := p.UpdateAuthenticatorCounter(ctx, ours.CredentialID, 7); !errors.Is(err, store.ErrStaleCounter) {
 		t.Errorf("sqltables UpdateAuthenticatorCounter, behind Auth.js's: got %v, want ErrStaleCounter", err)
 	}
 }
@@ -491,9 +492,9 @@ func (p pair) purge(t *testing.T) {
 		p.js.call(t, "createVerificationToken", tokenArg(v))
 		must(p.CreateVerificationToken(ctx, w))(t)
 	}
-	n := must(p.Adapter.(engine.Purger).PurgeExpired(ctx, end, 100))(t)
+	n := must(p.Adapter.(store.Purger).PurgeExpired(ctx, end, 100))(t)
 	equal(t, "sqltables PurgeExpired", n, 4)
-	left := must(p.Adapter.(engine.SessionLister).ListSessionsByUserID(ctx, u.ID))(t)
+	left := must(p.Adapter.(store.SessionLister).ListSessionsByUserID(ctx, u.ID))(t)
 	equal(t, "sessions of the user that are left", len(left), 2)
 	for _, s := range left {
 		equal(t, "their expiry", s.Expires, end.Add(time.Second))

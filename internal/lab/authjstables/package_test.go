@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/npm"
 )
 
@@ -229,12 +230,12 @@ func (r sessionRow) session() engine.AdapterSession {
 	return engine.AdapterSession{SessionToken: r.SessionToken, UserID: string(r.UserID), Expires: r.Expires.Instant}
 }
 
-func (r tokenRow) token() engine.VerificationToken {
-	return engine.VerificationToken{Identifier: r.Identifier, Token: r.Token, Expires: r.Expires.Instant}
+func (r tokenRow) token() store.VerificationToken {
+	return store.VerificationToken{Identifier: r.Identifier, Token: r.Token, Expires: r.Expires.Instant}
 }
 
-func (r authenticatorRow) authenticator() engine.Authenticator {
-	return engine.Authenticator{
+func (r authenticatorRow) authenticator() store.Authenticator {
+	return store.Authenticator{
 		CredentialID: r.CredentialID, UserID: string(r.UserID), ProviderAccountID: r.ProviderAccountID,
 		CredentialPublicKey: r.CredentialPublicKey, Counter: r.Counter, CredentialDeviceType: r.CredentialDeviceType,
 		CredentialBackedUp: r.CredentialBackedUp, Transports: r.Transports,
@@ -268,11 +269,11 @@ func sessionArg(s engine.AdapterSession) object {
 	return object{"sessionToken": s.SessionToken, "userId": s.UserID, "expires": dateOf(&s.Expires)}
 }
 
-func tokenArg(v engine.VerificationToken) object {
+func tokenArg(v store.VerificationToken) object {
 	return object{"identifier": v.Identifier, "token": v.Token, "expires": dateOf(&v.Expires)}
 }
 
-func authenticatorArg(a engine.Authenticator) object {
+func authenticatorArg(a store.Authenticator) object {
 	return object{
 		"credentialID": a.CredentialID, "userId": a.UserID, "providerAccountId": a.ProviderAccountID,
 		"credentialPublicKey": a.CredentialPublicKey, "counter": a.Counter, "credentialDeviceType": a.CredentialDeviceType,

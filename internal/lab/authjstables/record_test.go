@@ -20,6 +20,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/npm"
 )
 
@@ -85,12 +86,12 @@ func (p pair) records(t *testing.T) {
 	p.js.call(t, "linkAccount", accountArg(r.Account))
 	r.Session = engine.AdapterSession{SessionToken: "3a5e1c0e-8f5e-4c63-9d8e-5f3c2b1a0987", UserID: minted.ID, Expires: at(456).AddDate(0, 1, 0)}
 	p.js.call(t, "createSession", sessionArg(r.Session))
-	r.Token = engine.VerificationToken{Identifier: "zoe@example.com", Token: strings.Repeat("c0ffee01", 8), Expires: at(289)}
+	r.Token = store.VerificationToken{Identifier: "zoe@example.com", Token: strings.Repeat("c0ffee01", 8), Expires: at(289)}
 	p.js.call(t, "createVerificationToken", tokenArg(r.Token))
 	r.Session.Expires, r.Token.Expires = p.cut(r.Session.Expires), p.cut(r.Token.Expires)
 	tables := []sqltables.Table{p.layout.User, p.layout.Account, p.layout.Session, p.layout.VerificationToken}
 	if p.authenticators {
-		r.Authenticator = &engine.Authenticator{
+		r.Authenticator = &store.Authenticator{
 			CredentialID: "aGVsbG8=", UserID: minted.ID, ProviderAccountID: "aGVsbG8=", CredentialPublicKey: "cHVibGlj",
 			Counter: p.counter, CredentialDeviceType: "singleDevice", Transports: ptr("usb"),
 		}

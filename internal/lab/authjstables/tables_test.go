@@ -8,6 +8,7 @@ import (
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/npm"
 )
 
@@ -99,7 +100,7 @@ func TestTables(t *testing.T) {
 
 func (s suite) run(t *testing.T) {
 	p := s.open(t)
-	if !p.Adapter.(engine.TraitsDeclarer).Traits().SharedWithAuthJS {
+	if !p.Adapter.(store.TraitsDeclarer).Traits().SharedWithAuthJS {
 		t.Error("the layout is not one that is shared with Auth.js")
 	}
 	for _, test := range []struct {
@@ -157,6 +158,6 @@ type pair struct {
 	suite
 	js *authjs
 	engine.Adapter
-	engine.AuthenticatorAdapter // nil: the package has none
-	db                          database
+	store.AuthenticatorAdapter // nil: the package has none
+	db                         database
 }

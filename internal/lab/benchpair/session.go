@@ -11,12 +11,13 @@ import (
 	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // SQLAdapter is an adapter over database/sql.
 type SQLAdapter interface {
 	engine.Adapter
-	engine.Transactor
+	store.Transactor
 	DB() *sql.DB
 }
 

@@ -12,8 +12,9 @@ import (
 	"testing"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/faultdb"
 )
 
@@ -22,7 +23,7 @@ type Target struct {
 	Name string
 	// SetUp finds the database, or skips the test. It returns what
 	// adaptertest.Run takes.
-	SetUp func(t *testing.T) (open func(t testing.TB, s *engine.Schema) engine.Adapter, options []adaptertest.Option)
+	SetUp func(t *testing.T) (open func(t testing.TB, s *schema.Schema) store.Adapter, options []adaptertest.Option)
 }
 
 // Targets returns all of them.
@@ -34,20 +35,20 @@ func Targets() []Target {
 // fields of a schema in every store: in memory, in Redis, and in the stock tables
 // with the columns that the printed SQL of a dialect adds. Generated clients are
 // those of [Generated].
-func Reference(fields *engine.Schema, columns func(t testing.TB, dialect string) string) []Target {
+func Reference(fields *schema.Schema, columns func(t testing.TB, dialect string) string) []Target {
 	targets := []Target{memoryTarget(), redisTarget()}
 	for _, l := range sqltables.Layouts() {
 		if l.SharedWithAuthJS {
 			continue
 		}
-		targets = append(targets, Target{"sqltables/" + l.Name, func(t *testing.T) (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
+		targets = append(targets, Target{"sqltables/" + l.Name, func(t *testing.T) (func(testing.TB, *schema.Schema) store.Adapter, []adaptertest.Option) {
 			h := newTablesLab(t, l)
 			h.fields, h.columns = fields, columns(t, l.Dialect)
 			return h.run()
 		}})
 	}
 	for i, target := range targets {
-		targets[i].SetUp = func(t *testing.T) (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
+		targets[i].SetUp = func(t *testing.T) (func(testing.TB, *schema.Schema) store.Adapter, []adaptertest.Option) {
 			open, options := target.SetUp(t)
 			return open, append(options, adaptertest.Fields(fields))
 		}
@@ -58,8 +59,8 @@ func Reference(fields *engine.Schema, columns func(t testing.TB, dialect string)
 // errInjected is what a broken database answers.
 var errInjected = errors.New("the database is down")
 
-// store is what is known of an adapter that was opened.
-type store struct {
+// opened is what is known of an adapter that was opened.
+type opened struct {
 	place  string // where its database is
 	faults *faultdb.Faults
 	db     *sql.DB // nil where there is none
@@ -71,16 +72,16 @@ type lab struct {
 	place func(t testing.TB) string
 	// open opens the adapter on a place. What it opens beside the adapter, it
 	// closes by t.Cleanup.
-	open func(ctx context.Context, t testing.TB, place string, s *engine.Schema) (engine.Adapter, store, error)
+	open func(ctx context.Context, t testing.TB, place string, s *schema.Schema) (store.Adapter, opened, error)
 
 	mu     sync.Mutex
-	stores map[engine.Adapter]store
+	stores map[store.Adapter]opened
 }
 
 // run returns what adaptertest.Run takes.
-func (l *lab) run(t *testing.T, more ...adaptertest.Option) (func(t testing.TB, s *engine.Schema) engine.Adapter, []adaptertest.Option) {
-	l.stores = map[engine.Adapter]store{}
-	open := func(t testing.TB, s *engine.Schema) engine.Adapter {
+func (l *lab) run(t *testing.T, more ...adaptertest.Option) (func(t testing.TB, s *schema.Schema) store.Adapter, []adaptertest.Option) {
+	l.stores = map[store.Adapter]opened{}
+	open := func(t testing.TB, s *schema.Schema) store.Adapter {
 		a, err := l.openAt(context.WithoutCancel(t.Context()), t, l.place(t), s)
 		if err != nil {
 			t.Fatal(err)
@@ -88,25 +89,25 @@ func (l *lab) run(t *testing.T, more ...adaptertest.Option) (func(t testing.TB, 
 		return a
 	}
 	return open, append([]adaptertest.Option{
-		adaptertest.Reopen(func(ctx context.Context, a engine.Adapter) (engine.Adapter, error) {
+		adaptertest.Reopen(func(ctx context.Context, a store.Adapter) (store.Adapter, error) {
 			return l.openAt(ctx, t, l.of(a).place, nil)
 		}),
-		adaptertest.Broken(func(a engine.Adapter) func() {
+		adaptertest.Broken(func(a store.Adapter) func() {
 			l.of(a).faults.Fail(func(string) error { return errInjected })
 			return l.of(a).faults.Heal
 		}),
-		adaptertest.FailAt(func(a engine.Adapter, n int) func() bool { return l.of(a).faults.FailAt(n, errInjected) }),
-		adaptertest.Statements(func(a engine.Adapter) int { return l.of(a).faults.Statements() }),
+		adaptertest.FailAt(func(a store.Adapter, n int) func() bool { return l.of(a).faults.FailAt(n, errInjected) }),
+		adaptertest.Statements(func(a store.Adapter) int { return l.of(a).faults.Statements() }),
 		adaptertest.Require(adaptertest.Sessions, adaptertest.Closer),
 	}, more...)
 }
 
 // sql adds the cases of a database/sql pool.
 func (l *lab) sql() adaptertest.Option {
-	return adaptertest.SQL(func(a engine.Adapter) *sql.DB { return l.of(a).db })
+	return adaptertest.SQL(func(a store.Adapter) *sql.DB { return l.of(a).db })
 }
 
-func (l *lab) openAt(ctx context.Context, t testing.TB, place string, s *engine.Schema) (engine.Adapter, error) {
+func (l *lab) openAt(ctx context.Context, t testing.TB, place string, s *schema.Schema) (store.Adapter, error) {
 	a, st, err := l.open(ctx, t, place, s)
 	if err != nil {
 		return nil, err
@@ -119,7 +120,7 @@ func (l *lab) openAt(ctx context.Context, t testing.TB, place string, s *engine.
 	return a, nil
 }
 
-func (l *lab) of(a engine.Adapter) store {
+func (l *lab) of(a store.Adapter) opened {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	return l.stores[a]

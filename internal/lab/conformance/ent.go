@@ -9,11 +9,12 @@ import (
 	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/adapters/entclient"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/faultdb"
-	"github.com/sesame-auth/sesame/internal/testdb"
 	"github.com/sesame-auth/sesame/internal/lab/testent"
+	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
 // database is a kind of SQL database.
@@ -53,8 +54,8 @@ func (d database) open(dsn string) (*sql.DB, *faultdb.Connector, error) {
 
 func entTargets() (targets []Target) {
 	for _, d := range databases() {
-		targets = append(targets, Target{"ent/" + d.name, func(t *testing.T) (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
-			l := d.lab(t, func(ctx context.Context, db *sql.DB, s *engine.Schema) (engine.Adapter, error) {
+		targets = append(targets, Target{"ent/" + d.name, func(t *testing.T) (func(testing.TB, *schema.Schema) store.Adapter, []adaptertest.Option) {
+			l := d.lab(t, func(ctx context.Context, db *sql.DB, s *schema.Schema) (store.Adapter, error) {
 				if s != nil {
 					// The stock client has no columns for extra fields; one that
 					// was generated with them has.
@@ -70,10 +71,10 @@ func entTargets() (targets []Target) {
 
 // Generated returns the targets of an adapter that ent/authent has generated
 // for the fields of a schema. open makes the tables; the adapter closes db.
-func Generated(name string, fields *engine.Schema, open func(ctx context.Context, dialect string, db *sql.DB, s *engine.Schema) (engine.Adapter, error), features ...adaptertest.Feature) (targets []Target) {
+func Generated(name string, fields *schema.Schema, open func(ctx context.Context, dialect string, db *sql.DB, s *schema.Schema) (store.Adapter, error), features ...adaptertest.Feature) (targets []Target) {
 	for _, d := range databases() {
-		targets = append(targets, Target{name + "/" + d.name, func(t *testing.T) (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
-			l := d.lab(t, func(ctx context.Context, db *sql.DB, s *engine.Schema) (engine.Adapter, error) {
+		targets = append(targets, Target{name + "/" + d.name, func(t *testing.T) (func(testing.TB, *schema.Schema) store.Adapter, []adaptertest.Option) {
+			l := d.lab(t, func(ctx context.Context, db *sql.DB, s *schema.Schema) (store.Adapter, error) {
 				return open(ctx, d.dialect, db, s)
 			})
 			// A session and its user are two statements, for the interceptors of
@@ -86,16 +87,16 @@ func Generated(name string, fields *engine.Schema, open func(ctx context.Context
 }
 
 // lab opens an adapter over a pool that can be made to fail.
-func (d database) lab(t *testing.T, adapter func(context.Context, *sql.DB, *engine.Schema) (engine.Adapter, error)) *lab {
-	return &lab{place: d.find(t), open: func(ctx context.Context, _ testing.TB, dsn string, s *engine.Schema) (engine.Adapter, store, error) {
+func (d database) lab(t *testing.T, adapter func(context.Context, *sql.DB, *schema.Schema) (store.Adapter, error)) *lab {
+	return &lab{place: d.find(t), open: func(ctx context.Context, _ testing.TB, dsn string, s *schema.Schema) (store.Adapter, opened, error) {
 		db, f, err := d.open(dsn)
 		if err != nil {
-			return nil, store{}, err
+			return nil, opened{}, err
 		}
 		a, err := adapter(ctx, db, s)
 		if err != nil {
 			db.Close()
 		}
-		return a, store{faults: &f.Faults, db: db}, err
+		return a, opened{faults: &f.Faults, db: db}, err
 	}}
 }

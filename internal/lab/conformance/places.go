@@ -16,7 +16,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/adapters/sqltables"
 	"github.com/sesame-auth/sesame/adapters/sqltables/testdata/ddl"
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/faultdb"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
@@ -188,7 +188,7 @@ func (p *Place) Exec(t testing.TB, text string) {
 
 // Open opens the adapter with authenticators, if it has any, over a pool in
 // which statements can be made to fail.
-func (p *Place) Open(t testing.TB, o sqltables.Options) (engine.Adapter, error) {
+func (p *Place) Open(t testing.TB, o sqltables.Options) (store.Adapter, error) {
 	t.Helper()
 	if p.Faults == nil {
 		p.Faults = p.Connector(t)

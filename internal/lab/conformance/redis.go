@@ -8,24 +8,25 @@ import (
 	goredis "github.com/redis/go-redis/v9"
 
 	"github.com/sesame-auth/sesame/adapters/redis"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/faultdb"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
 func redisTarget() Target {
-	return Target{"redis", func(t *testing.T) (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
+	return Target{"redis", func(t *testing.T) (func(testing.TB, *schema.Schema) store.Adapter, []adaptertest.Option) {
 		var url string
 		l := &lab{
 			place: func(t testing.TB) (prefix string) {
 				url, prefix = testdb.Redis(t)
 				return prefix
 			},
-			open: func(_ context.Context, t testing.TB, prefix string, s *engine.Schema) (engine.Adapter, store, error) {
+			open: func(_ context.Context, t testing.TB, prefix string, s *schema.Schema) (store.Adapter, opened, error) {
 				o, err := goredis.ParseURL(url)
 				if err != nil {
-					return nil, store{}, err
+					return nil, opened{}, err
 				}
 				o.ContextTimeoutEnabled = true
 				o.MaxRetries = -1
@@ -34,7 +35,7 @@ func redisTarget() Target {
 				f := &redisFaults{}
 				client.AddHook(f)
 				a, err := redis.New(client, redis.Options{Schema: s, Prefix: prefix})
-				return a, store{faults: &f.Faults}, err
+				return a, opened{faults: &f.Faults}, err
 			},
 		}
 		return l.run(t, adaptertest.NativeTTL(), adaptertest.Require(adaptertest.WebAuthn, adaptertest.SignUp))

@@ -13,8 +13,9 @@ import (
 	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
@@ -82,7 +83,7 @@ func Known(l sqltables.Layout) map[string]string {
 
 func sqltablesTargets() (targets []Target) {
 	for _, l := range sqltables.Layouts() {
-		targets = append(targets, Target{"sqltables/" + l.Name, func(t *testing.T) (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
+		targets = append(targets, Target{"sqltables/" + l.Name, func(t *testing.T) (func(testing.TB, *schema.Schema) store.Adapter, []adaptertest.Option) {
 			return newTablesLab(t, l).run()
 		}})
 	}
@@ -95,17 +96,17 @@ type tablesLab struct {
 	layout sqltables.Layout
 	// fields, if any, are those that every store has, in the columns that these
 	// statements add.
-	fields  *engine.Schema
+	fields  *schema.Schema
 	columns string
 	places  places
 
 	mu     sync.Mutex
-	stores map[engine.Adapter]*Place
+	stores map[store.Adapter]*Place
 	last   map[string]func() // by case: gives its last store back
 }
 
 func newTablesLab(t *testing.T, l sqltables.Layout) *tablesLab {
-	h := &tablesLab{t: t, layout: l, places: places{free: map[string][]*Place{}}, stores: map[engine.Adapter]*Place{}, last: map[string]func(){}}
+	h := &tablesLab{t: t, layout: l, places: places{free: map[string][]*Place{}}, stores: map[store.Adapter]*Place{}, last: map[string]func(){}}
 	switch l.Dialect { // or the test is skipped
 	case dialect.MySQL:
 		testdb.MySQL(t)
@@ -115,15 +116,15 @@ func newTablesLab(t *testing.T, l sqltables.Layout) *tablesLab {
 	return h
 }
 
-func (h *tablesLab) run() (func(testing.TB, *engine.Schema) engine.Adapter, []adaptertest.Option) {
+func (h *tablesLab) run() (func(testing.TB, *schema.Schema) store.Adapter, []adaptertest.Option) {
 	features := []adaptertest.Feature{adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer}
 	if h.layout.Authenticator.Name != "" {
 		features = append(features, adaptertest.WebAuthn)
 	}
 	return h.open, append(append(limits(h.layout), written(h.t, h.layout)...),
 		adaptertest.Require(features...),
-		adaptertest.SQL(func(a engine.Adapter) *sql.DB { return a.(interface{ DB() *sql.DB }).DB() }),
-		adaptertest.Reopen(func(ctx context.Context, a engine.Adapter) (engine.Adapter, error) {
+		adaptertest.SQL(func(a store.Adapter) *sql.DB { return a.(interface{ DB() *sql.DB }).DB() }),
+		adaptertest.Reopen(func(ctx context.Context, a store.Adapter) (store.Adapter, error) {
 			p := h.of(a)
 			b, err := p.Open(h.t, quiet(h.fields))
 			if err == nil {
@@ -131,12 +132,12 @@ func (h *tablesLab) run() (func(testing.TB, *engine.Schema) engine.Adapter, []ad
 			}
 			return b, err
 		}),
-		adaptertest.Broken(func(a engine.Adapter) (heal func()) {
+		adaptertest.Broken(func(a store.Adapter) (heal func()) {
 			f := h.of(a).Faults
 			f.Fail(func(string) error { return errInjected })
 			return f.Heal
 		}),
-		adaptertest.FailAt(func(a engine.Adapter, n int) (heal func() bool) {
+		adaptertest.FailAt(func(a store.Adapter, n int) (heal func() bool) {
 			var seen atomic.Int64
 			f := h.of(a).Faults
 			f.Fail(func(statement string) error {
@@ -148,17 +149,17 @@ func (h *tablesLab) run() (func(testing.TB, *engine.Schema) engine.Adapter, []ad
 			})
 			return func() bool { f.Heal(); return seen.Load() >= int64(n) }
 		}),
-		adaptertest.Statements(func(a engine.Adapter) int { return h.of(a).Faults.Statements() }),
+		adaptertest.Statements(func(a store.Adapter) int { return h.of(a).Faults.Statements() }),
 	)
 }
 
-func quiet(s *engine.Schema) sqltables.Options {
+func quiet(s *schema.Schema) sqltables.Options {
 	return sqltables.Options{Schema: s, Logger: slog.New(slog.DiscardHandler)}
 }
 
 // open returns an empty store. No case uses a store after it has opened the
 // next, so a place is used again then.
-func (h *tablesLab) open(t testing.TB, s *engine.Schema) engine.Adapter {
+func (h *tablesLab) open(t testing.TB, s *schema.Schema) store.Adapter {
 	text := DDL(h.t, h.layout)
 	if h.layout.Name == "PrismaMySQL" {
 		// With the key that is published a user has one account, and most cases
@@ -197,13 +198,13 @@ func (h *tablesLab) open(t testing.TB, s *engine.Schema) engine.Adapter {
 	return a
 }
 
-func (h *tablesLab) keep(a engine.Adapter, p *Place) {
+func (h *tablesLab) keep(a store.Adapter, p *Place) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stores[a] = p
 }
 
-func (h *tablesLab) of(a engine.Adapter) *Place {
+func (h *tablesLab) of(a store.Adapter) *Place {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.stores[a]

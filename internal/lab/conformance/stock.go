@@ -6,8 +6,8 @@ import (
 
 	"entgo.io/ent/dialect"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // stockRows is one row of each table in the layout of the stock client, as the
@@ -17,13 +17,13 @@ import (
 func stockRows(name string) adaptertest.Fixture {
 	const id = "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f"
 	f := adaptertest.Fixture{
-		User: engine.User{ID: id, Name: new("Zoë 😀"), Email: new("zoe@example.com"),
+		User: store.User{ID: id, Name: new("Zoë 😀"), Email: new("zoe@example.com"),
 			EmailVerified: new(time.UnixMilli(1795256430123).UTC()), Image: new("https://example.com/zoe.png")},
-		Account: engine.Account{UserID: id, Type: "oidc", Provider: "google", ProviderAccountID: "113",
+		Account: store.Account{UserID: id, Type: "oidc", Provider: "google", ProviderAccountID: "113",
 			AccessToken: new("ya29.a0"), ExpiresAt: new(int64(1795256430)), TokenType: new("bearer"), Scope: new("openid email"), IDToken: new("e30.e30.e30")},
-		Session: engine.AdapterSession{SessionToken: "3a5e1c0e-8f5e-4c63-9d8e-5f3c2b1a0987", UserID: id, Expires: time.UnixMilli(1797848430123).UTC()},
-		Token:   engine.VerificationToken{Identifier: "zoe@example.com", Token: "c0ffee", Expires: time.UnixMilli(1795342830123).UTC()},
-		Authenticator: &engine.Authenticator{CredentialID: "aGVsbG8=", UserID: id, ProviderAccountID: "aGVsbG8=",
+		Session: store.Session{SessionToken: "3a5e1c0e-8f5e-4c63-9d8e-5f3c2b1a0987", UserID: id, Expires: time.UnixMilli(1797848430123).UTC()},
+		Token:   store.VerificationToken{Identifier: "zoe@example.com", Token: "c0ffee", Expires: time.UnixMilli(1795342830123).UTC()},
+		Authenticator: &store.Authenticator{CredentialID: "aGVsbG8=", UserID: id, ProviderAccountID: "aGVsbG8=",
 			CredentialPublicKey: "cHVibGlj", Counter: 4294967295, CredentialDeviceType: "singleDevice", Transports: new("usb")},
 		Insert: []string{
 			`INSERT INTO "user" ("id","name","email","emailVerified","image") VALUES ('0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f','Zoë 😀','zoe@example.com',1795256430123,'https://example.com/zoe.png')`,

@@ -75,7 +75,7 @@ func sesame(t *testing.T, strategy engine.Strategy, change func(*engine.Config))
 				t.Error(err)
 			}
 		})
-		return application{client: clients[config.Wire], auth: eng, require: eng.Require, who: func(r *http.Request) string {
+		return application{client: clients[config.Dialect], auth: eng, require: eng.Require, who: func(r *http.Request) string {
 			if s, ok := engine.SessionFrom(r.Context()); ok && s.User.Email != nil {
 				return *s.User.Email
 			}

@@ -84,7 +84,7 @@ func TestNextjs(t *testing.T) {
 	b.shows("#org", "Acme Corporation")
 	b.shows("#server-org", "Acme Corporation")
 	b.settled(2)
-	checkSessionCookie(b, clients[engine.WireV5])
+	checkSessionCookie(b, clients[engine.DialectV5])
 	s.hidden(b)
 	s.refused(b, "/api/billing", http.StatusForbidden)
 	b.click("#projects")
@@ -193,7 +193,7 @@ func (s *nextjs) signOut(b *tab) {
 	b.shows("#status", "unauthenticated")
 	b.shows("#server-nobody", "Nobody is signed in.")
 	b.settled(2)
-	if b.cookie(clients[engine.WireV5].cookie) != nil {
+	if b.cookie(clients[engine.DialectV5].cookie) != nil {
 		b.t.Error("the browser still has a session cookie")
 	}
 }

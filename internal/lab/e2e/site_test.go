@@ -53,9 +53,9 @@ type client struct {
 	stamps bool
 }
 
-var clients = map[engine.Wire]*client{
-	engine.WireV5: {nextAuth: "next-auth", cookie: "authjs.session-token", reads: 2},
-	engine.WireV4: {nextAuth: "next-auth-v4", cookie: "next-auth.session-token", reads: 1, stamps: true},
+var clients = map[engine.Dialect]*client{
+	engine.DialectV5: {nextAuth: "next-auth", cookie: "authjs.session-token", reads: 2},
+	engine.DialectV4: {nextAuth: "next-auth-v4", cookie: "next-auth.session-token", reads: 1, stamps: true},
 }
 
 // application is what is specific to the server under test.

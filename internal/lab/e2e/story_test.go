@@ -53,7 +53,7 @@ func TestBrowser(t *testing.T) {
 }
 
 // v4 is the engine for the client of next-auth 4.
-func v4(c *engine.Config) { c.Wire = engine.WireV4 }
+func v4(c *engine.Config) { c.Dialect = engine.DialectV4 }
 
 // story is a user's: two tabs, from signed out to signed out, and back by a
 // protected page. With overlapping set, session reads are answered late.
@@ -127,7 +127,7 @@ func lateRead(t *testing.T, l *lab) {
 		{"ReissueOnEveryRead", true, "Alice", "authenticated"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			s := newSite(t, l, sesame(t, engine.StrategyJWT, func(c *engine.Config) { c.ReissueOnEveryRead = test.reissue }))
+			s := newSite(t, l, sesame(t, engine.StrategyJWT, func(c *engine.Config) { c.Parity.ReissueOnEveryRead = test.reissue }))
 			// One tab until the update is through: a second one would read
 			// while it happens and might repair what is lost.
 			one := newTab(t, "one", s.url, l.browser, chromedp.WithNewBrowserContext())

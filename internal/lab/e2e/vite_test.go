@@ -87,7 +87,7 @@ func viteStory(t *testing.T, browser context.Context, front, api string) {
 	one.click("#password")
 	both("#name", "Ada Lovelace")
 	quiet()
-	checkSessionCookie(one, clients[engine.WireV5])
+	checkSessionCookie(one, clients[engine.DialectV5])
 
 	// another name: one that is refused, and one that is not
 	one.despite([]string{
@@ -109,7 +109,7 @@ func viteStory(t *testing.T, browser context.Context, front, api string) {
 	one.click("#signout")
 	both("#status", "unauthenticated")
 	quiet()
-	if one.cookie(clients[engine.WireV5].cookie) != nil {
+	if one.cookie(clients[engine.DialectV5].cookie) != nil {
 		t.Error("the browser still has a session cookie")
 	}
 

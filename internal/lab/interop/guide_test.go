@@ -50,7 +50,7 @@ func startEngine(ctx context.Context, mux *http.ServeMux) error {
 		return err
 	}
 	eng, err := engine.New(engine.Config{
-		Wire:            engine.WireV5,             // engine.WireV4 for next-auth 4, and as long as its client is in the pages
+		Dialect:         engine.DialectV5,          // engine.DialectV4 for next-auth 4, and as long as its client is in the pages
 		URL:             "https://app.example.com", // or AUTH_URL
 		Adapter:         adapter,
 		SessionStrategy: engine.StrategyJWT, // what you have now; the default with an adapter is StrategyDatabase
@@ -92,9 +92,9 @@ func TestGuideCode(t *testing.T) {
 	if err := startEngine(t.Context(), mux); err != nil {
 		t.Fatal(err)
 	}
-	cookie := engine.WireV5.CookieNames(true).SessionToken
+	cookie := engine.DialectV5.CookieNames(true).SessionToken
 	for _, secret := range []string{secrets[0], "a short one"} { // that of before may be short
-		value, err := engine.WireV5.SessionKeys(cookie, secret).EncodeToken(
+		value, err := engine.DialectV5.SessionKeys(cookie, secret).EncodeToken(
 			&schema.Token{Subject: "somebody", Name: new("Somebody")}, time.Now(), time.Hour, rand.Reader)
 		if err != nil {
 			t.Fatal(err)

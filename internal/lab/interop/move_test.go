@@ -227,14 +227,14 @@ func (a *moving) move(t *testing.T) {
 	})
 }
 
-// newClient checks what becomes of a session of next-auth 4 when Config.Wire
-// changes to WireV5: it goes on where the cookie can keep its name, for it is in
+// newClient checks what becomes of a session of next-auth 4 when Config.Dialect
+// changes to DialectV5: it goes on where the cookie can keep its name, for it is in
 // the database.
 func newClient(t *testing.T, s *site, server *server, m *member) {
 	defer server.hosts.Store(s.host(), s.engine)
 	for name, stays := range map[string]bool{"": false, "__Secure-next-auth.session-token": s.database} {
 		cfg := s.config
-		cfg.Wire, cfg.Cookies.SessionToken.Name = engine.WireV5, name
+		cfg.Dialect, cfg.Cookies.SessionToken.Name = engine.DialectV5, name
 		eng, err := engine.New(cfg)
 		if err != nil {
 			t.Fatal(err)
@@ -248,7 +248,7 @@ func newClient(t *testing.T, s *site, server *server, m *member) {
 			want = m.session
 		}
 		if diff := cmp.Diff(want, without(b.session(next), "expires")); diff != "" {
-			t.Errorf("GET session with WireV5 and the cookie name %q (-want +got):\n%s", name, diff)
+			t.Errorf("GET session with DialectV5 and the cookie name %q (-want +got):\n%s", name, diff)
 		}
 	}
 }
@@ -271,7 +271,7 @@ func rewritten(t *testing.T, s *site, server *server) {
 		{what: "AUTH_URL", cfg: engine.Config{URL: "https://" + host}, status: http.StatusOK, cookie: "__Host-"},
 	} {
 		var log bytes.Buffer
-		c.cfg.Wire, c.cfg.Secret, c.cfg.Providers = s.wire, secrets[0], []engine.Provider{&engine.Credentials{Authorize: authorize}}
+		c.cfg.Dialect, c.cfg.Secret, c.cfg.Providers = s.wire, secrets[0], []engine.Provider{&engine.Credentials{Authorize: authorize}}
 		c.cfg.Logger, c.cfg.Getenv = slog.New(slog.NewTextHandler(&log, nil)), func(string) string { return "" }
 		eng, err := engine.New(c.cfg)
 		if err != nil {

@@ -102,9 +102,9 @@ type plan struct {
 // newSite starts the app and an engine behind one address.
 func newSite(t *testing.T, app string, p plan) *site {
 	t.Helper()
-	s := &site{app: app, wire: engine.WireV5, database: p.database != "", sides: make(map[string]side)}
+	s := &site{app: app, wire: engine.DialectV5, database: p.database != "", sides: make(map[string]side)}
 	if app == "v4" {
-		s.wire = engine.WireV4
+		s.wire = engine.DialectV4
 	}
 	if p.updateAge == 0 {
 		p.updateAge = 24 * 3600
@@ -145,7 +145,7 @@ func newSite(t *testing.T, app string, p plan) *site {
 
 	// The engine.
 	cfg := engine.Config{
-		Wire: s.wire, URL: s.url, Secret: secrets[0], OldSecrets: secrets[1:], Schema: fields,
+		Dialect: s.wire, URL: s.url, Secret: secrets[0], OldSecrets: secrets[1:], Schema: fields,
 		Providers: []engine.Provider{
 			&engine.Credentials{Authorize: authorize},
 		},

@@ -16,7 +16,7 @@ import (
 func (s *Server) config(f flags) engine.Config {
 	trust := !f.Untrusted
 	c := engine.Config{
-		Wire:             s.profile.Wire,
+		Dialect:          s.profile.Dialect,
 		Secret:           Secret,
 		BasePath:         "/api/auth",
 		TrustHost:        &trust,
@@ -32,26 +32,28 @@ func (s *Server) config(f flags) engine.Config {
 		Logger:           s.options.Logger,
 		Getenv:           func(string) string { return "" },
 
-		ReissueOnEveryRead:           true,
-		SingleCheckCookies:           true,
-		KeepCSRFToken:                true,
-		CompatiblePages:              true,
-		DangerousUpdateData:          true,
-		DangerousMailLinkOnGET:       true,
-		DangerousAuthorizationParams: true,
-		DangerousForeignOrigin:       true,
-		DangerousKeepChecks:          true,
-		DangerousUnverifiedEmail:     true,
-		DangerousErrorMessages:       true,
-		// v5 does neither.
-		DangerousProfileIDs:      s.profile.Wire == engine.WireV4,
-		DangerousSignInRedirects: s.profile.Wire == engine.WireV4,
+		Parity: engine.Parity{
+			ReissueOnEveryRead:           true,
+			SingleCheckCookies:           true,
+			KeepCSRFToken:                true,
+			CompatiblePages:              true,
+			DangerousUpdateData:          true,
+			DangerousMailLinkOnGET:       true,
+			DangerousAuthorizationParams: true,
+			DangerousForeignOrigin:       true,
+			DangerousKeepChecks:          true,
+			DangerousUnverifiedEmail:     true,
+			DangerousErrorMessages:       true,
+			// v5 does neither.
+			DangerousProfileIDs:      s.profile.Dialect == engine.DialectV4,
+			DangerousSignInRedirects: s.profile.Dialect == engine.DialectV4,
+		},
 	}
 	switch {
 	case s.profile.Adapter && s.options.Adapter != nil:
 		c.Adapter = s.options.Adapter
 	case s.profile.Adapter:
-		c.Adapter = &store{s: s, throws: f.AdapterThrows}
+		c.Adapter = &adapter{s: s, throws: f.AdapterThrows}
 	}
 	if s.options.Configure != nil {
 		s.options.Configure(&c)
@@ -89,7 +91,7 @@ func (s *Server) providers(f flags) []engine.Provider {
 		}
 		// The defaults of Auth.js.
 		p.Checks = []engine.Check{engine.CheckPKCE}
-		if s.profile.Wire == engine.WireV4 {
+		if s.profile.Dialect == engine.DialectV4 {
 			p.Checks = []engine.Check{engine.CheckState}
 			p.Scopes = []string{"openid"}
 		}

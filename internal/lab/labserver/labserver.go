@@ -28,7 +28,7 @@ const Secret = "lab-secret-lab-secret-lab-secret-32"
 // Profile is one of the lab's servers.
 type Profile struct {
 	Name     string
-	Wire     engine.Wire
+	Dialect  engine.Dialect
 	Port     int // of the lab, before any offset
 	Strategy engine.Strategy
 	Adapter  bool // false: nothing is stored, and there is no e-mail provider
@@ -40,7 +40,7 @@ type Profile struct {
 func ProfilesV4() []Profile {
 	profiles := Profiles()
 	for i := range profiles {
-		profiles[i].Wire = engine.WireV4
+		profiles[i].Dialect = engine.DialectV4
 		profiles[i].Port += 10
 	}
 	return profiles

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // tables are the stored rows in the order they came, named as in Auth.js.
@@ -92,19 +93,19 @@ func copied[T any](p *T) *T {
 	return &v
 }
 
-// store is an engine.Adapter over the tables of a Server. It records every
+// adapter is an engine.Adapter over the tables of a Server. It records every
 // call, and fails the method named by throws. It keeps what the lab needs, not
 // all rules of an Adapter: no extra fields, no concurrent callers to speak of.
-type store struct {
+type adapter struct {
 	s      *Server
 	throws string
 }
 
 // Traits says that session tokens are stored as they are, as Auth.js does.
-func (*store) Traits() engine.Traits { return engine.Traits{SharedWithAuthJS: true} }
+func (*adapter) Traits() store.Traits { return store.Traits{SharedWithAuthJS: true} }
 
 // call records the call of a method and locks the tables for it.
-func (a *store) call(name string, args ...any) (*tables, func(), error) {
+func (a *adapter) call(name string, args ...any) (*tables, func(), error) {
 	a.s.record(entry{Adapter: name, Args: args})
 	if name == a.throws {
 		return nil, func() {}, errors.New("adapter " + name)
@@ -125,21 +126,21 @@ func (t *tables) session(token string) int {
 	return slices.IndexFunc(t.Sessions, func(s sessionRow) bool { return s.SessionToken == token })
 }
 
-func (a *store) CreateUser(_ context.Context, u engine.User) (engine.User, error) {
+func (a *adapter) CreateUser(_ context.Context, u engine.User) (engine.User, error) {
 	db, done, err := a.call("createUser", plain(rowOfUser(u)))
 	defer done()
 	if err != nil {
 		return engine.User{}, err
 	}
 	if db.user(u.ID) >= 0 {
-		return engine.User{}, engine.ErrConflict{Field: "id"}
+		return engine.User{}, &store.ConflictError{Field: "id"}
 	}
 	row := rowOfUser(rowOfUser(u).user())
 	db.Users = append(db.Users, row)
 	return row.user(), nil
 }
 
-func (a *store) GetUser(_ context.Context, id string) (engine.User, error) {
+func (a *adapter) GetUser(_ context.Context, id string) (engine.User, error) {
 	db, done, err := a.call("getUser", id)
 	defer done()
 	if err != nil {
@@ -150,12 +151,12 @@ func (a *store) GetUser(_ context.Context, id string) (engine.User, error) {
 
 func (t *tables) userAt(i int) (engine.User, error) {
 	if i < 0 {
-		return engine.User{}, engine.ErrNotFound
+		return engine.User{}, store.ErrNotFound
 	}
 	return t.Users[i].user(), nil
 }
 
-func (a *store) GetUserByEmail(_ context.Context, email string) (engine.User, error) {
+func (a *adapter) GetUserByEmail(_ context.Context, email string) (engine.User, error) {
 	db, done, err := a.call("getUserByEmail", email)
 	defer done()
 	if err != nil {
@@ -164,9 +165,9 @@ func (a *store) GetUserByEmail(_ context.Context, email string) (engine.User, er
 	return db.userAt(slices.IndexFunc(db.Users, func(u userRow) bool { return u.Email != nil && *u.Email == email }))
 }
 
-func (a *store) UpdateUser(_ context.Context, u engine.UserUpdate) (engine.User, error) {
+func (a *adapter) UpdateUser(_ context.Context, u store.UserUpdate) (engine.User, error) {
 	args := map[string]any{"id": u.ID}
-	for name, c := range map[string]engine.Change[string]{"name": u.Name, "email": u.Email, "image": u.Image} {
+	for name, c := range map[string]store.Change[string]{"name": u.Name, "email": u.Email, "image": u.Image} {
 		if c.Set && c.Value != nil {
 			args[name] = *c.Value
 		} else if c.Set {
@@ -183,7 +184,7 @@ func (a *store) UpdateUser(_ context.Context, u engine.UserUpdate) (engine.User,
 	}
 	i := db.user(u.ID)
 	if i < 0 {
-		return engine.User{}, engine.ErrNotFound
+		return engine.User{}, store.ErrNotFound
 	}
 	row := &db.Users[i]
 	apply(&row.Name, u.Name)
@@ -195,13 +196,13 @@ func (a *store) UpdateUser(_ context.Context, u engine.UserUpdate) (engine.User,
 	return row.user(), nil
 }
 
-func apply(column **string, c engine.Change[string]) {
+func apply(column **string, c store.Change[string]) {
 	if c.Set {
 		*column = copied(c.Value)
 	}
 }
 
-func (a *store) DeleteUser(_ context.Context, id string) error {
+func (a *adapter) DeleteUser(_ context.Context, id string) error {
 	db, done, err := a.call("deleteUser", id)
 	defer done()
 	if err != nil {
@@ -213,17 +214,17 @@ func (a *store) DeleteUser(_ context.Context, id string) error {
 	return nil
 }
 
-func (a *store) LinkAccount(_ context.Context, acc engine.Account) (engine.Account, error) {
+func (a *adapter) LinkAccount(_ context.Context, acc engine.Account) (engine.Account, error) {
 	db, done, err := a.call("linkAccount", plain(rowOfAccount(acc)))
 	defer done()
 	if err != nil {
 		return engine.Account{}, err
 	}
 	if db.account(acc.Provider, acc.ProviderAccountID) >= 0 {
-		return engine.Account{}, engine.ErrConflict{Field: "providerAccountId"}
+		return engine.Account{}, &store.ConflictError{Field: "providerAccountId"}
 	}
 	if db.user(acc.UserID) < 0 {
-		return engine.Account{}, engine.ErrNotFound
+		return engine.Account{}, store.ErrNotFound
 	}
 	row := rowOfAccount(rowOfAccount(acc).account())
 	db.Accounts = append(db.Accounts, row)
@@ -234,7 +235,7 @@ func pair(provider, id string) map[string]any {
 	return map[string]any{"provider": provider, "providerAccountId": id}
 }
 
-func (a *store) UnlinkAccount(_ context.Context, provider, id string) error {
+func (a *adapter) UnlinkAccount(_ context.Context, provider, id string) error {
 	db, done, err := a.call("unlinkAccount", pair(provider, id))
 	defer done()
 	if err != nil {
@@ -246,7 +247,7 @@ func (a *store) UnlinkAccount(_ context.Context, provider, id string) error {
 	return nil
 }
 
-func (a *store) GetAccount(_ context.Context, provider, id string) (engine.Account, error) {
+func (a *adapter) GetAccount(_ context.Context, provider, id string) (engine.Account, error) {
 	db, done, err := a.call("getAccount", id, provider)
 	defer done()
 	if err != nil {
@@ -254,12 +255,12 @@ func (a *store) GetAccount(_ context.Context, provider, id string) (engine.Accou
 	}
 	i := db.account(provider, id)
 	if i < 0 {
-		return engine.Account{}, engine.ErrNotFound
+		return engine.Account{}, store.ErrNotFound
 	}
 	return db.Accounts[i].account(), nil
 }
 
-func (a *store) GetUserByAccount(_ context.Context, provider, id string) (engine.User, error) {
+func (a *adapter) GetUserByAccount(_ context.Context, provider, id string) (engine.User, error) {
 	db, done, err := a.call("getUserByAccount", pair(provider, id))
 	defer done()
 	if err != nil {
@@ -267,12 +268,12 @@ func (a *store) GetUserByAccount(_ context.Context, provider, id string) (engine
 	}
 	i := db.account(provider, id)
 	if i < 0 {
-		return engine.User{}, engine.ErrNotFound
+		return engine.User{}, store.ErrNotFound
 	}
 	return db.userAt(db.user(db.Accounts[i].UserID))
 }
 
-func (a *store) ListAccountsByUserID(_ context.Context, userID string) ([]engine.Account, error) {
+func (a *adapter) ListAccountsByUserID(_ context.Context, userID string) ([]engine.Account, error) {
 	db, done, err := a.call("listAccountsByUserId", userID)
 	defer done()
 	if err != nil {
@@ -287,23 +288,23 @@ func (a *store) ListAccountsByUserID(_ context.Context, userID string) ([]engine
 	return found, nil
 }
 
-func (a *store) CreateSession(_ context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
+func (a *adapter) CreateSession(_ context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
 	db, done, err := a.call("createSession", plain(rowOfSession(s)))
 	defer done()
 	if err != nil {
 		return engine.AdapterSession{}, err
 	}
 	if db.session(s.SessionToken) >= 0 {
-		return engine.AdapterSession{}, engine.ErrConflict{Field: "sessionToken"}
+		return engine.AdapterSession{}, &store.ConflictError{Field: "sessionToken"}
 	}
 	if db.user(s.UserID) < 0 {
-		return engine.AdapterSession{}, engine.ErrNotFound
+		return engine.AdapterSession{}, store.ErrNotFound
 	}
 	db.Sessions = append(db.Sessions, rowOfSession(s))
 	return rowOfSession(s).session(), nil
 }
 
-func (a *store) GetSession(_ context.Context, token string) (engine.AdapterSession, error) {
+func (a *adapter) GetSession(_ context.Context, token string) (engine.AdapterSession, error) {
 	db, done, err := a.call("getSession", token)
 	defer done()
 	if err != nil {
@@ -311,12 +312,12 @@ func (a *store) GetSession(_ context.Context, token string) (engine.AdapterSessi
 	}
 	i := db.session(token)
 	if i < 0 {
-		return engine.AdapterSession{}, engine.ErrNotFound
+		return engine.AdapterSession{}, store.ErrNotFound
 	}
 	return db.Sessions[i].session(), nil
 }
 
-func (a *store) GetSessionAndUser(_ context.Context, token string) (engine.AdapterSession, engine.User, error) {
+func (a *adapter) GetSessionAndUser(_ context.Context, token string) (engine.AdapterSession, engine.User, error) {
 	db, done, err := a.call("getSessionAndUser", token)
 	defer done()
 	if err != nil {
@@ -324,7 +325,7 @@ func (a *store) GetSessionAndUser(_ context.Context, token string) (engine.Adapt
 	}
 	i := db.session(token)
 	if i < 0 {
-		return engine.AdapterSession{}, engine.User{}, engine.ErrNotFound
+		return engine.AdapterSession{}, engine.User{}, store.ErrNotFound
 	}
 	u, err := db.userAt(db.user(db.Sessions[i].UserID))
 	if err != nil {
@@ -333,7 +334,7 @@ func (a *store) GetSessionAndUser(_ context.Context, token string) (engine.Adapt
 	return db.Sessions[i].session(), u, nil
 }
 
-func (a *store) UpdateSession(_ context.Context, s engine.SessionUpdate) (engine.AdapterSession, error) {
+func (a *adapter) UpdateSession(_ context.Context, s store.SessionUpdate) (engine.AdapterSession, error) {
 	args := map[string]any{"sessionToken": s.SessionToken}
 	if s.Expires != nil {
 		args["expires"] = date{}
@@ -345,7 +346,7 @@ func (a *store) UpdateSession(_ context.Context, s engine.SessionUpdate) (engine
 	}
 	i := db.session(s.SessionToken)
 	if i < 0 {
-		return engine.AdapterSession{}, engine.ErrNotFound
+		return engine.AdapterSession{}, store.ErrNotFound
 	}
 	if s.Expires != nil {
 		db.Sessions[i].Expires = date(*s.Expires)
@@ -353,7 +354,7 @@ func (a *store) UpdateSession(_ context.Context, s engine.SessionUpdate) (engine
 	return db.Sessions[i].session(), nil
 }
 
-func (a *store) DeleteSession(_ context.Context, token string) error {
+func (a *adapter) DeleteSession(_ context.Context, token string) error {
 	db, done, err := a.call("deleteSession", token)
 	defer done()
 	if err != nil {
@@ -365,7 +366,7 @@ func (a *store) DeleteSession(_ context.Context, token string) error {
 	return nil
 }
 
-func (a *store) DeleteSessionsByUserID(_ context.Context, userID string) error {
+func (a *adapter) DeleteSessionsByUserID(_ context.Context, userID string) error {
 	db, done, err := a.call("deleteSessionsByUserId", userID)
 	defer done()
 	if err != nil {
@@ -375,33 +376,33 @@ func (a *store) DeleteSessionsByUserID(_ context.Context, userID string) error {
 	return nil
 }
 
-func (a *store) CreateVerificationToken(_ context.Context, t engine.VerificationToken) (engine.VerificationToken, error) {
+func (a *adapter) CreateVerificationToken(_ context.Context, t store.VerificationToken) (store.VerificationToken, error) {
 	row := tokenRow{t.Identifier, t.Token, date(t.Expires)}
 	db, done, err := a.call("createVerificationToken", plain(row))
 	defer done()
 	if err != nil {
-		return engine.VerificationToken{}, err
+		return store.VerificationToken{}, err
 	}
 	db.Tokens = append(db.Tokens, row)
 	return t, nil
 }
 
-func (a *store) UseVerificationToken(_ context.Context, identifier, token string) (engine.VerificationToken, error) {
+func (a *adapter) UseVerificationToken(_ context.Context, identifier, token string) (store.VerificationToken, error) {
 	db, done, err := a.call("useVerificationToken", map[string]any{"identifier": identifier, "token": token})
 	defer done()
 	if err != nil {
-		return engine.VerificationToken{}, err
+		return store.VerificationToken{}, err
 	}
 	i := slices.IndexFunc(db.Tokens, func(t tokenRow) bool { return t.Identifier == identifier && t.Token == token })
 	if i < 0 {
-		return engine.VerificationToken{}, engine.ErrNotFound
+		return store.VerificationToken{}, store.ErrNotFound
 	}
 	row := db.Tokens[i]
 	db.Tokens = slices.Delete(db.Tokens, i, i+1)
-	return engine.VerificationToken{Identifier: row.Identifier, Token: row.Token, Expires: time.Time(row.Expires)}, nil
+	return store.VerificationToken{Identifier: row.Identifier, Token: row.Token, Expires: time.Time(row.Expires)}, nil
 }
 
 var _ interface {
 	engine.Adapter
-	engine.TraitsDeclarer
-} = (*store)(nil)
+	store.TraitsDeclarer
+} = (*adapter)(nil)

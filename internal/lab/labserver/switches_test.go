@@ -32,7 +32,7 @@ func TestReissueOnEveryRead(t *testing.T) {
 		}
 	})
 	t.Run("default", func(t *testing.T) {
-		if read(t, func(c *engine.Config) { c.ReissueOnEveryRead = false }) {
+		if read(t, func(c *engine.Config) { c.Parity.ReissueOnEveryRead = false }) {
 			t.Error("a session read sets a cookie although updateAge has not passed")
 		}
 	})
@@ -65,7 +65,7 @@ func TestSingleCheckCookies(t *testing.T) {
 		}
 	})
 	t.Run("default", func(t *testing.T) {
-		first, second := tabs(t, func(c *engine.Config) { c.SingleCheckCookies = false })
+		first, second := tabs(t, func(c *engine.Config) { c.Parity.SingleCheckCookies = false })
 		for _, r := range []response{first, second} {
 			if !r.sets("authjs.session-token") {
 				t.Errorf("a tab went to %s", r.location)
@@ -90,7 +90,7 @@ func TestKeepCSRFToken(t *testing.T) {
 		}
 	})
 	t.Run("default", func(t *testing.T) {
-		before, signedIn, signedOut := tokens(t, func(c *engine.Config) { c.KeepCSRFToken = false })
+		before, signedIn, signedOut := tokens(t, func(c *engine.Config) { c.Parity.KeepCSRFToken = false })
 		if before == signedIn {
 			t.Error("the token of before the sign-in is still used")
 		}
@@ -101,7 +101,7 @@ func TestKeepCSRFToken(t *testing.T) {
 }
 
 func TestCompatiblePages(t *testing.T) {
-	off := func(c *engine.Config) { c.CompatiblePages = false }
+	off := func(c *engine.Config) { c.Parity.CompatiblePages = false }
 	for name, profiles := range map[string][]labserver.Profile{"v5": labserver.Profiles(), "v4": labserver.ProfilesV4()} {
 		page := func(t *testing.T, configure func(*engine.Config)) (origin, body string) {
 			b := newLabOf(t, profiles, "jwt", configure).browser()
@@ -160,7 +160,7 @@ func TestDangerousErrorMessages(t *testing.T) {
 		l.order(`{"flags":{"signIn":"throw"}}`)
 		return authorize, post("alice")
 	}
-	off := func(c *engine.Config) { c.DangerousErrorMessages = false }
+	off := func(c *engine.Config) { c.Parity.DangerousErrorMessages = false }
 	t.Run("on", func(t *testing.T) {
 		authorize, signIn := codes(t, labserver.ProfilesV4(), nil)
 		if !authorize.failed("boom") || !signIn.failed("signin boom") {
@@ -189,7 +189,7 @@ func TestDangerousProfileIDs(t *testing.T) {
 			if i < 0 {
 				t.Fatalf("no session: %d %s", r.status, r.location)
 			}
-			token, _, err := engine.WireV4.SessionKeys("", labserver.Secret).DecodeToken(r.cookies[i].Value, nil, time.Now())
+			token, _, err := engine.DialectV4.SessionKeys("", labserver.Secret).DecodeToken(r.cookies[i].Value, nil, time.Now())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -208,7 +208,7 @@ func TestDangerousProfileIDs(t *testing.T) {
 		}
 	})
 	t.Run("default", func(t *testing.T) {
-		oauth, credentials := subjects(t, func(c *engine.Config) { c.DangerousProfileIDs = false })
+		oauth, credentials := subjects(t, func(c *engine.Config) { c.Parity.DangerousProfileIDs = false })
 		for _, ids := range [][2]string{oauth, credentials} {
 			if ids[0] == "" || ids[0] == ids[1] || ids[0] == "ada" {
 				t.Errorf("the ids are %q", ids)
@@ -230,7 +230,7 @@ func TestDangerousSignInRedirects(t *testing.T) {
 		}
 	})
 	t.Run("default", func(t *testing.T) {
-		if origin, location := foreign(t, func(c *engine.Config) { c.DangerousSignInRedirects = false }); location != origin {
+		if origin, location := foreign(t, func(c *engine.Config) { c.Parity.DangerousSignInRedirects = false }); location != origin {
 			t.Errorf("went to %s, want %s", location, origin)
 		}
 	})
@@ -250,7 +250,7 @@ func TestDangerousUpdateData(t *testing.T) {
 		}
 	})
 	t.Run("default", func(t *testing.T) {
-		updated, read := update(t, func(c *engine.Config) { c.DangerousUpdateData = false })
+		updated, read := update(t, func(c *engine.Config) { c.Parity.DangerousUpdateData = false })
 		if updated.status != http.StatusBadRequest || !strings.Contains(updated.body, "name") {
 			t.Errorf("a key that no Schema allows got %d %s, want 400 with its name", updated.status, updated.body)
 		}
@@ -278,7 +278,7 @@ func TestDangerousMailLinkOnGET(t *testing.T) {
 		}
 	})
 	t.Run("default", func(t *testing.T) {
-		b, opened := open(t, func(c *engine.Config) { c.DangerousMailLinkOnGET = false })
+		b, opened := open(t, func(c *engine.Config) { c.Parity.DangerousMailLinkOnGET = false })
 		if opened.status != http.StatusOK || opened.sets("authjs.session-token") || len(b.lab.state().DB.Users) != 0 {
 			t.Fatalf("opening the link: %d, and there are %d users", opened.status, len(b.lab.state().DB.Users))
 		}
@@ -306,7 +306,7 @@ func TestDangerousAuthorizationParams(t *testing.T) {
 		}
 	})
 	t.Run("default", func(t *testing.T) {
-		q := asked(t, func(c *engine.Config) { c.DangerousAuthorizationParams = false })
+		q := asked(t, func(c *engine.Config) { c.Parity.DangerousAuthorizationParams = false })
 		if len(q["client_id"]) != 1 || q.Get("client_id") != "lab-client" || len(q["redirect_uri"]) != 1 || !strings.HasSuffix(q.Get("redirect_uri"), "/api/auth/callback/lab-oauth") || q.Get("scope") != "openid profile email" {
 			t.Errorf("the browser changed the protocol: %v", q)
 		}
@@ -330,7 +330,7 @@ func TestDangerousForeignOrigin(t *testing.T) {
 			}
 		})
 		t.Run(header+"/default", func(t *testing.T) {
-			post, read := signOut(t, func(c *engine.Config) { c.DangerousForeignOrigin = false })
+			post, read := signOut(t, func(c *engine.Config) { c.Parity.DangerousForeignOrigin = false })
 			if !post.failed("MissingCSRF") {
 				t.Errorf("another site's POST went to %s", post.location)
 			}
@@ -360,14 +360,14 @@ func TestDangerousKeepChecks(t *testing.T) {
 		}
 	})
 	t.Run("default", func(t *testing.T) {
-		if b := fail(t, func(c *engine.Config) { c.DangerousKeepChecks = false }); b.has(cookie) {
+		if b := fail(t, func(c *engine.Config) { c.Parity.DangerousKeepChecks = false }); b.has(cookie) {
 			t.Error("the check cookie outlives a failed callback: another code can be tried against it")
 		}
 	})
 }
 
 func TestDangerousUnverifiedEmail(t *testing.T) {
-	off := func(c *engine.Config) { c.DangerousUnverifiedEmail = false }
+	off := func(c *engine.Config) { c.Parity.DangerousUnverifiedEmail = false }
 
 	// A provider that allows linking by address meets a user of that address.
 	link := func(t *testing.T, configure func(*engine.Config), first, second string) (response, state) {

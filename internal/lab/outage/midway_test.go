@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // counted is an adapter that is told of each call before it is made.
@@ -22,10 +23,10 @@ type countedTx struct{ counted }
 
 func countCalls(a engine.Adapter, before func(string)) engine.Adapter {
 	c := counted{a, before}
-	if _, ok := a.(engine.Transactor); ok {
+	if _, ok := a.(store.Transactor); ok {
 		return countedTx{c}
 	}
-	if _, ok := a.(engine.SignUpAdapter); ok {
+	if _, ok := a.(store.SignUpAdapter); ok {
 		return countedSignUp{c}
 	}
 	return c
@@ -36,12 +37,12 @@ type countedSignUp struct{ counted }
 
 func (c countedSignUp) CreateUserWithAccount(ctx context.Context, u engine.User, a engine.Account) (engine.User, engine.Account, error) {
 	c.before("CreateUserWithAccount")
-	return c.to.(engine.SignUpAdapter).CreateUserWithAccount(ctx, u, a)
+	return c.to.(store.SignUpAdapter).CreateUserWithAccount(ctx, u, a)
 }
 
 func (c countedTx) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
 	c.before("Tx")
-	return c.to.(engine.Transactor).Tx(ctx, func(a engine.Adapter) error {
+	return c.to.(store.Transactor).Tx(ctx, func(a engine.Adapter) error {
 		if err := fn(counted{a, c.before}); err != nil {
 			return err
 		}
@@ -65,7 +66,7 @@ func (c counted) GetUserByEmail(ctx context.Context, email string) (engine.User,
 	return c.to.GetUserByEmail(ctx, email)
 }
 
-func (c counted) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.User, error) {
+func (c counted) UpdateUser(ctx context.Context, u store.UserUpdate) (engine.User, error) {
 	c.before("UpdateUser")
 	return c.to.UpdateUser(ctx, u)
 }
@@ -115,7 +116,7 @@ func (c counted) GetSessionAndUser(ctx context.Context, token string) (engine.Ad
 	return c.to.GetSessionAndUser(ctx, token)
 }
 
-func (c counted) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engine.AdapterSession, error) {
+func (c counted) UpdateSession(ctx context.Context, u store.SessionUpdate) (engine.AdapterSession, error) {
 	c.before("UpdateSession")
 	return c.to.UpdateSession(ctx, u)
 }
@@ -130,12 +131,12 @@ func (c counted) DeleteSessionsByUserID(ctx context.Context, id string) error {
 	return c.to.DeleteSessionsByUserID(ctx, id)
 }
 
-func (c counted) CreateVerificationToken(ctx context.Context, v engine.VerificationToken) (engine.VerificationToken, error) {
+func (c counted) CreateVerificationToken(ctx context.Context, v store.VerificationToken) (store.VerificationToken, error) {
 	c.before("CreateVerificationToken")
 	return c.to.CreateVerificationToken(ctx, v)
 }
 
-func (c counted) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+func (c counted) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
 	c.before("UseVerificationToken")
 	return c.to.UseVerificationToken(ctx, identifier, token)
 }

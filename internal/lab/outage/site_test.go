@@ -22,6 +22,7 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/authtest"
 	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 func joined(host string, port uint16) string {
@@ -203,7 +204,7 @@ func (s *site) failed(what string) {
 	}
 	entry := lines[0]
 	if entry.level != slog.LevelError || entry.attrs["request_id"] == "" || entry.attrs["hint"] == "" || entry.attrs["cause"] == "" ||
-		entry.attrs["code"] != "Configuration" || strings.Contains(entry.attrs["cause"], engine.ErrNotFound.Error()) {
+		entry.attrs["code"] != "Configuration" || strings.Contains(entry.attrs["cause"], store.ErrNotFound.Error()) {
 		s.t.Errorf("%s: the log line is %v", what, entry)
 	}
 }

@@ -18,6 +18,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/redis"
 	"github.com/sesame-auth/sesame/adapters/split"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
@@ -144,7 +145,7 @@ func openRedisAt(t testing.TB, address string, o redis.Options) outage {
 		deadline := time.After(30 * time.Second)
 		for {
 			_, err := a.GetSession(t.Context(), "nobody")
-			if errors.Is(err, engine.ErrNotFound) {
+			if errors.Is(err, store.ErrNotFound) {
 				return
 			}
 			select {

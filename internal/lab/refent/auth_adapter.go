@@ -10,8 +10,8 @@ import (
 	"entgo.io/ent/dialect"
 	"entgo.io/ent/dialect/sql"
 
-	"github.com/sesame-auth/sesame/engine"
 	authschema "github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/ent/authruntime"
 	accountpkg "github.com/sesame-auth/sesame/internal/lab/refent/account"
 	customerpkg "github.com/sesame-auth/sesame/internal/lab/refent/customer"
@@ -33,16 +33,16 @@ type AuthAdapter struct {
 }
 
 var (
-	_ engine.Adapter       = (*AuthAdapter)(nil)
-	_ engine.Transactor    = (*AuthAdapter)(nil)
-	_ engine.Purger        = (*AuthAdapter)(nil)
-	_ engine.SessionLister = (*AuthAdapter)(nil)
+	_ store.Adapter       = (*AuthAdapter)(nil)
+	_ store.Transactor    = (*AuthAdapter)(nil)
+	_ store.Purger        = (*AuthAdapter)(nil)
+	_ store.SessionLister = (*AuthAdapter)(nil)
 )
 
 // NewAuthAdapter returns the adapter over a client; it does not close it. With
 // the client of a transaction, tx.Client(), it works in that transaction, and
 // its method Tx fails. Such a transaction is rolled back when the database
-// fails; what engine.Adapter calls an answer leaves it usable.
+// fails; what store.Adapter calls an answer leaves it usable.
 //
 // The DSN must have _fk=1 for SQLite (_txlock=immediate spares it repetitions),
 // a strict sql_mode and charset=utf8mb4 for MySQL. The first write looks, unless
@@ -78,15 +78,15 @@ func (c *Client) authBegin(ctx context.Context) (*Tx, error) {
 	return c.BeginTx(ctx, &sql.TxOptions{Isolation: authruntime.ReadCommitted})
 }
 
-// Tx implements engine.Transactor. fn must be short, use the adapter it is given
+// Tx implements store.Transactor. fn must be short, use the adapter it is given
 // only, which is of no use after fn has returned, and have no effect but through
 // it: fn is called again when the transaction has lost a deadlock.
-func (a *AuthAdapter) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+func (a *AuthAdapter) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	return a.store.Transact(ctx, func(s *authruntime.Store[*Client]) error { return fn(&authRows{s}) })
 }
 
-// Traits implements engine.TraitsDeclarer: the database makes the ids of users.
-func (a *authRows) Traits() engine.Traits { return engine.Traits{AssignsIDs: true} }
+// Traits implements store.TraitsDeclarer: the database makes the ids of users.
+func (a *authRows) Traits() store.Traits { return store.Traits{AssignsIDs: true} }
 
 // authRows holds the methods of the contract, on the database or in a
 // transaction.
@@ -97,8 +97,8 @@ type authRows struct {
 // authUserID makes the id of a user of its text, and reports whether there can be such a user.
 func authUserID(id string) (int, bool) { return authruntime.IntID[int](id) }
 
-// CreateUser implements engine.UserAdapter.
-func (a *authRows) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+// CreateUser implements store.UserAdapter.
+func (a *authRows) CreateUser(ctx context.Context, u store.User) (store.User, error) {
 	row, err := authruntime.Write(ctx, a.store, "create a user", authruntime.OfUser, func(c *Client) (*Customer, error) {
 		if err := authUserTexts(u.Name, u.Email, u.Image); err != nil {
 			return nil, err
@@ -116,35 +116,35 @@ func (a *authRows) CreateUser(ctx context.Context, u engine.User) (engine.User, 
 	return authUserOf(row), err
 }
 
-// GetUser implements engine.UserAdapter.
-func (a *authRows) GetUser(ctx context.Context, id string) (engine.User, error) {
+// GetUser implements store.UserAdapter.
+func (a *authRows) GetUser(ctx context.Context, id string) (store.User, error) {
 	row, err := authruntime.Read(ctx, a.store, "get a user", func(c *Client) (*Customer, error) {
 		key, ok := authUserID(id)
 		if !ok {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		return c.Customer.Get(ctx, key)
 	})
 	return authUserOf(row), err
 }
 
-// GetUserByEmail implements engine.UserAdapter.
-func (a *authRows) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
+// GetUserByEmail implements store.UserAdapter.
+func (a *authRows) GetUserByEmail(ctx context.Context, email string) (store.User, error) {
 	row, err := authruntime.Read(ctx, a.store, "get a user by e-mail address", func(c *Client) (*Customer, error) {
 		if !authruntime.Storable(email) {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		return c.Customer.Query().Where(customerpkg.EmailEQ(email)).Only(ctx)
 	})
 	return authUserOf(row), err
 }
 
-// UpdateUser implements engine.UserAdapter.
-func (a *authRows) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.User, error) {
+// UpdateUser implements store.UserAdapter.
+func (a *authRows) UpdateUser(ctx context.Context, u store.UserUpdate) (store.User, error) {
 	row, err := authruntime.Write(ctx, a.store, "update a user", authruntime.OfUser, func(c *Client) (*Customer, error) {
 		id, ok := authUserID(u.ID)
 		if !ok {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		if err := authUserTexts(u.Name.Value, u.Email.Value, u.Image.Value); err != nil {
 			return nil, err
@@ -162,7 +162,7 @@ func (a *authRows) UpdateUser(ctx context.Context, u engine.UserUpdate) (engine.
 	return authUserOf(row), err
 }
 
-// DeleteUser implements engine.UserAdapter. What belongs to the user goes by
+// DeleteUser implements store.UserAdapter. What belongs to the user goes by
 // cascade.
 func (a *authRows) DeleteUser(ctx context.Context, id string) error {
 	_, err := authruntime.Write(ctx, a.store, "delete a user", "", func(c *Client) (int, error) {
@@ -175,8 +175,8 @@ func (a *authRows) DeleteUser(ctx context.Context, id string) error {
 	return err
 }
 
-// LinkAccount implements engine.AccountAdapter.
-func (a *authRows) LinkAccount(ctx context.Context, n engine.Account) (engine.Account, error) {
+// LinkAccount implements store.AccountAdapter.
+func (a *authRows) LinkAccount(ctx context.Context, n store.Account) (store.Account, error) {
 	row, err := authruntime.Write(ctx, a.store, "link an account", "providerAccountId", func(c *Client) (*Account, error) {
 		var t authruntime.Texts
 		t.Check("userId", n.UserID)
@@ -194,7 +194,7 @@ func (a *authRows) LinkAccount(ctx context.Context, n engine.Account) (engine.Ac
 		}
 		owner, ok := authUserID(n.UserID)
 		if !ok {
-			return nil, fmt.Errorf("no such user: %w", engine.ErrNotFound)
+			return nil, fmt.Errorf("no such user: %w", store.ErrNotFound)
 		}
 		return c.Account.Create().
 			SetUserID(owner).
@@ -213,7 +213,7 @@ func (a *authRows) LinkAccount(ctx context.Context, n engine.Account) (engine.Ac
 	return authAccountOf(row), err
 }
 
-// UnlinkAccount implements engine.AccountAdapter.
+// UnlinkAccount implements store.AccountAdapter.
 func (a *authRows) UnlinkAccount(ctx context.Context, provider, providerAccountID string) error {
 	_, err := authruntime.Write(ctx, a.store, "unlink an account", "", func(c *Client) (int, error) {
 		if !authruntime.Storable(provider) || !authruntime.Storable(providerAccountID) {
@@ -225,11 +225,11 @@ func (a *authRows) UnlinkAccount(ctx context.Context, provider, providerAccountI
 	return err
 }
 
-// GetAccount implements engine.AccountAdapter.
-func (a *authRows) GetAccount(ctx context.Context, provider, providerAccountID string) (engine.Account, error) {
+// GetAccount implements store.AccountAdapter.
+func (a *authRows) GetAccount(ctx context.Context, provider, providerAccountID string) (store.Account, error) {
 	row, err := authruntime.Read(ctx, a.store, "get an account", func(c *Client) (*Account, error) {
 		if !authruntime.Storable(provider) || !authruntime.Storable(providerAccountID) {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		return c.Account.Query().
 			Where(accountpkg.ProviderEQ(provider), accountpkg.ProviderAccountIDEQ(providerAccountID)).Only(ctx)
@@ -237,11 +237,11 @@ func (a *authRows) GetAccount(ctx context.Context, provider, providerAccountID s
 	return authAccountOf(row), err
 }
 
-// GetUserByAccount implements engine.AccountAdapter.
-func (a *authRows) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (engine.User, error) {
+// GetUserByAccount implements store.AccountAdapter.
+func (a *authRows) GetUserByAccount(ctx context.Context, provider, providerAccountID string) (store.User, error) {
 	row, err := authruntime.Read(ctx, a.store, "get a user by account", func(c *Client) (*Customer, error) {
 		if !authruntime.Storable(provider) || !authruntime.Storable(providerAccountID) {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		return c.Customer.Query().Where(customerpkg.HasAccountsWith(
 			accountpkg.ProviderEQ(provider), accountpkg.ProviderAccountIDEQ(providerAccountID))).Only(ctx)
@@ -249,8 +249,8 @@ func (a *authRows) GetUserByAccount(ctx context.Context, provider, providerAccou
 	return authUserOf(row), err
 }
 
-// ListAccountsByUserID implements engine.AccountAdapter.
-func (a *authRows) ListAccountsByUserID(ctx context.Context, userID string) ([]engine.Account, error) {
+// ListAccountsByUserID implements store.AccountAdapter.
+func (a *authRows) ListAccountsByUserID(ctx context.Context, userID string) ([]store.Account, error) {
 	rows, err := authruntime.Read(ctx, a.store, "list accounts", func(c *Client) ([]*Account, error) {
 		owner, ok := authUserID(userID)
 		if !ok {
@@ -261,8 +261,8 @@ func (a *authRows) ListAccountsByUserID(ctx context.Context, userID string) ([]e
 	return authruntime.Each(rows, authAccountOf), err
 }
 
-// CreateSession implements engine.SessionAdapter.
-func (a *authRows) CreateSession(ctx context.Context, n engine.AdapterSession) (engine.AdapterSession, error) {
+// CreateSession implements store.SessionAdapter.
+func (a *authRows) CreateSession(ctx context.Context, n store.Session) (store.Session, error) {
 	row, err := authruntime.Write(ctx, a.store, "create a session", "sessionToken", func(c *Client) (*Visit, error) {
 		var t authruntime.Texts
 		t.Check("sessionToken", n.SessionToken)
@@ -272,7 +272,7 @@ func (a *authRows) CreateSession(ctx context.Context, n engine.AdapterSession) (
 		}
 		owner, ok := authUserID(n.UserID)
 		if !ok {
-			return nil, fmt.Errorf("no such user: %w", engine.ErrNotFound)
+			return nil, fmt.Errorf("no such user: %w", store.ErrNotFound)
 		}
 		create := c.Visit.Create().
 			SetID(n.SessionToken).
@@ -289,7 +289,7 @@ func (a *authRows) CreateSession(ctx context.Context, n engine.AdapterSession) (
 // authSession returns the session with a token.
 func authSession(ctx context.Context, c *Client, token string, with func(*VisitQuery)) (*Visit, error) {
 	if !authruntime.Storable(token) {
-		return nil, engine.ErrNotFound
+		return nil, store.ErrNotFound
 	}
 	query := c.Visit.Query().Where(visitpkg.ID(token))
 	if with != nil {
@@ -298,35 +298,35 @@ func authSession(ctx context.Context, c *Client, token string, with func(*VisitQ
 	return query.Only(ctx)
 }
 
-// GetSession implements engine.SessionAdapter.
-func (a *authRows) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
+// GetSession implements store.SessionAdapter.
+func (a *authRows) GetSession(ctx context.Context, sessionToken string) (store.Session, error) {
 	row, err := authruntime.Read(ctx, a.store, "get a session", func(c *Client) (*Visit, error) {
 		return authSession(ctx, c, sessionToken, nil)
 	})
 	return authSessionOf(row), err
 }
 
-// GetSessionAndUser implements engine.SessionAdapter. These are two statements:
+// GetSessionAndUser implements store.SessionAdapter. These are two statements:
 // the interceptors and privacy rules of both types apply.
-func (a *authRows) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
+func (a *authRows) GetSessionAndUser(ctx context.Context, sessionToken string) (store.Session, store.User, error) {
 	row, err := authruntime.Read(ctx, a.store, "get a session and its user", func(c *Client) (*Visit, error) {
 		row, err := authSession(ctx, c, sessionToken, func(q *VisitQuery) { q.WithUser() })
 		if err == nil && row.Edges.User == nil {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		return row, err
 	})
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	return authSessionOf(row), authUserOf(row.Edges.User), nil
 }
 
-// UpdateSession implements engine.SessionAdapter.
-func (a *authRows) UpdateSession(ctx context.Context, u engine.SessionUpdate) (engine.AdapterSession, error) {
+// UpdateSession implements store.SessionAdapter.
+func (a *authRows) UpdateSession(ctx context.Context, u store.SessionUpdate) (store.Session, error) {
 	row, err := authruntime.Write(ctx, a.store, "update a session", "", func(c *Client) (*Visit, error) {
 		if !authruntime.Storable(u.SessionToken) {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		id := u.SessionToken
 		up := c.Visit.UpdateOneID(id)
@@ -341,7 +341,7 @@ func (a *authRows) UpdateSession(ctx context.Context, u engine.SessionUpdate) (e
 	return authSessionOf(row), err
 }
 
-// DeleteSession implements engine.SessionAdapter.
+// DeleteSession implements store.SessionAdapter.
 func (a *authRows) DeleteSession(ctx context.Context, sessionToken string) error {
 	_, err := authruntime.Write(ctx, a.store, "delete a session", "", func(c *Client) (int, error) {
 		if !authruntime.Storable(sessionToken) {
@@ -352,7 +352,7 @@ func (a *authRows) DeleteSession(ctx context.Context, sessionToken string) error
 	return err
 }
 
-// DeleteSessionsByUserID implements engine.SessionAdapter.
+// DeleteSessionsByUserID implements store.SessionAdapter.
 func (a *authRows) DeleteSessionsByUserID(ctx context.Context, userID string) error {
 	_, err := authruntime.Write(ctx, a.store, "delete the sessions of a user", "", func(c *Client) (int, error) {
 		owner, ok := authUserID(userID)
@@ -364,8 +364,8 @@ func (a *authRows) DeleteSessionsByUserID(ctx context.Context, userID string) er
 	return err
 }
 
-// ListSessionsByUserID implements engine.SessionLister.
-func (a *authRows) ListSessionsByUserID(ctx context.Context, userID string) ([]engine.AdapterSession, error) {
+// ListSessionsByUserID implements store.SessionLister.
+func (a *authRows) ListSessionsByUserID(ctx context.Context, userID string) ([]store.Session, error) {
 	rows, err := authruntime.Read(ctx, a.store, "list sessions", func(c *Client) ([]*Visit, error) {
 		owner, ok := authUserID(userID)
 		if !ok {
@@ -376,8 +376,8 @@ func (a *authRows) ListSessionsByUserID(ctx context.Context, userID string) ([]e
 	return authruntime.Each(rows, authSessionOf), err
 }
 
-// CreateVerificationToken implements engine.VerificationTokenAdapter.
-func (a *authRows) CreateVerificationToken(ctx context.Context, n engine.VerificationToken) (engine.VerificationToken, error) {
+// CreateVerificationToken implements store.VerificationTokenAdapter.
+func (a *authRows) CreateVerificationToken(ctx context.Context, n store.VerificationToken) (store.VerificationToken, error) {
 	row, err := authruntime.Write(ctx, a.store, "create a verification token", "token", func(c *Client) (*Token, error) {
 		var t authruntime.Texts
 		t.Check("identifier", n.Identifier)
@@ -394,12 +394,12 @@ func (a *authRows) CreateVerificationToken(ctx context.Context, n engine.Verific
 	return authTokenOf(row), err
 }
 
-// UseVerificationToken implements engine.VerificationTokenAdapter. Of many
+// UseVerificationToken implements store.VerificationTokenAdapter. Of many
 // callers the one whose DELETE has found the row gets it (R4).
-func (a *authRows) UseVerificationToken(ctx context.Context, identifier, token string) (engine.VerificationToken, error) {
+func (a *authRows) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
 	row, err := authruntime.Write(ctx, a.store, "use a verification token", "", func(c *Client) (*Token, error) {
 		if !authruntime.Storable(identifier) || !authruntime.Storable(token) {
-			return nil, engine.ErrNotFound
+			return nil, store.ErrNotFound
 		}
 		row, err := c.Token.Query().Where(tokenpkg.IdentifierEQ(identifier), tokenpkg.TokenEQ(token)).Only(ctx)
 		if err != nil {
@@ -407,14 +407,14 @@ func (a *authRows) UseVerificationToken(ctx context.Context, identifier, token s
 		}
 		deleted, err := c.Token.Delete().Where(tokenpkg.ID(row.ID), tokenpkg.IdentifierEQ(identifier), tokenpkg.TokenEQ(token)).Exec(ctx)
 		if err == nil && deleted != 1 {
-			err = engine.ErrNotFound
+			err = store.ErrNotFound
 		}
 		return row, err
 	})
 	return authTokenOf(row), err
 }
 
-// PurgeExpired implements engine.Purger. It works in small steps, so that others
+// PurgeExpired implements store.Purger. It works in small steps, so that others
 // can write in between; what a failed call has removed stays removed and is
 // counted.
 func (a *authRows) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
@@ -469,42 +469,42 @@ func authUserTexts(name, email, image *string) error {
 	return t.Err
 }
 
-func authUserOf(r *Customer) engine.User {
+func authUserOf(r *Customer) store.User {
 	if r == nil {
-		return engine.User{}
+		return store.User{}
 	}
-	return engine.User{
+	return store.User{
 		ID: fmt.Sprint(r.ID), Name: r.Name, Email: r.Email, EmailVerified: authruntime.InstantPtr(r.EmailVerified), Image: r.Image,
 		Extra: authUserExtraOf(r),
 	}
 }
 
-func authAccountOf(r *Account) engine.Account {
+func authAccountOf(r *Account) store.Account {
 	if r == nil {
-		return engine.Account{}
+		return store.Account{}
 	}
-	return engine.Account{
+	return store.Account{
 		UserID: fmt.Sprint(r.UserID), Type: r.Type, Provider: r.Provider, ProviderAccountID: r.ProviderAccountID,
 		RefreshToken: r.RefreshToken, AccessToken: r.AccessToken, ExpiresAt: r.ExpiresAt,
 		TokenType: r.TokenType, Scope: r.Scope, IDToken: r.IDToken, SessionState: r.SessionState,
 	}
 }
 
-func authSessionOf(r *Visit) engine.AdapterSession {
+func authSessionOf(r *Visit) store.Session {
 	if r == nil {
-		return engine.AdapterSession{}
+		return store.Session{}
 	}
-	return engine.AdapterSession{
+	return store.Session{
 		SessionToken: r.ID, UserID: fmt.Sprint(r.UserID), Expires: authruntime.Instant(r.Expires),
 		Extra: authSessionExtraOf(r),
 	}
 }
 
-func authTokenOf(r *Token) engine.VerificationToken {
+func authTokenOf(r *Token) store.VerificationToken {
 	if r == nil {
-		return engine.VerificationToken{}
+		return store.VerificationToken{}
 	}
-	return engine.VerificationToken{Identifier: r.Identifier, Token: r.Token, Expires: authruntime.Instant(r.Expires)}
+	return store.VerificationToken{Identifier: r.Identifier, Token: r.Token, Expires: authruntime.Instant(r.Expires)}
 }
 
 // authUserFields are the extra fields of the auth schema.

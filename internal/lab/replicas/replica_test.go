@@ -198,15 +198,7 @@ func serve(text string) error {
 // configure turns the parity of the lab off: the replicas are as an application
 // has them. Anybody whose password is "pw" may sign in with an address.
 func configure(c *engine.Config, hold func(context.Context, string)) {
-	c.ReissueOnEveryRead = false
-	c.SingleCheckCookies = false
-	c.KeepCSRFToken = false
-	c.DangerousUpdateData = false
-	c.DangerousMailLinkOnGET = false
-	c.DangerousAuthorizationParams = false
-	c.DangerousForeignOrigin = false
-	c.DangerousKeepChecks = false
-	c.DangerousUnverifiedEmail = false
+	c.Parity = engine.Parity{}
 	c.Callbacks, c.Events = engine.Callbacks{}, engine.Events{
 		SignIn: func(ctx context.Context, e *engine.SignInEvent) error {
 			if e.User.Email != nil && victim(*e.User.Email) == atAnswer {

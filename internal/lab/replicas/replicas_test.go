@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
@@ -268,7 +268,7 @@ func (w *world) checkStores(ctx context.Context, s stores, stories []story) {
 		sum := sha256.Sum256([]byte(cookie))
 		row, err := adapter.GetSession(ctx, hex.EncodeToString(sum[:]))
 		switch {
-		case err != nil && !errors.Is(err, engine.ErrNotFound):
+		case err != nil && !errors.Is(err, store.ErrNotFound):
 			w.t.Error(err)
 		case given.state == in && byID[row.UserID] != given.who:
 			w.t.Errorf("the row of a session of %s: %+v, %v", given.who, row, err)
@@ -286,7 +286,7 @@ func (w *world) checkStores(ctx context.Context, s stores, stories []story) {
 		if !strings.HasPrefix(who, "contested-") {
 			continue
 		}
-		rows, err := adapter.(engine.SessionLister).ListSessionsByUserID(ctx, byAddress[who])
+		rows, err := adapter.(store.SessionLister).ListSessionsByUserID(ctx, byAddress[who])
 		if err != nil || len(rows) == 0 || len(rows) > links[who] {
 			w.t.Errorf("%s has %d sessions by %d links, %v", who, len(rows), links[who], err)
 		}

@@ -6,7 +6,8 @@ import (
 
 	entsql "entgo.io/ent/dialect/sql"
 
-	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/schema"
+	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // Adapter is the generated adapter, which closes its database.
@@ -23,7 +24,7 @@ func (a *Adapter) Client() *Client { return a.client }
 
 // OpenAdapter makes the tables and returns the adapter. What the schema declares
 // must be among the fields of package fields.
-func OpenAdapter(ctx context.Context, dialect string, db *sql.DB, _ *engine.Schema) (engine.Adapter, error) {
+func OpenAdapter(ctx context.Context, dialect string, db *sql.DB, _ *schema.Schema) (store.Adapter, error) {
 	client := NewClient(Driver(entsql.OpenDB(dialect, db)))
 	if err := client.Schema.Create(ctx); err != nil {
 		return nil, err

@@ -15,14 +15,14 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/mattn/go-sqlite3"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/conformance"
 	"github.com/sesame-auth/sesame/internal/lab/faultdb"
-	"github.com/sesame-auth/sesame/internal/testdb"
 	"github.com/sesame-auth/sesame/internal/lab/testent"
 	"github.com/sesame-auth/sesame/internal/lab/testent/fields"
 	"github.com/sesame-auth/sesame/internal/lab/testent/person"
+	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
 // The generated adapter by itself, without the prepared statements of entclient.
@@ -61,7 +61,7 @@ func TestForeignKeysOff(t *testing.T) {
 	}
 	client := testent.NewClient(testent.Driver(entsql.OpenDB(dialect.SQLite, db)))
 	defer client.Close()
-	_, err = testent.NewAuthAdapter(client).CreateUser(t.Context(), engine.User{ID: "1"})
+	_, err = testent.NewAuthAdapter(client).CreateUser(t.Context(), store.User{ID: "1"})
 	if err == nil || !strings.Contains(err.Error(), "add _fk=1 to the DSN") {
 		t.Errorf("got %v, want what to change", err)
 	}
@@ -80,9 +80,9 @@ func TestTxAgain(t *testing.T) {
 			return nil
 		})
 		calls := 0
-		err := a.Tx(t.Context(), func(tx engine.Adapter) error {
+		err := a.Tx(t.Context(), func(tx store.Adapter) error {
 			calls++
-			_, err := tx.CreateUser(t.Context(), engine.User{ID: at})
+			_, err := tx.CreateUser(t.Context(), store.User{ID: at})
 			if err != nil {
 				return errors.New("something else went wrong") // fn need not wrap it
 			}
@@ -107,15 +107,15 @@ func TestFailureEndsTransaction(t *testing.T) {
 		t.Fatal(err)
 	}
 	in := testent.NewAuthAdapter(tx.Client())
-	if _, err := in.CreateUser(t.Context(), engine.User{ID: "1"}); err != nil {
+	if _, err := in.CreateUser(t.Context(), store.User{ID: "1"}); err != nil {
 		t.Fatal(err)
 	}
 	f.FailAt(1, errors.New("the disk is gone"))
-	if _, err := in.CreateUser(t.Context(), engine.User{ID: "2"}); err == nil {
+	if _, err := in.CreateUser(t.Context(), store.User{ID: "2"}); err == nil {
 		t.Fatal("no error")
 	}
 	f.Heal()
-	if _, err := in.CreateUser(t.Context(), engine.User{ID: "3"}); err == nil {
+	if _, err := in.CreateUser(t.Context(), store.User{ID: "3"}); err == nil {
 		t.Error("the transaction goes on")
 	}
 	if err := tx.Commit(); err == nil {
@@ -155,11 +155,11 @@ func TestTogetherInOneTx(t *testing.T) {
 	}
 	a := opened.(*testent.Adapter)
 	defer a.Close()
-	if _, err := a.CreateUser(t.Context(), engine.User{ID: "taken"}); err != nil {
+	if _, err := a.CreateUser(t.Context(), store.User{ID: "taken"}); err != nil {
 		t.Fatal(err)
 	}
 	errs := make([]error, 32)
-	err = a.Tx(t.Context(), func(in engine.Adapter) error {
+	err = a.Tx(t.Context(), func(in store.Adapter) error {
 		var wg sync.WaitGroup
 		for i := range errs {
 			wg.Go(func() {
@@ -167,7 +167,7 @@ func TestTogetherInOneTx(t *testing.T) {
 				if i%2 == 0 {
 					id = fmt.Sprint("u", i)
 				}
-				_, errs[i] = in.CreateUser(t.Context(), engine.User{ID: id})
+				_, errs[i] = in.CreateUser(t.Context(), store.User{ID: id})
 				_, _ = in.GetUser(t.Context(), "taken")
 			})
 		}
@@ -179,7 +179,7 @@ func TestTogetherInOneTx(t *testing.T) {
 	}
 	for i, err := range errs {
 		if i%2 != 0 {
-			if !errors.Is(err, engine.ErrConflict{Field: "id"}) {
+			if !errors.Is(err, &store.ConflictError{Field: "id"}) {
 				t.Error(err)
 			}
 			continue
@@ -215,22 +215,22 @@ func TestRefusedInTx(t *testing.T) {
 				return testent.MutateFunc(func(ctx context.Context, m testent.Mutation) (testent.Value, error) {
 					v, err := next.Mutate(ctx, m)
 					if id, _ := m.(*testent.PersonMutation).ID(); err == nil && id == "refused" {
-						return nil, fmt.Errorf("%w: refused", engine.ErrInvalid)
+						return nil, fmt.Errorf("%w: refused", store.ErrInvalid)
 					}
 					return v, err
 				})
 			})
-			err = a.Tx(t.Context(), func(in engine.Adapter) error {
-				if _, err := in.CreateUser(t.Context(), engine.User{ID: "refused"}); !errors.Is(err, engine.ErrInvalid) {
+			err = a.Tx(t.Context(), func(in store.Adapter) error {
+				if _, err := in.CreateUser(t.Context(), store.User{ID: "refused"}); !errors.Is(err, store.ErrInvalid) {
 					t.Errorf("got %v, want ErrInvalid", err)
 				}
-				_, err := in.CreateUser(t.Context(), engine.User{ID: "taken"})
+				_, err := in.CreateUser(t.Context(), store.User{ID: "taken"})
 				return err
 			})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if _, err := a.GetUser(t.Context(), "refused"); !errors.Is(err, engine.ErrNotFound) {
+			if _, err := a.GetUser(t.Context(), "refused"); !errors.Is(err, store.ErrNotFound) {
 				t.Errorf("the refused user: %v, want ErrNotFound", err)
 			}
 			if _, err := a.GetUser(t.Context(), "taken"); err != nil {
@@ -252,7 +252,7 @@ func TestAlteredTable(t *testing.T) {
 	}
 	a := opened.(*testent.Adapter)
 	defer a.Close()
-	if _, err := a.CreateUser(t.Context(), engine.User{ID: "1"}); err != nil {
+	if _, err := a.CreateUser(t.Context(), store.User{ID: "1"}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.GetUser(t.Context(), "1"); err != nil {

@@ -14,8 +14,8 @@ import (
 
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/verify"
-	"github.com/sesame-auth/sesame/internal/wire"
 	"github.com/sesame-auth/sesame/internal/lab/labserver"
+	"github.com/sesame-auth/sesame/internal/wire"
 )
 
 // tokensScript makes a token of each version with a clock that stands still,

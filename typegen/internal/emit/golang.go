@@ -242,7 +242,7 @@ var imports = []struct{ name, path string }{
 	{"context", "context"}, {"errors", "errors"}, {"fmt", "fmt"}, {"maps", "maps"}, {"http", "net/http"}, {"reflect", "reflect"},
 	{"slices", "slices"}, {"strconv", "strconv"}, {"strings", "strings"}, {"time", "time"},
 	{"ent", "entgo.io/ent"}, {"dialect", "entgo.io/ent/dialect"}, {"field", "entgo.io/ent/schema/field"}, {"mixin", "entgo.io/ent/schema/mixin"},
-	{"engine", engineImport}, {"schema", engineImport + "/schema"},
+	{"engine", engineImport}, {"schema", engineImport + "/schema"}, {"store", engineImport + "/store"},
 }
 
 // finish puts the imports in and formats.
@@ -331,7 +331,7 @@ func goType(t schema.Type) string {
 
 func updateType(t schema.Type) string {
 	if t.Nullable {
-		return "engine.Change[" + base(t) + "]"
+		return "store.Change[" + base(t) + "]"
 	}
 	return "*" + goType(t)
 }

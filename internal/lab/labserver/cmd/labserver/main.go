@@ -59,7 +59,7 @@ func run(ctx context.Context, args []string) error {
 		server := &http.Server{Handler: handler, ReadHeaderTimeout: 10 * time.Second}
 		defer server.Close()
 		go func() { failed <- server.Serve(l) }()
-		fmt.Printf("%s %s http://%s\n", p.Wire, p.Name, l.Addr())
+		fmt.Printf("%s %s http://%s\n", p.Dialect, p.Name, l.Addr())
 	}
 	select {
 	case err := <-failed:

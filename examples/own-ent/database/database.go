@@ -1,6 +1,6 @@
-// Package store is the database of this application: its ent client, with a hook
+// Package database is the database of this application: its ent client, with a hook
 // and an interceptor that know nothing of Sesame.
-package store
+package database
 
 import (
 	"context"

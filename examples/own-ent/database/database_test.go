@@ -1,4 +1,4 @@
-package store_test
+package database_test
 
 import (
 	"context"
@@ -15,9 +15,10 @@ import (
 
 	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/examples/own-ent/ent"
 	"github.com/sesame-auth/sesame/examples/own-ent/extra"
-	"github.com/sesame-auth/sesame/examples/own-ent/store"
+	"github.com/sesame-auth/sesame/examples/own-ent/database"
 	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
@@ -31,7 +32,7 @@ func (a adapter) Close() error { return a.client.Close() }
 
 func TestConformance(t *testing.T) {
 	targets := conformance.Generated("own-ent", extra.Schema(), func(ctx context.Context, dialect string, db *sql.DB, _ *engine.Schema) (engine.Adapter, error) {
-		client, err := store.Open(ctx, entsql.OpenDB(dialect, db))
+		client, err := database.Open(ctx, entsql.OpenDB(dialect, db))
 		if err != nil {
 			return nil, err
 		}
@@ -51,7 +52,7 @@ func open(t *testing.T) *ent.Client {
 	if err != nil {
 		t.Fatal(err)
 	}
-	client, err := store.Open(t.Context(), entsql.OpenDB(dialect.SQLite, db))
+	client, err := database.Open(t.Context(), entsql.OpenDB(dialect.SQLite, db))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -93,7 +94,7 @@ func TestHooksFire(t *testing.T) {
 	if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s1", UserID: u.ID, Expires: time.Unix(2e9, 0)}); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := a.UpdateUser(ctx, engine.UserUpdate{ID: u.ID, Name: engine.SetTo("Ada")}); err != nil {
+	if _, err := a.UpdateUser(ctx, store.UserUpdate{ID: u.ID, Name: store.SetTo("Ada")}); err != nil {
 		t.Fatal(err)
 	}
 	want := "map[LoginSession OpCreate:1 Member OpCreate:1 Member OpUpdateOne:1]"
@@ -102,7 +103,7 @@ func TestHooksFire(t *testing.T) {
 	}
 
 	// What fails leaves no entry; nor does a transaction that is rolled back.
-	if _, err := a.CreateUser(ctx, engine.User{ID: u.ID}); !errors.Is(err, engine.ErrConflict{Field: "id"}) {
+	if _, err := a.CreateUser(ctx, engine.User{ID: u.ID}); !errors.Is(err, &store.ConflictError{Field: "id"}) {
 		t.Errorf("got %v, want a conflict", err)
 	}
 	oops := errors.New("oops")
@@ -141,7 +142,7 @@ func TestInTransaction(t *testing.T) {
 		}
 		a := ent.NewAuthAdapter(tx.Client())
 		u := member(t, a)
-		if _, err := a.CreateUser(ctx, engine.User{ID: u.ID}); !errors.Is(err, engine.ErrConflict{Field: "id"}) {
+		if _, err := a.CreateUser(ctx, engine.User{ID: u.ID}); !errors.Is(err, &store.ConflictError{Field: "id"}) {
 			t.Errorf("got %v, want a conflict", err)
 		}
 		if err := a.Tx(ctx, func(engine.Adapter) error { return nil }); err == nil {
@@ -174,10 +175,10 @@ func TestInterceptorsApply(t *testing.T) {
 		t.Fatal(err)
 	}
 	client.Member.UpdateOneID(uuid.MustParse(u.ID)).SetBlocked(true).ExecX(ctx)
-	if _, _, err := a.GetSessionAndUser(ctx, "s1"); !errors.Is(err, engine.ErrNotFound) {
+	if _, _, err := a.GetSessionAndUser(ctx, "s1"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("the session of a blocked member: %v, want ErrNotFound", err)
 	}
-	if _, err := a.GetUser(ctx, u.ID); !errors.Is(err, engine.ErrNotFound) {
+	if _, err := a.GetUser(ctx, u.ID); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("a blocked member: %v, want ErrNotFound", err)
 	}
 }
@@ -187,13 +188,13 @@ func TestIDs(t *testing.T) {
 	a, ctx := ent.NewAuthAdapter(open(t)), t.Context()
 	u := member(t, a)
 	for _, id := range []string{"", "1", "{" + u.ID + "}", "urn:uuid:" + u.ID, u.ID + " ", uuid.MustParse(u.ID).URN()} {
-		if _, err := a.GetUser(ctx, id); !errors.Is(err, engine.ErrNotFound) {
+		if _, err := a.GetUser(ctx, id); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("GetUser(%q): %v, want ErrNotFound", id, err)
 		}
-		if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s", UserID: id}); !errors.Is(err, engine.ErrNotFound) {
+		if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s", UserID: id}); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("CreateSession of %q: %v, want ErrNotFound", id, err)
 		}
-		if _, err := a.CreateUser(ctx, engine.User{ID: id}); !errors.Is(err, engine.ErrInvalid) {
+		if _, err := a.CreateUser(ctx, engine.User{ID: id}); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("CreateUser(%q): %v, want ErrInvalid", id, err)
 		}
 		if err := a.DeleteUser(ctx, id); err != nil {
@@ -212,7 +213,7 @@ func TestForeignKeysOff(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer db.Close()
-	if _, err := store.Open(t.Context(), entsql.OpenDB(dialect.SQLite, db)); err == nil {
+	if _, err := database.Open(t.Context(), entsql.OpenDB(dialect.SQLite, db)); err == nil {
 		t.Error("opened without foreign keys")
 	}
 }

@@ -1,4 +1,4 @@
-package engine
+package store
 
 import (
 	"context"
@@ -25,7 +25,7 @@ import (
 //   - R3. The store enforces uniqueness of the user id, the non-null e-mail
 //     address, the pair (provider, provider account id), the session token,
 //     the pair (identifier, token) and the credential id. A violation is
-//     [ErrConflict] with its Field, and changes nothing.
+//     [ErrConflict], a [ConflictError] with its Field, and changes nothing.
 //   - R4. UseVerificationToken hands a token to exactly one caller, however
 //     many ask at once. Identifier and token must both match byte for byte; a
 //     miss burns nothing.
@@ -48,7 +48,7 @@ import (
 //   - R12. An authenticator's counter never decreases: [ErrStaleCounter]. Zero
 //     stays allowed at zero.
 //
-// Extra holds the fields that the [Schema] declares, as canonical values. The
+// Extra holds the fields that the [schema.Schema] declares, as canonical values. The
 // engine refuses undeclared keys before an adapter sees them and
 // canonicalises what an adapter returns.
 type Adapter interface {
@@ -98,15 +98,15 @@ type AccountAdapter interface {
 type SessionAdapter interface {
 	// CreateSession stores s and returns what was stored. A taken token is
 	// ErrConflict with Field "sessionToken", an unknown user ErrNotFound.
-	CreateSession(ctx context.Context, s AdapterSession) (AdapterSession, error)
+	CreateSession(ctx context.Context, s Session) (Session, error)
 	// GetSession returns the session without its user, or ErrNotFound.
-	GetSession(ctx context.Context, sessionToken string) (AdapterSession, error)
+	GetSession(ctx context.Context, sessionToken string) (Session, error)
 	// GetSessionAndUser returns the session with its user in one round trip,
 	// or ErrNotFound when either is absent. It is the hot path.
-	GetSessionAndUser(ctx context.Context, sessionToken string) (AdapterSession, User, error)
+	GetSessionAndUser(ctx context.Context, sessionToken string) (Session, User, error)
 	// UpdateSession applies s to the session s.SessionToken and returns the
 	// whole session.
-	UpdateSession(ctx context.Context, s SessionUpdate) (AdapterSession, error)
+	UpdateSession(ctx context.Context, s SessionUpdate) (Session, error)
 	// DeleteSession removes the session.
 	DeleteSession(ctx context.Context, sessionToken string) error
 	// DeleteSessionsByUserID removes every session of the user.
@@ -177,7 +177,7 @@ type Purger interface {
 type SessionLister interface {
 	// ListSessionsByUserID returns every session of the user, expired ones
 	// too, in any order; none for an unknown user.
-	ListSessionsByUserID(ctx context.Context, userID string) ([]AdapterSession, error)
+	ListSessionsByUserID(ctx context.Context, userID string) ([]Session, error)
 }
 
 // TraitsDeclarer is an optional interface of an Adapter whose store differs
@@ -187,118 +187,9 @@ type TraitsDeclarer interface {
 }
 
 // Inspector is an optional interface of an Adapter that can look at how its
-// store is laid out, for [Diagnose].
+// store is laid out, for engine.Diagnose.
 type Inspector interface {
 	// Inspect returns an error that names the tables and columns (or whatever
 	// the store has) that are missing, or nil. It changes nothing.
 	Inspect(ctx context.Context) error
-}
-
-// Traits is what an adapter declares about its store. The zero value is what
-// the engine assumes of an adapter that declares nothing. It does not change
-// while the adapter is in use.
-type Traits struct {
-	// AssignsIDs: the store makes the ids of users (R1).
-	AssignsIDs bool
-	// SharedWithAuthJS: an Auth.js app reads and writes the same tables.
-	// Session tokens are then stored as they are, because Auth.js looks them
-	// up so. Otherwise the adapter only ever sees the hex SHA-256 of a token.
-	SharedWithAuthJS bool
-}
-
-// User is a person. Auth.js: User, AdapterUser.
-type User struct {
-	ID            string
-	Name          *string    // nil: none
-	Email         *string    // nil: none; normalised by the engine
-	EmailVerified *time.Time // nil: the address was never verified
-	Image         *string    // nil: none
-	// Extra holds the fields of Schema.User; nil means none.
-	Extra map[string]any
-}
-
-// Change is a change to a nullable column. The zero Change keeps the stored
-// value; see [SetTo] and [Clear].
-type Change[T any] struct {
-	Set   bool
-	Value *T // with Set: the new value, nil clears
-}
-
-// Apply makes the change to a field of a row.
-func (c Change[T]) Apply(field **T) {
-	if c.Set {
-		*field = c.Value
-	}
-}
-
-// SetTo returns the Change that stores v.
-func SetTo[T any](v T) Change[T] { return Change[T]{Set: true, Value: &v} }
-
-// Clear returns the Change that stores null.
-func Clear[T any]() Change[T] { return Change[T]{Set: true} }
-
-// UserUpdate changes a user: the fields that are set, and no others (R7).
-type UserUpdate struct {
-	ID            string
-	Name          Change[string]
-	Email         Change[string]
-	EmailVerified Change[time.Time]
-	Image         Change[string]
-	// Extra changes the fields it names; a nil value clears. A nil map changes
-	// none.
-	Extra map[string]any
-}
-
-// Account says that an account at a provider belongs to a user.
-type Account struct {
-	UserID            string
-	Type              string // "oauth", "oidc", "email", "credentials", "webauthn"
-	Provider          string // the provider's id
-	ProviderAccountID string // the user's id at the provider
-	RefreshToken      *string
-	AccessToken       *string
-	ExpiresAt         *int64 // of the access token, UNIX seconds
-	TokenType         *string
-	Scope             *string
-	IDToken           *string
-	SessionState      *string
-}
-
-// AdapterSession is a session of the database strategy as it is stored.
-type AdapterSession struct {
-	// SessionToken is the key: the hex SHA-256 of the token in the cookie, or
-	// the token itself, see Traits.SharedWithAuthJS.
-	SessionToken string
-	UserID       string
-	Expires      time.Time
-	// Extra holds the fields of Schema.Session; nil means none.
-	Extra map[string]any
-}
-
-// SessionUpdate changes a session: the fields that are set, and no others (R7).
-type SessionUpdate struct {
-	SessionToken string
-	Expires      *time.Time // nil keeps it
-	// Extra changes the fields it names; a nil value clears. A nil map changes
-	// none.
-	Extra map[string]any
-}
-
-// VerificationToken is a token of an e-mail link as it is stored.
-type VerificationToken struct {
-	Identifier string // the normalised address
-	Token      string // hash of the token in the link
-	Expires    time.Time
-}
-
-// Authenticator is a WebAuthn credential.
-type Authenticator struct {
-	CredentialID         string // base64
-	UserID               string
-	ProviderAccountID    string
-	CredentialPublicKey  string // base64
-	Counter              uint32
-	CredentialDeviceType string // "singleDevice" or "multiDevice"
-	CredentialBackedUp   bool
-	Transports           *string // comma-separated; nil: not known
 }
