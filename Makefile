@@ -7,7 +7,7 @@ test:
 	go test ./...
 
 race:
-	go list ./... | grep -vE '/internal/(e2e|interop)$$' | xargs go test -race -count=1
+	go list ./... | grep -vE '/internal/lab/(e2e|interop)$$' | xargs go test -race -count=1
 
 lint:
 	! gofmt -l $$(go list -f '{{.Dir}}' ./...) | grep .

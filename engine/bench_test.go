@@ -8,7 +8,7 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-// sink is a ResponseWriter that costs nothing, so that only the engine is
+// sink is a ResponseWriter that allocates nothing, so that only the engine is
 // measured.
 type sink struct {
 	header http.Header
@@ -32,7 +32,7 @@ func (s *sink) reset() {
 	s.status, s.bytes = 0, 0
 }
 
-// measured is a request that is served over and over.
+// measured is a request whose cost is measured.
 type measured struct {
 	name     string
 	strategy engine.Strategy
@@ -43,7 +43,7 @@ type measured struct {
 	most     float64 // allocations; 0: no limit
 }
 
-var nothing = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
+var noop = http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})
 
 var sessionCosts = []measured{
 	{name: "GET/jwt", strategy: engine.StrategyJWT, path: base + "/session", most: 45},
@@ -54,29 +54,29 @@ var sessionCosts = []measured{
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.Session(w, r) })
 	}},
 	{name: "helper/jwt/twice", strategy: engine.StrategyJWT, path: "/app", handler: func(e *engine.Engine) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.Session(w, r); e.Session(w, r) })
+		return e.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.Session(w, r); e.Session(w, r) }))
 	}},
 	{name: "helper/database", strategy: engine.StrategyDatabase, path: "/app", handler: func(e *engine.Engine) http.Handler {
 		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { e.Session(w, r) })
 	}},
-	{name: "Require/jwt", strategy: engine.StrategyJWT, path: "/app", handler: func(e *engine.Engine) http.Handler { return e.Require(nothing) }},
-	{name: "Require/signed-out", strategy: engine.StrategyJWT, out: true, path: "/app", handler: func(e *engine.Engine) http.Handler { return e.Require(nothing) }},
-	{name: "Middleware/signed-out", strategy: engine.StrategyJWT, out: true, path: "/app", handler: func(e *engine.Engine) http.Handler { return e.Middleware(nothing) }},
+	{name: "Require/jwt", strategy: engine.StrategyJWT, path: "/app", handler: func(e *engine.Engine) http.Handler { return e.Require(noop) }},
+	{name: "Require/signed-out", strategy: engine.StrategyJWT, out: true, path: "/app", handler: func(e *engine.Engine) http.Handler { return e.Require(noop) }},
+	{name: "Middleware/signed-out", strategy: engine.StrategyJWT, out: true, path: "/app", handler: func(e *engine.Engine) http.Handler { return e.Middleware(noop) }},
 }
 
-// prepare returns what serves the request once.
+// prepare returns a function that serves the request once.
 func (m measured) prepare(t testing.TB) func() *sink {
 	t.Helper()
 	s := newSite(t, withStrategy(m.strategy), func(s *site, c *engine.Config) {
 		c.Parity.ReissueOnEveryRead = m.every
-		c.Adapter = s.store.inner // without a list of the calls
+		c.Adapter = s.store.inner // without the spy, which allocates
 		c.Now = time.Now
 	})
 	b := s.browser()
 	if !m.out {
 		b.signIn()
 	}
-	b.get("/csrf") // a browser that has its ambient cookies
+	b.get("/csrf") // sets the CSRF and callback URL cookies
 	var handler http.Handler = s.eng
 	if m.handler != nil {
 		handler = m.handler(s.eng)
@@ -108,7 +108,7 @@ func BenchmarkSession(b *testing.B) {
 	}
 }
 
-func TestSessionAllocations(t *testing.T) {
+func TestSessionAllocatesLittle(t *testing.T) {
 	for _, m := range sessionCosts {
 		serve := m.prepare(t)
 		w := serve()
@@ -116,12 +116,12 @@ func TestSessionAllocations(t *testing.T) {
 			t.Errorf("%s: status %d, %d bytes", m.name, w.status, w.bytes)
 		}
 		if set := len(w.header["Set-Cookie"]) > 0; set != m.every {
-			t.Errorf("%s: sets a cookie: %v", m.name, set)
+			t.Errorf("%s: a cookie is set: %v", m.name, set)
 		}
 		got := testing.AllocsPerRun(200, func() { serve() })
 		t.Logf("%-22s %.0f allocations", m.name, got)
 		if m.most > 0 && got > m.most {
-			t.Errorf("%s: %.0f allocations, at most %.0f are allowed", m.name, got, m.most)
+			t.Errorf("%s: %.0f allocations, want at most %.0f", m.name, got, m.most)
 		}
 	}
 }

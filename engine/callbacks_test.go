@@ -14,55 +14,56 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-// diary notes every callback and event.
-type diary struct {
+// callLog records every callback and event.
+type callLog struct {
 	lines []string
-	// what the callbacks were given last
+	// The latest parameters of the callbacks.
 	signIn  *engine.SignInParams
 	jwt     *engine.JWTParams
 	session *engine.SessionParams
 }
 
-func (d *diary) note(format string, args ...any) error {
+func (d *callLog) record(format string, args ...any) error {
 	d.lines = append(d.lines, fmt.Sprintf(format, args...))
 	return nil
 }
 
-func (d *diary) take() []string {
+func (d *callLog) take() []string {
 	lines := d.lines
 	d.lines = nil
 	return lines
 }
 
-func (d *diary) set(_ *site, c *engine.Config) {
+func (d *callLog) set(_ *site, c *engine.Config) {
 	c.Callbacks.SignIn = func(_ context.Context, p *engine.SignInParams) (engine.Decision, error) {
 		d.signIn = p
-		return engine.Allow(), d.note("cb signIn")
+		return engine.Allow(), d.record("cb signIn")
 	}
 	c.Callbacks.JWT = func(_ context.Context, p *engine.JWTParams) error {
 		copied := *p
 		d.jwt = &copied
-		return d.note("cb jwt %s", p.Trigger)
+		return d.record("cb jwt %s", p.Trigger)
 	}
 	c.Callbacks.Session = func(_ context.Context, p *engine.SessionParams) error {
 		copied := *p
 		d.session = &copied
-		return d.note("cb session %s", p.Trigger)
+		return d.record("cb session %s", p.Trigger)
 	}
-	c.Events.SignIn = func(_ context.Context, e *engine.SignInEvent) error { return d.note("ev signIn new=%v", e.IsNewUser) }
+	c.Events.SignIn = func(_ context.Context, e *engine.SignInEvent) error { return d.record("ev signIn new=%v", e.IsNewUser) }
 	c.Events.SignOut = func(_ context.Context, e *engine.SignOutEvent) error {
-		return d.note("ev signOut token=%v session=%v", e.Token != nil, e.Session != nil)
+		return d.record("ev signOut token=%v session=%v", e.Token != nil, e.Session != nil)
 	}
-	c.Events.CreateUser = func(_ context.Context, e *engine.UserEvent) error { return d.note("ev createUser") }
-	c.Events.UpdateUser = func(_ context.Context, e *engine.UserEvent) error { return d.note("ev updateUser") }
-	c.Events.LinkAccount = func(_ context.Context, e *engine.LinkAccountEvent) error { return d.note("ev linkAccount") }
-	c.Events.Session = func(_ context.Context, e *engine.SessionEvent) error { return d.note("ev session") }
+	c.Events.CreateUser = func(_ context.Context, u *engine.User) error { return d.record("ev createUser") }
+	c.Events.UpdateUser = func(_ context.Context, u *engine.User) error { return d.record("ev updateUser") }
+	c.Events.LinkAccount = func(_ context.Context, e *engine.LinkAccountEvent) error { return d.record("ev linkAccount") }
+	c.Events.Session = func(_ context.Context, s *engine.Session) error { return d.record("ev session") }
 }
 
-// The order of calls (WIRE.md section 6) and what they are given.
-func TestCallbacksAndEvents(t *testing.T) {
-	for _, strategy := range both {
-		d := &diary{}
+// Callbacks and events run in the order of WIRE.md section 6, with these
+// parameters.
+func TestCallbacksAndEventsRunInOrder(t *testing.T) {
+	for _, strategy := range strategies {
+		d := &callLog{}
 		s := newSite(t, nameWritable, withStrategy(strategy), d.set)
 		wants := func(what string, want ...string) {
 			t.Helper()
@@ -150,16 +151,16 @@ func TestCallbacksAndEvents(t *testing.T) {
 
 		b = s.browser()
 		link := b.askMail("carol@example.com")
-		wants("a mail is asked for", "cb signIn")
+		wants("a mail link is requested", "cb signIn")
 		if p := d.signIn; !p.VerificationRequest || *p.User.Email != "carol@example.com" || p.User.ID == "" || p.Account.Type != "email" || p.Account.ProviderAccountID != "carol@example.com" || p.Account.Provider != "email" {
 			t.Errorf("%s, mail: the signIn callback gets %+v", strategy, p)
 		}
 		b.get("/callback/email?" + link.Encode())
-		wants("a mail link is looked at")
+		wants("a mail link is opened")
 		b.post("/callback/email", "token", link.Get("token"), "email", link.Get("email"))
 		wants("mail, new", "cb signIn", "ev createUser", "cb jwt signUp", "ev signIn new=true")
 		if d.signIn.VerificationRequest {
-			t.Error("VerificationRequest is true when the link is followed")
+			t.Error("VerificationRequest is true at the confirmation")
 		}
 		b = s.browser()
 		b.followMail("carol@example.com")
@@ -168,12 +169,12 @@ func TestCallbacksAndEvents(t *testing.T) {
 	}
 }
 
-func TestSignInCallbackRefuses(t *testing.T) {
+func TestRefusalOfTheSignInCallbackEndsTheSignIn(t *testing.T) {
 	for what, decide := range map[string]func() (engine.Decision, error){
-		"refuses":               func() (engine.Decision, error) { return engine.Deny(), nil },
-		"refuses by the zero":   func() (engine.Decision, error) { return engine.Decision{}, nil },
-		"fails":                 func() (engine.Decision, error) { return engine.Allow(), errors.New("the policy service is down") },
-		"fails with a redirect": func() (engine.Decision, error) { return engine.RedirectTo("/x"), errors.New("x") },
+		"refuses":                func() (engine.Decision, error) { return engine.Deny(), nil },
+		"returns the zero value": func() (engine.Decision, error) { return engine.Decision{}, nil },
+		"fails":                  func() (engine.Decision, error) { return engine.Allow(), errors.New("the policy service is down") },
+		"fails with a redirect":  func() (engine.Decision, error) { return engine.RedirectTo("/x"), errors.New("x") },
 	} {
 		s := newSite(t, withStrategy(engine.StrategyDatabase), func(_ *site, c *engine.Config) {
 			c.Callbacks.SignIn = func(context.Context, *engine.SignInParams) (engine.Decision, error) { return decide() }
@@ -181,14 +182,14 @@ func TestSignInCallbackRefuses(t *testing.T) {
 		for _, way := range ways {
 			b := s.browser()
 			b.csrf()
-			s.forget()
+			s.resetLog()
 			r := way.start(b)
 			r.wantTo(s.origin + base + "/error?error=AccessDenied")
 			if writes := s.store.writes(); len(writes) > 0 || len(s.mails.sent) > 0 {
 				t.Errorf("%s, %s: %v, %d mails", what, way.name, writes, len(s.mails.sent))
 			}
 			if entry := s.problem(t); entry.attrs["code"] != "AccessDenied" {
-				t.Errorf("%s, %s: the log line is %v", what, way.name, entry)
+				t.Errorf("%s, %s: log line %v", what, way.name, entry)
 			}
 			b.signedOut()
 			if page := b.get("/error?error=AccessDenied"); page.status != 403 {
@@ -198,81 +199,90 @@ func TestSignInCallbackRefuses(t *testing.T) {
 	}
 }
 
-func TestJWTCallback(t *testing.T) {
-	var jwt func(*engine.JWTParams) error
-	s := newSite(t, func(_ *site, c *engine.Config) {
-		c.Callbacks.JWT = func(_ context.Context, p *engine.JWTParams) error {
-			if jwt == nil {
-				return nil
+func TestRedirectOfTheSignInCallbackSignsNobodyIn(t *testing.T) {
+	for redirect, want := range map[string]string{
+		"/why?x=1#y":              httpOrigin + "/why?x=1#y",
+		httpOrigin + "/why":       httpOrigin + "/why",
+		"https://evil.example/":   httpOrigin,
+		"//evil.example":          httpOrigin,
+		"http://localhost:3001/x": httpOrigin,
+		"javascript:alert(1)":     httpOrigin,
+	} {
+		var seen []string
+		decide := func(context.Context, *engine.SignInParams) (engine.Decision, error) {
+			return engine.RedirectTo(redirect), nil
+		}
+		s := newSite(t, withStrategy(engine.StrategyJWT), func(_ *site, c *engine.Config) { c.Callbacks.SignIn = decide })
+		for _, way := range ways {
+			s.resetLog()
+			b := s.browser()
+			way.start(b).wantTo(want)
+			b.signedOut()
+			if writes := s.store.writes(); len(writes) > 0 {
+				t.Errorf("%s: the adapter was written to: %v", way.name, writes)
 			}
-			return jwt(p)
+			s.quiet(t)
 		}
-	})
-	// A claim that changes is issued at once, one that does not is not.
-	b := s.browser()
-	b.signIn()
-	n := 0
-	jwt = func(p *engine.JWTParams) error {
-		n++
-		p.Token.Extra = map[string]any{"counter": float64(n / 2)}
-		return nil
-	}
-	for i, want := range []bool{true, true, false, true, false} { // the first time there is a claim at all
-		if r := b.get("/session"); (r.sets(sessionCookie) != nil) != want {
-			t.Errorf("read %d: a cookie is set: %v, want %v", i, !want, want)
+		// The redirect callback of the application decides about the URL.
+		s = newSite(t, func(_ *site, c *engine.Config) {
+			c.Callbacks.SignIn = decide
+			c.Callbacks.Redirect = func(_ context.Context, p engine.RedirectParams) (string, error) {
+				seen = append(seen, p.URL)
+				return "/elsewhere", nil
+			}
+		})
+		b := s.browser()
+		b.post("/callback/credentials", "password", password).wantTo(s.origin + "/elsewhere")
+		if len(seen) == 0 || seen[len(seen)-1] != redirect {
+			t.Errorf("the redirect callback saw %q, want %q last", seen, redirect)
 		}
 	}
-	jwt = func(p *engine.JWTParams) error { p.Token.Name = new("Changed"); return nil }
-	if r := b.get("/session"); r.sets(sessionCookie) == nil || !strings.Contains(r.body, "Changed") {
-		t.Errorf("a changed name: %s", r.body)
-	}
-	if r := b.get("/session"); r.sets(sessionCookie) != nil {
-		t.Error("an unchanged name is issued again")
-	}
-	// It may replace the token.
-	jwt = func(p *engine.JWTParams) error {
-		p.Token = &engine.Token{Subject: "x", Name: new("Replaced")}
-		return nil
-	}
-	if r := b.get("/session"); !strings.Contains(r.body, "Replaced") || strings.Contains(r.body, "alice@") {
-		t.Errorf("a replaced token: %s", r.body)
-	}
-	// nil ends the session.
-	jwt = func(p *engine.JWTParams) error { p.Token = nil; return nil }
-	r := b.get("/session")
-	if r.body != "null" || !r.clears(sessionCookie) {
-		t.Errorf("a nil token: %s, %q", r.body, r.header["Set-Cookie"])
-	}
-	s.quiet(t)
-	// At sign-in: a redirect without a session.
-	b = s.browser()
-	b.post("/callback/credentials", "password", password).wantTo(s.origin)
-	b.signedOut()
-	// Nor does whoever was signed in before stay so.
-	jwt = nil
-	b.oauth("oidc").wantTo(s.origin)
-	jwt = func(p *engine.JWTParams) error { p.Token = nil; return nil }
-	b.post("/callback/credentials", "password", password).wantTo(s.origin)
-	jwt = nil
-	b.signedOut()
-	// An error ends the session as well.
-	jwt = nil
-	b.signIn()
-	jwt = func(*engine.JWTParams) error { return errors.New("revoked") }
-	s.forget()
-	r = b.get("/session")
-	if r.body != "null" || !r.clears(sessionCookie) {
-		t.Errorf("an error: %s, %q", r.body, r.header["Set-Cookie"])
-	}
-	s.problem(t)
-	s.forget()
-	b.post("/callback/credentials", "password", password).wantTo(s.origin + base + "/error?error=Configuration")
-	s.problem(t)
-	b.signedOut()
 }
 
-func TestSessionCallback(t *testing.T) {
-	for _, strategy := range both {
+// The signIn callback gets the stored user once there is one.
+func TestSignInCallbackSeesTheStoredUser(t *testing.T) {
+	for _, strategy := range strategies {
+		var users []string
+		s := newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) {
+			c.Callbacks.SignIn = func(_ context.Context, p *engine.SignInParams) (engine.Decision, error) {
+				users = append(users, p.User.ID)
+				return engine.Allow(), nil
+			}
+		})
+		for range 2 {
+			s.browser().oauth("oidc").wantTo(s.origin)
+		}
+		u, err := s.store.inner.GetUserByAccount(t.Context(), "oidc", "bob-sub")
+		if err != nil || len(users) != 2 || users[1] != u.ID {
+			t.Errorf("%s: the callback got %q, the stored user is %q, %v", strategy, users, u.ID, err)
+		}
+	}
+}
+
+// The signIn callback gets the user who will be signed in: with
+// DangerousUnverifiedEmail the stored one, otherwise a new one.
+func TestSignInCallbackSeesTheUserOfAMailLink(t *testing.T) {
+	for _, dangerous := range []bool{false, true} {
+		var users []string
+		s := newSite(t, withStrategy(engine.StrategyJWT), func(_ *site, c *engine.Config) {
+			c.Parity.DangerousUnverifiedEmail = dangerous
+			c.Callbacks.SignIn = func(_ context.Context, p *engine.SignInParams) (engine.Decision, error) {
+				if !p.VerificationRequest {
+					users = append(users, p.User.ID)
+				}
+				return engine.Allow(), nil
+			}
+		})
+		s.browser().followMail("alice@example.com").wantTo(s.origin)
+		u, err := s.store.inner.GetUserByEmail(t.Context(), "alice@example.com")
+		if err != nil || (u.ID == "alice-id") != dangerous || len(users) != 1 || users[0] != u.ID {
+			t.Errorf("DangerousUnverifiedEmail %v: the callback got %q, the stored user is %q, %v", dangerous, users, u.ID, err)
+		}
+	}
+}
+
+func TestSessionCallbackDecidesWhatIsShown(t *testing.T) {
+	for _, strategy := range strategies {
 		fails := false
 		s := newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) {
 			c.Callbacks.Session = func(_ context.Context, p *engine.SessionParams) error {
@@ -295,10 +305,9 @@ func TestSessionCallback(t *testing.T) {
 		if again := b.session(); again != got {
 			t.Errorf("%s: the next session is %s", strategy, again)
 		}
-		// The raw token and its hash never reach a callback's session.
 		cookie := b.cookie(sessionCookie)
 		fails = true
-		s.forget()
+		s.resetLog()
 		r := b.get("/session")
 		if cleared := r.clears(sessionCookie); r.body != "null" || cleared != (strategy == engine.StrategyJWT) {
 			t.Errorf("%s: when it fails: %s, %q", strategy, r.body, r.header["Set-Cookie"])
@@ -307,52 +316,49 @@ func TestSessionCallback(t *testing.T) {
 		fails = false
 		if strategy == engine.StrategyDatabase {
 			if got := b.user(); got != "alice@example.com" || b.cookie(sessionCookie) != cookie {
-				t.Errorf("afterwards the session is of %q", got)
+				t.Errorf("then signed in as %q", got)
 			}
 		}
 	}
 }
 
-// Events that fail are logged and change nothing.
-func TestFailingEvents(t *testing.T) {
-	fault := errors.New("the audit log is down")
-	for _, strategy := range both {
-		s := newSite(t, nameWritable, withStrategy(strategy), func(_ *site, c *engine.Config) {
-			c.Events = engine.Events{
-				SignIn:      func(context.Context, *engine.SignInEvent) error { return fault },
-				SignOut:     func(context.Context, *engine.SignOutEvent) error { return fault },
-				CreateUser:  func(context.Context, *engine.UserEvent) error { return fault },
-				UpdateUser:  func(context.Context, *engine.UserEvent) error { return fault },
-				LinkAccount: func(context.Context, *engine.LinkAccountEvent) error { return fault },
-				Session:     func(context.Context, *engine.SessionEvent) error { return fault },
-			}
+// Changes of a session callback hold for one answer only.
+func TestSessionCallbackChangesNothingStored(t *testing.T) {
+	for _, strategy := range strategies {
+		var change func(*engine.SessionParams)
+		s := newSite(t, withStrategy(strategy), func(_ *site, c *engine.Config) {
+			c.Callbacks.Session = func(_ context.Context, p *engine.SessionParams) error { change(p); return nil }
+			c.SessionUpdateAge = -1 // a cookie on every read
 		})
-		logged := func(what string, n int) {
-			t.Helper()
-			lines := s.logs.problems()
-			for _, entry := range lines {
-				if entry.attrs["request_id"] == "" || !strings.Contains(entry.attrs["cause"], fault.Error()) {
-					t.Errorf("%s, %s: the log line is %v", strategy, what, entry)
-				}
-			}
-			if len(lines) != n {
-				t.Errorf("%s, %s: %d lines, want %d: %v", strategy, what, len(lines), n, lines)
-			}
-			s.forget()
-		}
 		b := s.browser()
-		b.oauth("oidc").wantTo(s.origin)
-		logged("sign-up", 3)
-		if got := b.user(); got != "bob@example.com" {
-			t.Errorf("%s: the session is of %q", strategy, got)
+		b.signIn()
+		change = func(p *engine.SessionParams) {
+			*p.Session.User.Email = "***"
+			p.Session.User.Name = new("Masked")
+			if p.Session.Token != nil {
+				p.Session.Token.Subject = "mallory"
+				p.Session.Token.Name = new("Masked")
+			}
 		}
-		logged("session", 1)
-		if r := b.update(map[string]any{"name": "Robert"}); !strings.Contains(r.body, "Robert") {
-			t.Errorf("%s: update answers %s", strategy, r.body)
+		s.clock.add(time.Second)
+		if got := b.session(); !strings.Contains(got, "***") || !strings.Contains(got, "Masked") {
+			t.Errorf("%s: the session is %s", strategy, got)
 		}
-		logged("update", 2)
-		b.post("/signout").wantTo(s.origin)
-		logged("sign-out", 1)
-		b.signedOut()
+		change = func(p *engine.SessionParams) { p.Session.Token = nil }
+		if got := b.user(); got != "alice@example.com" {
+			t.Errorf("%s: then signed in as %q", strategy, got)
+		}
+		change = func(p *engine.SessionParams) {
+			p.Session = &engine.Session{User: engine.User{Name: new("Replaced")}, Expires: p.Session.Expires, Strategy: p.Session.Strategy}
+		}
+		if got := b.session(); !strings.Contains(got, "Replaced") || strings.Contains(got, "alice@") {
+			t.Errorf("%s: a replaced session is %s", strategy, got)
+		}
+		change = func(p *engine.SessionParams) { p.Session = nil }
+		s.resetLog()
+		if got := b.session(); got != "null" {
+			t.Errorf("%s: a nil session is %s", strategy, got)
+		}
+		s.quiet(t)
 	}
 }

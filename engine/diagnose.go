@@ -13,75 +13,18 @@ import (
 	"sync"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine/internal/oauth"
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// Report is what [Diagnose] has found. It holds no secrets.
-type Report struct {
-	Findings []Finding // in the order of the configuration
-}
-
-// Finding is one thing that [Diagnose] looked at.
-type Finding struct {
-	// Level is slog.LevelInfo when it is as it should be, slog.LevelWarn when it
-	// works and may be meant otherwise, slog.LevelError when it does not work.
-	Level   slog.Level
-	Subject string // "secret", "public URL", `provider "github"`
-	Text    string // what was derived and from what, or what is wrong and why
-	Fix     string // what to do; "" with LevelInfo
-}
-
-// OK reports whether nothing of the report has LevelError.
-func (r Report) OK() bool {
-	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return f.Level >= slog.LevelError })
-}
-
-// String is the report as text, with a line or two for each finding.
-func (r Report) String() string {
-	width := 0
-	for _, f := range r.Findings {
-		width = max(width, len(f.Subject))
-	}
-	var b strings.Builder
-	problems, warnings := 0, 0
-	for _, f := range r.Findings {
-		label := "ok"
-		switch {
-		case f.Level >= slog.LevelError:
-			label = "FAIL"
-			problems++
-		case f.Level >= slog.LevelWarn:
-			label = "warn"
-			warnings++
-		}
-		fmt.Fprintf(&b, "%-4s  %-*s  %s\n", label, width, f.Subject, oneLine(f.Text))
-		if f.Fix != "" {
-			fmt.Fprintf(&b, "%-4s  %-*s  fix: %s\n", "", width, "", oneLine(f.Fix))
-		}
-	}
-	fmt.Fprintf(&b, "%s, %s\n", count(problems, "problem"), count(warnings, "warning"))
-	return b.String()
-}
-
-func oneLine(s string) string { return strings.Join(strings.Fields(s), " ") }
-
-func count(n int, what string) string {
-	if n == 1 {
-		return "1 " + what
-	}
-	return fmt.Sprintf("%d %ss", n, what)
-}
-
-// Diagnose says what New would make of cfg and why, what is wrong with it, and
-// what to do. It finds all that New finds, and more, because it tries what New
-// does not touch: each provider is asked for its metadata, its keys, its clock,
-// and whether it knows the client (with a code that cannot be good); the Adapter
-// looks for rows that are not there and removes them, which changes nothing. It
-// starts nothing, signs nobody in and sends no mail; cfg.Logger gets nothing.
+// Diagnose reports how New interprets cfg, any problems, and their solutions. It
+// finds all that New finds and, unlike New, contacts other systems: it requests
+// each provider's metadata, keys and clock, and checks that the provider knows
+// the client (with an invalid code); it has the Adapter read and remove rows that
+// do not exist, which changes nothing. It signs nobody in, sends no mail, logs
+// nothing and starts no background work.
 //
-// It takes some seconds at most: 15 for what does not answer, or as long as
-// ctx. An application can print the report when a flag asks for it:
+// Diagnose takes a few seconds, and at most 15, or until ctx ends. An application
+// can print the report on demand:
 //
 //	if *doctor {
 //		report := engine.Diagnose(ctx, cfg)
@@ -91,24 +34,28 @@ func count(n int, what string) string {
 func Diagnose(ctx context.Context, cfg Config) Report {
 	ctx, cancel := context.WithTimeout(ctx, diagnosePatience)
 	defer cancel()
-	e := &Engine{cfg: cfg}
-	d := &diagnosis{settings: &settings{Engine: e}}
-	d.apply()
+	cfg.Observe = nil
+	e := newEngine(cfg)
+	d := &diagnosis{settings: e.setUp()}
 	defer e.Close()
-	e.purging.close() // nothing purges
+	e.purging.stop()
 	e.cfg.Logger = slog.New(slog.DiscardHandler)
 
 	d.derived()
 	var work sync.WaitGroup
 	probes := make([][]Finding, len(e.providers)+1)
-	probe := func(into *[]Finding, look func(context.Context) []Finding) {
-		work.Go(func() { *into = look(ctx) })
+	probe := func(into *[]Finding, check func(context.Context) []Finding) {
+		work.Go(func() { *into = check(ctx) })
 	}
-	for i, p := range e.providers {
-		probe(&probes[i], func(ctx context.Context) []Finding { return d.provider(ctx, p) })
+	for i, w := range e.providers {
+		probe(&probes[i], func(ctx context.Context) []Finding {
+			sub := new(reporter)
+			w.diagnose(ctx, d.callbackURL(w.describe().ID), sub)
+			return sub.findings
+		})
 	}
-	if e.adapter != nil {
-		probe(&probes[len(e.providers)], d.store)
+	if e.adapter.Adapter != nil {
+		probe(&probes[len(e.providers)], func(ctx context.Context) []Finding { return d.tryAdapter(ctx, len(d.mailSecrets) > 0) })
 	}
 	work.Wait()
 	d.findings = append(d.findings, slices.Concat(probes...)...)
@@ -116,41 +63,25 @@ func Diagnose(ctx context.Context, cfg Config) Report {
 		d.add(slog.LevelWarn, w.subject, w.fix, "%w", w.err)
 	}
 	for _, err := range d.problems {
-		p := err.(*problem)
+		p := err.(*configProblem)
 		d.add(slog.LevelError, p.subject, p.fix, "%w", p.err)
 	}
-	slices.SortStableFunc(d.findings, func(a, b Finding) int { return cmp.Compare(d.place(a), d.place(b)) })
+	slices.SortStableFunc(d.findings, func(a, b Finding) int { return cmp.Compare(d.position(a), d.position(b)) })
 	return Report{d.findings}
 }
 
-const (
-	// diagnosePatience is how long Diagnose waits for whatever does not answer.
-	diagnosePatience = 15 * time.Second
-	// clockWarning and clockProblem are how far clocks may differ. Session
-	// tokens of other servers are taken 15 seconds early or late, ID tokens 30
-	// seconds.
-	clockWarning = 15 * time.Second
-	clockProblem = 60 * time.Second
-)
+// diagnosePatience is how long Diagnose waits for answers.
+const diagnosePatience = 15 * time.Second
 
 // diagnosis is a Report in the making.
 type diagnosis struct {
 	*settings
-	findings []Finding
+	reporter
 }
 
-func (d *diagnosis) add(level slog.Level, subject, fix, format string, args ...any) {
-	text := strings.TrimPrefix(fmt.Errorf(format, args...).Error(), subject+": ")
-	d.findings = append(d.findings, Finding{level, subject, text, fix})
-}
-
-func (d *diagnosis) info(subject, format string, args ...any) {
-	d.add(slog.LevelInfo, subject, "", format, args...)
-}
-
-// place is where a finding stands: as the fields stand in Config, and the
-// providers in their order.
-func (d *diagnosis) place(f Finding) int {
+// position returns the position of a finding in the report: in the order of the
+// fields of Config, and of the providers.
+func (d *diagnosis) position(f Finding) int {
 	order := []string{aboutSecret, aboutDialect, aboutURL, aboutBasePath, aboutCookies, aboutSessions, aboutSchema, aboutAdapter, aboutPages, aboutProviders}
 	if at := slices.Index(order, f.Subject); at >= 0 {
 		return at
@@ -163,17 +94,15 @@ func (d *diagnosis) place(f Finding) int {
 	return len(order) + len(d.cfg.Providers) // the clock
 }
 
-func about(id string) string { return fmt.Sprintf("provider %q", id) }
-
-// derived says what New derives, and from what.
+// derived reports the settings that New derives, and their sources.
 func (d *diagnosis) derived() {
 	c := &d.cfg
-	if c.Secret != "" {
+	if d.secret != "" {
 		older := ""
-		if n := len(c.OldSecrets); n > 0 {
+		if n := len(c.Secrets) - 1; n > 0 {
 			older = fmt.Sprintf("; %s accepted as well", count(n, "older secret"))
 		}
-		d.info(aboutSecret, "%d characters, from %s%s", len(c.Secret), d.secretFrom, older)
+		d.info(aboutSecret, "%d characters, from %s%s", len(d.secret), d.secretFrom, older)
 	}
 	versions := map[Dialect]string{DialectV5: "next-auth 5 (Auth.js)", DialectV4: "next-auth 4"}
 	d.info(aboutDialect, "%s, for clients and servers of %s", d.dialect.Dialect, versions[c.Dialect])
@@ -203,8 +132,8 @@ func (d *diagnosis) derived() {
 	if c.SessionUpdateAge < 0 {
 		extended = "on every read"
 	}
-	d.info(aboutSessions, "strategy %s, from %s; they live for %v, and are extended %s", or(string(d.strategy), "unknown"), from, c.SessionMaxAge, extended)
-	if d.adapter == nil {
+	d.info(aboutSessions, "strategy %s, from %s; they live for %v, and are extended %s", cmp.Or(string(d.strategy), "unknown"), from, c.SessionMaxAge, extended)
+	if d.adapter.Adapter == nil {
 		d.info(aboutAdapter, "none: nothing is stored")
 	}
 }
@@ -223,12 +152,12 @@ func (d *diagnosis) derivedURL() {
 	case d.trustHost:
 		from = append(from, "that of each request, because "+d.trustFrom+" is true")
 	case len(d.proxies) > 0:
-		from = append(from, "that of each request that comes from TrustedProxies, or goes to localhost")
+		from = append(from, "that of each request from TrustedProxies, or to localhost")
 	default:
 		from = append(from, "that of each request to localhost")
 	}
 	if d.origin == "" && len(d.proxies) > 0 {
-		from = append(from, fmt.Sprintf("X-Forwarded-Host and -Proto count from %v", d.proxies))
+		from = append(from, fmt.Sprintf("X-Forwarded-Host and -Proto are trusted from %v", d.proxies))
 	}
 	d.info(aboutURL, "%s", strings.Join(from, "; "))
 
@@ -240,114 +169,65 @@ func (d *diagnosis) derivedURL() {
 		base = "from the path of " + d.urlFrom
 	}
 	if d.path != d.base {
-		base += "; browsers see " + d.path + ", a proxy takes the beginning off"
+		base += "; browsers see " + d.path + ", a proxy strips the prefix"
 	}
 	d.info(aboutBasePath, "%s, %s: mount the engine at %s/", d.base, base, d.base)
 }
 
-// secure is what cookies are, as far as that is known before a request, and
-// why.
+// secure reports whether cookies are secure, as far as known before a request,
+// and why.
 func (d *diagnosis) secure() (bool, string) {
 	switch {
 	case d.cfg.UseSecureCookies != nil:
-		return *d.cfg.UseSecureCookies, "UseSecureCookies says so"
+		return *d.cfg.UseSecureCookies, fmt.Sprintf("UseSecureCookies is %v", *d.cfg.UseSecureCookies)
 	case d.origin != "":
 		return strings.HasPrefix(d.origin, "https:"), "the public URL is " + d.origin
 	case len(d.hosts) > 0 && !slices.ContainsFunc(d.hosts, func(a allowedHost) bool { return a.scheme != "https" }):
-		return true, "each of AllowedHosts is https"
+		return true, "all AllowedHosts are https"
 	}
-	return false, "no public URL is set (for a request that comes by https they are secure, and their names begin with __Secure- or __Host-)"
+	return false, "no public URL is set (for https requests they are secure, and their names begin with __Secure- or __Host-)"
 }
 
-// ---- providers
-
-func (d *diagnosis) provider(ctx context.Context, p *provider) []Finding {
-	sub := &diagnosis{settings: d.settings}
-	subject := about(p.ID)
+// callbackURL returns the callback of a provider, as far as known before a
+// request.
+func (d *diagnosis) callbackURL(id string) string {
 	origin := d.origin
 	for _, a := range d.hosts {
-		if origin == "" && !a.below {
-			origin = or(a.scheme, "https") + "://" + a.host
+		if origin == "" && !a.wildcard {
+			origin = cmp.Or(a.scheme, "https") + "://" + a.host
 		}
 	}
-	callback := or(origin, "<public URL>") + d.path + "/callback/" + p.ID
-	switch {
-	case p.credentials != nil:
-		sub.info(subject, "credentials, checked by the application")
-	case p.email != nil:
-		sub.info(subject, "links by mail, sent by %T", p.email.Sender)
-	case p.flow != nil:
-		sub.flow(ctx, p, subject, callback)
-	}
-	return sub.findings
-}
-
-func (d *diagnosis) flow(ctx context.Context, p *provider, subject, callback string) {
-	if strings.HasPrefix(callback, "<") {
-		d.info(subject, "%s; its redirect URI, to be registered there, is %s", p.Type, callback)
-		callback = "https://localhost" + d.path + "/callback/" + p.ID
-	} else {
-		d.info(subject, "%s; register %s as its redirect URI", p.Type, callback)
-	}
-	var r oauth.Report
-	if err := guard(func() error { r = p.flow.client.Probe(ctx, callback); return nil }); err != nil {
-		d.add(slog.LevelError, subject, "HTTPClient must not panic", "asking it: %w", err)
-		return
-	}
-	for _, found := range r.Problems {
-		fix := or(found.Hint, "compare what is configured with what the provider documents")
-		d.add(slog.LevelError, subject, fix, "%w", found.Err)
-	}
-	switch {
-	case len(r.Problems) > 0:
-	case r.KnowsClient:
-		d.info(subject, "it answers, and knows the client")
-	default:
-		d.info(subject, "it answers")
-	}
-	level := slog.LevelWarn
-	switch skew := r.Skew.Abs(); {
-	case !r.HasClock || skew < clockWarning:
-		return
-	case skew >= clockProblem:
-		level = slog.LevelError
-	}
-	way := "behind"
-	if r.Skew < 0 {
-		way = "ahead of"
-	}
-	d.add(level, "clock", "set the clock of this machine by NTP; ID tokens and sessions of other servers are refused while it is wrong",
-		"the clock of this machine is %v %s that of %s", r.Skew.Abs().Round(time.Second), way, subject)
+	return cmp.Or(origin, "<public URL>") + d.path + "/callback/" + id
 }
 
 // ---- the adapter
 
-// attempt is a call of the adapter for rows that are not there.
-type attempt struct {
+// trial is a call of the adapter for a row that does not exist.
+type trial struct {
 	doing string
 	write bool
 	call  func(context.Context) error
 }
 
-// attempts are the calls that the configuration needs.
-func (d *diagnosis) attempts(nobody string) []attempt {
+// trials are the calls that the configuration needs.
+func (d *diagnosis) trials(nobody string, mail bool) []trial {
 	a, email := d.adapter, nobody+"@sesame.invalid"
-	out := []attempt{
+	out := []trial{
 		{"reading a user", false, func(ctx context.Context) error { _, err := a.GetUser(ctx, nobody); return err }},
 		{"reading a user by address", false, func(ctx context.Context) error { _, err := a.GetUserByEmail(ctx, email); return err }},
 		{"reading the user of an account", false, func(ctx context.Context) error { _, err := a.GetUserByAccount(ctx, "sesame", nobody); return err }},
 		{"removing an account", true, func(ctx context.Context) error { return a.UnlinkAccount(ctx, "sesame", nobody) }},
 	}
-	if i, ok := a.(store.Inspector); ok {
-		out = append(out, attempt{"looking at the layout", false, i.Inspect})
+	if a.inspector != nil {
+		out = append(out, trial{"inspecting the layout", false, a.inspector.Inspect})
 	}
 	if d.strategy == StrategyDatabase {
 		out = append(out,
-			attempt{"reading a session", false, func(ctx context.Context) error { _, _, err := a.GetSessionAndUser(ctx, nobody); return err }},
-			attempt{"removing a session", true, func(ctx context.Context) error { return a.DeleteSession(ctx, nobody) }})
+			trial{"reading a session", false, func(ctx context.Context) error { _, _, err := a.GetSessionAndUser(ctx, nobody); return err }},
+			trial{"removing a session", true, func(ctx context.Context) error { return a.DeleteSession(ctx, nobody) }})
 	}
-	if slices.ContainsFunc(d.providers, func(p *provider) bool { return p.email != nil }) {
-		out = append(out, attempt{"using up the token of a mail link", true, func(ctx context.Context) error {
+	if mail {
+		out = append(out, trial{"using up the token of a mail link", true, func(ctx context.Context) error {
 			_, err := a.UseVerificationToken(ctx, email, nobody)
 			return err
 		}})
@@ -355,27 +235,27 @@ func (d *diagnosis) attempts(nobody string) []attempt {
 	return out
 }
 
-// store tries the adapter. What fails, and what does not, tells why.
-func (d *diagnosis) store(ctx context.Context) []Finding {
-	sub := &diagnosis{settings: d.settings}
+// tryAdapter tries the adapter. The pattern of failures suggests the cause.
+func (d *diagnosis) tryAdapter(ctx context.Context, mail bool) []Finding {
+	sub := new(reporter)
 	var random [16]byte
 	if _, err := io.ReadFull(d.cfg.Rand, random[:]); err != nil {
 		sub.add(slog.LevelError, aboutAdapter, "check Config.Rand", "the source of randomness failed: %w", err)
 		return sub.findings
 	}
 	nobody := "sesame-doctor-" + hex.EncodeToString(random[:])
-	what := fmt.Sprintf("%T", d.adapter)
-	if s, ok := d.adapter.(fmt.Stringer); ok {
+	what := fmt.Sprintf("%T", d.cfg.Adapter)
+	if s, ok := d.cfg.Adapter.(fmt.Stringer); ok {
 		what += " (" + s.String() + ")"
 	}
-	if d.traits.SharedWithAuthJS {
+	if d.adapter.traits.SharedWithAuthJS {
 		what += ", shared with an Auth.js app"
 	}
-	attempts := d.attempts(nobody)
+	trials := d.trials(nobody, mail)
 	failed := make(map[bool][]string) // by write
 	done := make(map[bool]int)
-	for _, t := range attempts {
-		err := patient(ctx, t.call)
+	for _, t := range trials {
+		err := guardedCall(ctx, t.call)
 		if errors.Is(err, store.ErrNotFound) {
 			err = nil
 		}
@@ -391,24 +271,24 @@ func (d *diagnosis) store(ctx context.Context) []Finding {
 	all := append(failed[false], failed[true]...)
 	switch {
 	case ctx.Err() != nil:
-		sub.add(slog.LevelError, aboutAdapter, "can the database be reached from here, and is it free of long locks?", "%s does not answer: %s", what, all[0])
+		sub.add(slog.LevelError, aboutAdapter, "check that the database is reachable from here, and free of long locks", "%s does not answer: %s", what, all[0])
 	case len(all) == 0:
 		sub.info(aboutAdapter, "%s: it reads and writes", what)
 	case reads == 0 && writes == done[true]:
-		sub.add(slog.LevelError, aboutAdapter, "connect to the primary rather than a replica, with a user that may write; a file needs the right to write it and its folder",
-			"%s can be read and not written: %s", what, all[0])
-	case len(all) == len(attempts):
-		sub.add(slog.LevelError, aboutAdapter, "check the address, the user and the password of the database, and that the tables of the adapter were made in it",
+		sub.add(slog.LevelError, aboutAdapter, "connect to the primary rather than a replica, with a user that may write; for a file, make it and its folder writable",
+			"%s can be read but not written: %s", what, all[0])
+	case len(all) == len(trials):
+		sub.add(slog.LevelError, aboutAdapter, "check the address, the user and the password of the database, and that it has the adapter's tables",
 			"%s cannot be used: %s", what, all[0])
 	default:
-		sub.add(slog.LevelError, aboutAdapter, "other calls work, so a table or a column is missing or laid out otherwise: run the migrations of the adapter, or choose the layout that the tables have",
+		sub.add(slog.LevelError, aboutAdapter, "other calls work, so a table or a column is missing or different: run the migrations of the adapter, or choose the layout of the existing tables",
 			"%s: %s", what, strings.Join(all, "; "))
 	}
 	return sub.findings
 }
 
-// patient makes a call that may not return, or panic.
-func patient(ctx context.Context, call func(context.Context) error) error {
+// guardedCall makes a call that may panic, or outlive ctx.
+func guardedCall(ctx context.Context, call func(context.Context) error) error {
 	answer := make(chan error, 1)
 	go func() { answer <- guard(func() error { return call(ctx) }) }()
 	select {

@@ -13,6 +13,7 @@ import (
 	"io"
 	"maps"
 	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"slices"
 	"strings"
@@ -29,9 +30,9 @@ const (
 	clientSecret = "canary-client-secret-0123456789"
 )
 
-// idp is an identity provider that can be made to lie. It is reached through
-// the engine's HTTP client, without a network: idp.example speaks OpenID
-// Connect, oauth.example plain OAuth 2.0.
+// idp is an identity provider whose answers a test can break. It is the transport
+// of the engine's HTTP client: idp.example implements OpenID Connect,
+// oauth.example plain OAuth 2.0.
 type idp struct {
 	s *site
 
@@ -41,20 +42,20 @@ type idp struct {
 	keys     jose.JSONWebKeySet // published
 	requests map[string]url.Values
 	used     map[string]bool
-	paths    []string // of the requests that came
+	paths    []string // of the requests received
 	n        int
 
-	// user are the claims of the next user.
+	// user has the claims of the next user.
 	user map[string]any
 
-	// What may be broken; nil breaks nothing.
-	down      func(r *http.Request) error // the network
+	// What a test may break; nil breaks nothing.
+	down      func(r *http.Request) error // error of the network
 	discovery func(doc map[string]any)
 	claims    func(c map[string]any)                      // of the ID token, before signing
 	sign      func(c map[string]any) string               // instead of signing
-	token     func(answer map[string]any) any             // what the token endpoint answers
-	raw       func(r *http.Request) (int, string, string) // status, type, body of any endpoint; 0 goes on
-	userinfo  string                                      // JSON of the userinfo endpoint
+	token     func(answer map[string]any) any             // replaces the answer of the token endpoint
+	raw       func(r *http.Request) (int, string, string) // status, type and body of any endpoint; status 0 means the usual ones
+	userinfo  string                                      // answer of the userinfo endpoint
 }
 
 func newIDP(s *site) *idp {
@@ -65,7 +66,7 @@ func newIDP(s *site) *idp {
 	return p
 }
 
-// rotate makes a new key and publishes it, and only it.
+// rotate generates a key and publishes only that.
 func (p *idp) rotate(kid string) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
@@ -75,7 +76,7 @@ func (p *idp) rotate(kid string) {
 	p.keys = jose.JSONWebKeySet{Keys: []jose.JSONWebKey{{Key: &key.PublicKey, KeyID: kid, Algorithm: "ES256", Use: "sig"}}}
 }
 
-// RoundTrip answers requests of the engine.
+// RoundTrip answers a request of the engine.
 func (p *idp) RoundTrip(r *http.Request) (*http.Response, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -131,7 +132,7 @@ func (p *idp) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// redeemed reports whether the token endpoint was asked.
+// redeemed reports whether the token endpoint was called.
 func (p *idp) redeemed() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -149,7 +150,7 @@ func (p *idp) userInfo() string {
 	return string(b)
 }
 
-// redeem answers the token endpoint.
+// redeem answers a token request.
 func (p *idp) redeem(r *http.Request) (any, error) {
 	body, err := io.ReadAll(r.Body)
 	if err != nil {
@@ -167,20 +168,20 @@ func (p *idp) redeem(r *http.Request) (any, error) {
 		return nil, errors.New("wrong client")
 	}
 	code := f.Get("code")
-	asked := p.requests[code]
+	request := p.requests[code]
 	switch {
-	case asked == nil:
+	case request == nil:
 		return nil, errors.New("unknown code")
 	case p.used[code]:
 		return nil, errors.New("code used twice")
 	case f.Get("grant_type") != "authorization_code":
 		return nil, errors.New("wrong grant type")
-	case f.Get("redirect_uri") != asked.Get("redirect_uri"):
+	case f.Get("redirect_uri") != request.Get("redirect_uri"):
 		return nil, errors.New("wrong redirect_uri")
 	}
-	if challenge := asked.Get("code_challenge"); challenge != "" {
+	if challenge := request.Get("code_challenge"); challenge != "" {
 		sum := sha256.Sum256([]byte(f.Get("code_verifier")))
-		if base64.RawURLEncoding.EncodeToString(sum[:]) != challenge || asked.Get("code_challenge_method") != "S256" {
+		if base64.RawURLEncoding.EncodeToString(sum[:]) != challenge || request.Get("code_challenge_method") != "S256" {
 			return nil, errors.New("wrong code_verifier")
 		}
 	}
@@ -188,7 +189,7 @@ func (p *idp) redeem(r *http.Request) (any, error) {
 	p.n++
 	answer := map[string]any{
 		"access_token": fmt.Sprintf("canary-access-token-%04d", p.n), "token_type": "Bearer", "expires_in": 3600,
-		"refresh_token": fmt.Sprintf("canary-refresh-token-%04d", p.n), "scope": asked.Get("scope"),
+		"refresh_token": fmt.Sprintf("canary-refresh-token-%04d", p.n), "scope": request.Get("scope"),
 	}
 	p.s.canary(answer["access_token"].(string), "an access token")
 	p.s.canary(answer["refresh_token"].(string), "a refresh token")
@@ -196,7 +197,7 @@ func (p *idp) redeem(r *http.Request) (any, error) {
 		c := maps.Clone(p.user)
 		now := p.s.clock.Now()
 		c["iss"], c["aud"], c["iat"], c["exp"] = issuer, clientID, now.Unix(), now.Add(time.Hour).Unix()
-		if nonce := asked.Get("nonce"); nonce != "" {
+		if nonce := request.Get("nonce"); nonce != "" {
 			c["nonce"] = nonce
 		}
 		if p.claims != nil {
@@ -238,9 +239,9 @@ func (p *idp) signed(c map[string]any) string {
 	return out
 }
 
-// approve is what the user does at the provider: it returns what the provider
-// sends the browser back with. Parameters in change replace or (empty) remove
-// some of it.
+// approve is the user's consent at the provider. It returns the parameters of the
+// redirect to the callback. Pairs of names and values in change replace them, or
+// remove them when the value is empty.
 func (p *idp) approve(t testing.TB, location string, change ...string) url.Values {
 	t.Helper()
 	u, err := url.Parse(location)
@@ -270,24 +271,29 @@ func (p *idp) approve(t testing.TB, location string, change ...string) url.Value
 	return back
 }
 
-// oauth signs in at a provider and comes back.
-func (b *browser) oauth(provider string, change ...string) *reply {
-	b.s.t.Helper()
-	return b.back(provider, b.leave(provider), change...)
-}
+// handlerTransport is a transport that serves each host by a handler.
+type handlerTransport map[string]http.Handler
 
-// leave starts a sign-in at a provider and returns the authorization URL.
-func (b *browser) leave(provider string, pairs ...string) string {
-	b.s.t.Helper()
-	r := b.post("/signin/"+provider, pairs...)
-	if r.status != http.StatusFound {
-		b.s.t.Fatalf("POST signin/%s: status %d, body %q", provider, r.status, r.body)
+func (m handlerTransport) RoundTrip(r *http.Request) (*http.Response, error) {
+	h, ok := m[r.URL.Host]
+	if !ok {
+		return nil, errors.New("no such host: " + r.URL.Host)
 	}
-	return r.location()
+	w := httptest.NewRecorder()
+	in := r.Clone(r.Context())
+	in.RequestURI = r.URL.RequestURI()
+	in.Host = r.URL.Host
+	in.RemoteAddr = "127.0.0.1:1234"
+	if in.Body == nil {
+		in.Body = http.NoBody
+	}
+	h.ServeHTTP(w, in)
+	res := w.Result()
+	res.Request = r
+	return res, nil
 }
 
-// back comes back from a provider that was left for with the authorization URL.
-func (b *browser) back(provider, location string, change ...string) *reply {
-	b.s.t.Helper()
-	return b.get("/callback/" + provider + "?" + b.s.idp.approve(b.s.t, location, change...).Encode())
-}
+// roundTripper makes a function an http.RoundTripper.
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }

@@ -9,27 +9,29 @@ import (
 	"testing"
 )
 
-// line is a line of the log.
-type line struct {
+// logLine is a line of the log.
+type logLine struct {
 	level slog.Level
 	msg   string
 	attrs map[string]string
 }
 
-func (l line) String() string { return fmt.Sprintf("%v %s %v", l.level, l.msg, l.attrs) }
+func (l logLine) String() string { return fmt.Sprintf("%v %s %v", l.level, l.msg, l.attrs) }
 
-// logs is a slog.Handler that keeps every line.
+// logs is a slog.Handler that records every line.
 type logs struct {
 	mu    sync.Mutex
-	lines []line
+	lines []logLine
 }
 
 func (l *logs) Enabled(context.Context, slog.Level) bool { return true }
-func (l *logs) WithAttrs([]slog.Attr) slog.Handler       { return l }
-func (l *logs) WithGroup(string) slog.Handler            { return l }
+
+func (l *logs) WithAttrs([]slog.Attr) slog.Handler { return l }
+
+func (l *logs) WithGroup(string) slog.Handler { return l }
 
 func (l *logs) Handle(_ context.Context, r slog.Record) error {
-	entry := line{level: r.Level, msg: r.Message, attrs: map[string]string{}}
+	entry := logLine{level: r.Level, msg: r.Message, attrs: map[string]string{}}
 	r.Attrs(func(a slog.Attr) bool {
 		entry.attrs[a.Key] = a.Value.String()
 		return true
@@ -40,8 +42,8 @@ func (l *logs) Handle(_ context.Context, r slog.Record) error {
 	return nil
 }
 
-// problems are the lines at warn and error.
-func (l *logs) problems() (out []line) {
+// problems returns the lines at warn and error.
+func (l *logs) problems() (out []logLine) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for _, entry := range l.lines {
@@ -58,7 +60,7 @@ func (l *logs) reset() {
 	l.lines = nil
 }
 
-// canary notes a value that must never be logged.
+// canary registers a value that must never be logged.
 func (s *site) canary(value, what string) {
 	if len(value) < 16 {
 		return
@@ -68,7 +70,7 @@ func (s *site) canary(value, what string) {
 	s.canaries[value] = what
 }
 
-// checkLogs looks for secrets in everything that was logged.
+// checkLogs checks that no canary was logged.
 func (s *site) checkLogs() {
 	for _, entry := range append(s.history, s.logs.lines...) {
 		text := entry.String()
@@ -80,8 +82,8 @@ func (s *site) checkLogs() {
 	}
 }
 
-// forget empties the log and the list of adapter calls.
-func (s *site) forget() {
+// resetLog clears the log and the recorded calls of the adapter.
+func (s *site) resetLog() {
 	s.mu.Lock()
 	s.history = append(s.history, s.logs.lines...)
 	s.mu.Unlock()
@@ -91,8 +93,8 @@ func (s *site) forget() {
 	}
 }
 
-// problem is the one line of the log at warn or error since forget.
-func (s *site) problem(t testing.TB) line {
+// problem returns the only line at warn or error since resetLog.
+func (s *site) problem(t testing.TB) logLine {
 	t.Helper()
 	lines := s.logs.problems()
 	if len(lines) != 1 {
@@ -107,10 +109,10 @@ func (s *site) problem(t testing.TB) line {
 	return entry
 }
 
-// quiet fails when something was logged at warn or error since forget.
+// quiet checks that nothing was logged at warn or error since resetLog.
 func (s *site) quiet(t testing.TB) {
 	t.Helper()
 	if lines := s.logs.problems(); len(lines) > 0 {
-		t.Errorf("the log has problems: %v", lines)
+		t.Errorf("lines at warn or error in the log: %v", lines)
 	}
 }

@@ -1,16 +1,11 @@
 package engine_test
 
 import (
-	"bytes"
 	"context"
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
-	"net/http/httptest"
-	"regexp"
-	"runtime"
 	"slices"
 	"strings"
 	"sync"
@@ -23,16 +18,16 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// purger is an adapter whose purge a test decides on.
+// purger is an adapter whose PurgeExpired a test can replace.
 type purger struct {
 	engine.Adapter
-	// run stands in for PurgeExpired; nil: the adapter's own.
+	// run replaces PurgeExpired; nil means that of the adapter.
 	run func(ctx context.Context, before time.Time, limit int) (int, error)
 
 	mu    sync.Mutex
 	calls []purgeCall
-	now   int // under way
-	most  int // under way at once
+	now   int // calls in progress
+	most  int // maximum of now
 }
 
 type purgeCall struct {
@@ -57,7 +52,7 @@ func (p *purger) PurgeExpired(ctx context.Context, before time.Time, limit int) 
 	return p.Adapter.(store.Purger).PurgeExpired(ctx, before, limit)
 }
 
-// count is how often it was called since the last time.
+// count returns the number of calls since the last count.
 func (p *purger) count() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -66,26 +61,27 @@ func (p *purger) count() int {
 	return n
 }
 
-func (p *purger) underWay() int {
+// inProgress returns the number of calls in progress.
+func (p *purger) inProgress() int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.now
 }
 
-// withPurger is withStrategy over a memory adapter, with p around it.
+// withPurger is withStrategy with p around the memory adapter.
 func withPurger(p *purger, strategy engine.Strategy) func(*site, *engine.Config) {
 	return func(s *site, c *engine.Config) {
 		inner := memory.New(c.Schema)
 		s.store = newStoreSpy(inner)
 		p.Adapter = inner
 		c.Adapter = p
-		c.Providers = append(c.Providers, &engine.Email{Sender: s.mails})
+		c.Providers = append(c.Providers, &engine.Email{SendVerificationRequest: s.mails.SendVerificationRequest})
 		c.SessionStrategy = strategy
 		s.putUser(*alice())
 	}
 }
 
-// fill stores n sessions of alice and n tokens that expired so long ago.
+// fill stores n sessions of alice and n verification tokens that expired ago.
 func (s *site) fill(n int, ago time.Duration) {
 	s.t.Helper()
 	for i := range n {
@@ -102,27 +98,7 @@ func (s *site) fill(n int, ago time.Duration) {
 
 const day = 24 * time.Hour
 
-var bubble = regexp.MustCompile(`synctest bubble \d+\b`)
-
-// goroutines counts those of the synctest bubble that it is called in.
-func goroutines(t *testing.T) int {
-	t.Helper()
-	stacks := make([]byte, 4<<20)
-	stacks = stacks[:runtime.Stack(stacks, true)] // the caller's first
-	ours := bubble.Find(stacks)
-	if ours == nil {
-		t.Fatal("the stack does not say which bubble this is")
-	}
-	n := 0
-	for _, found := range bubble.FindAll(stacks, -1) {
-		if bytes.Equal(found, ours) {
-			n++
-		}
-	}
-	return n
-}
-
-func TestPurge(t *testing.T) {
+func TestPurgeRemovesWhatExpiredADayAgo(t *testing.T) {
 	p := &purger{}
 	s := newSite(t, withPurger(p, engine.StrategyDatabase))
 	s.fill(1250, 2*day)
@@ -134,7 +110,7 @@ func TestPurge(t *testing.T) {
 	if err != nil || removed != 2502 {
 		t.Errorf("removed %d, %v, want 2502", removed, err)
 	}
-	want := slices.Repeat([]purgeCall{{start.Add(-day), 1000}}, 4)
+	want := slices.Repeat([]purgeCall{{startTime.Add(-day), 1000}}, 4)
 	if !slices.Equal(p.calls, want) {
 		t.Errorf("the adapter is called with %v, want %v", p.calls, want)
 	}
@@ -144,22 +120,22 @@ func TestPurge(t *testing.T) {
 		}
 	}
 	if removed, err := s.eng.Purge(t.Context()); removed != 0 || err != nil {
-		t.Errorf("again: removed %d, %v", removed, err)
+		t.Errorf("second Purge: removed %d, %v", removed, err)
 	}
 	s.quiet(t)
 }
 
-// A link that expired lately is told apart from one that nobody sent.
-func TestPurgeKeepsWhatExpiredLately(t *testing.T) {
-	for _, strategy := range both {
+// A link that expired recently is distinguished from an unknown one.
+func TestPurgeKeepsLinksThatExpiredRecently(t *testing.T) {
+	for _, strategy := range strategies {
 		p := &purger{}
 		s := newSite(t, withPurger(p, strategy))
 		for _, c := range []struct {
-			age   time.Duration // the link is good for a day
+			age   time.Duration // a link is valid for a day
 			cause string
 		}{
 			{day + day - time.Second, "the mail link has expired"},
-			{day + day + time.Second, "the mail link is unknown or was used before"},
+			{day + day + time.Second, "the mail link is unknown or already used"},
 		} {
 			b := s.browser()
 			link := b.askMail("carol@example.com")
@@ -167,8 +143,8 @@ func TestPurgeKeepsWhatExpiredLately(t *testing.T) {
 			if _, err := s.eng.Purge(t.Context()); err != nil {
 				t.Fatal(err)
 			}
-			s.forget()
-			b.post("/callback/email", "token", link.Get("token"), "email", link.Get("email")).wantError(engine.CodeVerification)
+			s.resetLog()
+			b.post("/callback/email", "token", link.Get("token"), "email", link.Get("email")).wantError("Verification")
 			if entry := s.problem(t); entry.attrs["cause"] != c.cause {
 				t.Errorf("after %v: %v", c.age, entry)
 			}
@@ -176,10 +152,10 @@ func TestPurgeKeepsWhatExpiredLately(t *testing.T) {
 	}
 }
 
-func TestPurgeWithoutPurger(t *testing.T) {
+func TestPurgeWithoutAPurgerDoesNothing(t *testing.T) {
 	for what, change := range map[string]func(*site, *engine.Config){
 		"no adapter": func(*site, *engine.Config) {},
-		"an adapter that is no Purger": func(s *site, c *engine.Config) {
+		"an adapter that is not a Purger": func(s *site, c *engine.Config) {
 			withStore(s, c) // hides the Purger
 		},
 	} {
@@ -188,14 +164,14 @@ func TestPurgeWithoutPurger(t *testing.T) {
 			t.Errorf("%s: removed %d, %v", what, removed, err)
 		}
 		s.clock.add(time.Hour)
-		s.browser().oauth("oidc") // nothing is purged, nothing breaks
+		s.browser().oauth("oidc") // nothing is purged
 		if err := s.eng.Close(); err != nil {
 			t.Errorf("%s: %v", what, err)
 		}
 	}
 }
 
-func TestPurgeFails(t *testing.T) {
+func TestFailedPurgeReturnsItsCount(t *testing.T) {
 	down := errors.New("the disk is gone")
 	for what, c := range map[string]struct {
 		run     func(context.CancelFunc) (int, error)
@@ -210,10 +186,10 @@ func TestPurgeFails(t *testing.T) {
 		"the context ends between them": {run: func(end context.CancelFunc) (int, error) { end(); return 3, nil }, is: context.Canceled, removed: 1003, hint: "next time"},
 	} {
 		ctx, end := context.WithCancel(t.Context())
-		first := true
+		firstBatch := true
 		p := &purger{run: func(context.Context, time.Time, int) (int, error) {
-			if first {
-				first = false
+			if firstBatch {
+				firstBatch = false
 				return 1000, nil
 			}
 			return c.run(end)
@@ -229,12 +205,12 @@ func TestPurgeFails(t *testing.T) {
 	}
 }
 
-// After a sign-in, now and then, one batch.
-func TestPurgeAfterSignIn(t *testing.T) {
+// A sign-in purges one batch when about an hour has passed since the last purge.
+func TestSignInPurgesNowAndThen(t *testing.T) {
 	ways := map[string]func(b *browser){
-		"credentials":         func(b *browser) { b.signIn() },
-		"oidc":                func(b *browser) { b.oauth("oidc").wantTo(httpOrigin) },
-		"a mail is asked for": func(b *browser) { b.askMail("carol@example.com") },
+		"credentials":              func(b *browser) { b.signIn() },
+		"oidc":                     func(b *browser) { b.oauth("oidc").wantTo(httpOrigin) },
+		"a mail link is requested": func(b *browser) { b.askMail("carol@example.com") },
 		"Engine.SignIn": func(b *browser) {
 			b.serve(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if _, err := b.s.eng.SignIn(w, r, "credentials", engine.SignInOptions{Credentials: map[string]string{"password": password}}); err != nil {
@@ -244,7 +220,7 @@ func TestPurgeAfterSignIn(t *testing.T) {
 		},
 	}
 	for way, signIn := range ways {
-		for _, strategy := range both {
+		for _, strategy := range strategies {
 			t.Run(way+"/"+string(strategy), func(t *testing.T) {
 				synctest.Test(t, func(t *testing.T) {
 					p := &purger{}
@@ -264,7 +240,7 @@ func TestPurgeAfterSignIn(t *testing.T) {
 					b.get("/csrf")
 					b.post("/callback/credentials", "password", "wrong")
 					expect("nobody signed in", 0)
-					s.forget()
+					s.resetLog()
 					signIn(s.browser())
 					expect("an hour after the start", 1)
 					if n, _ := s.eng.Purge(t.Context()); n != 0 {
@@ -284,9 +260,9 @@ func TestPurgeAfterSignIn(t *testing.T) {
 	}
 }
 
-// The first time is anywhere in the first interval, so that programs which run
-// for minutes only do it as well.
-func TestPurgeTimesAreDrawn(t *testing.T) {
+// The first purge is at a random time in the first interval, so that programs that
+// run only for minutes purge, too.
+func TestPurgeTimesAreRandom(t *testing.T) {
 	times := map[time.Duration]bool{}
 	for seed := range byte(20) {
 		synctest.Test(t, func(t *testing.T) {
@@ -317,11 +293,11 @@ func TestPurgeTimesAreDrawn(t *testing.T) {
 		})
 	}
 	if len(times) < 5 {
-		t.Errorf("of 20 engines the first times are %v", times)
+		t.Errorf("first times of 20 engines: %v", times)
 	}
 }
 
-func TestPurgeGoesOnWhereThereIsMore(t *testing.T) {
+func TestPurgeContinuesWhileRowsRemain(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &purger{}
 		s := newSite(t, withPurger(p, engine.StrategyDatabase))
@@ -341,7 +317,7 @@ func TestPurgeGoesOnWhereThereIsMore(t *testing.T) {
 	})
 }
 
-func TestPurgeSwitchedOff(t *testing.T) {
+func TestNegativePurgeIntervalDisablesPurging(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &purger{}
 		s := newSite(t, withPurger(p, engine.StrategyDatabase), func(_ *site, c *engine.Config) { c.PurgeInterval = -1 })
@@ -355,14 +331,14 @@ func TestPurgeSwitchedOff(t *testing.T) {
 			t.Errorf("%d batches", n)
 		}
 		if n, err := s.eng.Purge(t.Context()); n != 2 || err != nil {
-			t.Errorf("Purge removes %d, %v, want the sessions of 200 and 100 days ago", n, err)
+			t.Errorf("Purge removed %d, %v, want the sessions of 200 and 100 days ago", n, err)
 		}
 	})
 }
 
-// A store that hangs holds nobody up, is asked by one at a time, and is left
-// alone after 30 seconds.
-func TestPurgeHangs(t *testing.T) {
+// A store that hangs delays no sign-in. It has one purge at a time, which is
+// cancelled after 30 seconds.
+func TestHangingPurgeBlocksNobody(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		p := &purger{run: func(ctx context.Context, _ time.Time, _ int) (int, error) {
 			<-ctx.Done()
@@ -371,7 +347,7 @@ func TestPurgeHangs(t *testing.T) {
 		s := newSite(t, withPurger(p, engine.StrategyDatabase))
 		defer s.eng.Close()
 		s.clock.add(time.Hour)
-		began := time.Now() // of the bubble: it moves only when all wait
+		began := time.Now() // time of the bubble, which passes only while all its goroutines wait
 		for range 3 {
 			s.browser().signIn()
 			s.clock.add(2 * time.Hour)
@@ -380,193 +356,47 @@ func TestPurgeHangs(t *testing.T) {
 			t.Errorf("signing in waited for %v", time.Since(began))
 		}
 		synctest.Wait()
-		if got := p.underWay(); got != 1 || p.most != 1 {
-			t.Errorf("%d batches under way, %d at most, want one", got, p.most)
+		if got := p.inProgress(); got != 1 || p.most != 1 {
+			t.Errorf("%d batches in progress, %d at most, want one", got, p.most)
 		}
 		s.quiet(t)
 		time.Sleep(30 * time.Second)
 		synctest.Wait()
-		if p.underWay() != 0 {
-			t.Error("the batch is still under way after 30 seconds")
+		if p.inProgress() != 0 {
+			t.Error("the batch is still in progress after 30 seconds")
 		}
 		lines := s.logs.problems()
 		if len(lines) != 1 || lines[0].msg != "auth: PurgeError" || !strings.Contains(lines[0].attrs["cause"], "deadline exceeded") || lines[0].attrs["hint"] == "" {
-			t.Errorf("the log: %v", lines)
+			t.Errorf("log %v", lines)
 		}
 	})
 }
 
-func TestPurgeFailsInTheBackground(t *testing.T) {
+func TestFailedBackgroundPurgeIsLogged(t *testing.T) {
 	for what, run := range map[string]func() (int, error){
 		"it fails":  func() (int, error) { return 0, errors.New("the disk is gone") },
 		"it panics": func() (int, error) { panic("the disk is gone") },
 	} {
-		where := strings.HasSuffix(what, "panics")
+		hasStack := strings.HasSuffix(what, "panics")
 		synctest.Test(t, func(t *testing.T) {
 			p := &purger{run: func(context.Context, time.Time, int) (int, error) { return run() }}
 			s := newSite(t, withPurger(p, engine.StrategyDatabase))
 			defer s.eng.Close()
 			s.clock.add(time.Hour)
-			for range 2 { // tried again after the interval only
+			for range 2 { // retried only after the interval
 				b := s.browser()
 				b.signIn()
 				synctest.Wait()
 				if got := b.user(); got != "alice@example.com" {
-					t.Errorf("%s: the session is of %q", what, got)
+					t.Errorf("%s: signed in as %q", what, got)
 				}
 			}
 			lines := s.logs.problems()
 			if len(lines) != 1 || lines[0].level != slog.LevelError || lines[0].msg != "auth: PurgeError" ||
 				!strings.Contains(lines[0].attrs["cause"], "the disk is gone") || lines[0].attrs["hint"] == "" ||
-				strings.Contains(lines[0].attrs["stack"], "purge_test.go") != where {
-				t.Errorf("%s: the log: %v", what, lines)
+				strings.Contains(lines[0].attrs["stack"], "purge_test.go") != hasStack {
+				t.Errorf("%s: log %v", what, lines)
 			}
 		})
 	}
-}
-
-// Nothing of the engine runs after Close, and it still answers.
-func TestClose(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		before := goroutines(t)
-		p := &purger{run: func(ctx context.Context, _ time.Time, _ int) (int, error) {
-			<-ctx.Done()
-			return 0, ctx.Err()
-		}}
-		s := newSite(t, withPurger(p, engine.StrategyDatabase))
-		s.clock.add(time.Hour)
-		b := s.browser()
-		b.signIn()
-		synctest.Wait()
-		if p.underWay() != 1 {
-			t.Fatal("no batch is under way")
-		}
-		var closing sync.WaitGroup
-		for range 3 {
-			closing.Go(func() {
-				if err := s.eng.Close(); err != nil {
-					t.Error(err)
-				}
-				if p.underWay() != 0 {
-					t.Error("a batch goes on after Close")
-				}
-			})
-		}
-		closing.Wait()
-		synctest.Wait()
-		if after := goroutines(t); after != before {
-			t.Errorf("%d goroutines, %d before", after, before)
-		}
-		s.quiet(t) // interrupting is no failure
-		p.count()
-		s.clock.add(3 * time.Hour)
-		if got := b.user(); got != "alice@example.com" {
-			t.Errorf("after Close the session is of %q", got)
-		}
-		s.browser().signIn()
-		synctest.Wait()
-		if n := p.count(); n != 0 {
-			t.Errorf("%d batches after Close", n)
-		}
-		p.run = nil
-		if _, err := s.eng.Purge(t.Context()); err != nil || p.count() == 0 {
-			t.Errorf("Purge after Close: %v", err)
-		}
-		s.quiet(t)
-	})
-}
-
-// roundTripper is a function as an http.RoundTripper.
-type roundTripper func(*http.Request) (*http.Response, error)
-
-func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
-
-// Whoever asked a provider that does not answer has gone; Close ends it.
-func TestCloseEndsDownloads(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		before := goroutines(t)
-		asked := 0
-		s := newSite(t, func(_ *site, c *engine.Config) {
-			c.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-				asked++
-				<-r.Context().Done()
-				return nil, context.Cause(r.Context())
-			})}
-		})
-		b := s.browser()
-		b.csrf()
-		ctx, leave := context.WithCancel(t.Context())
-		r := b.request("POST", base+"/signin/oidc", strings.NewReader(form("csrfToken", b.csrf()).Encode())).WithContext(ctx)
-		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
-		var answered sync.WaitGroup
-		answered.Go(func() { b.do(r).wantError(engine.CodeConfiguration) })
-		synctest.Wait()
-		leave()
-		answered.Wait()
-		if asked != 1 || goroutines(t) == before {
-			t.Fatal("nothing goes on in the background")
-		}
-		s.eng.Close()
-		synctest.Wait()
-		if after := goroutines(t); after != before {
-			t.Errorf("%d goroutines, %d before", after, before)
-		}
-		s.forget()
-		b.post("/signin/oidc").wantError(engine.CodeConfiguration)
-		if entry := s.problem(t); !strings.Contains(entry.attrs["cause"], "the engine is closed") || asked != 1 {
-			t.Errorf("after Close: %v; asked %d times", entry, asked)
-		}
-	})
-}
-
-// The engine's own HTTP client keeps no connection after Close.
-func TestCloseEndsConnections(t *testing.T) {
-	closed := make(chan struct{}, 10)
-	server := httptest.NewUnstartedServer(http.NotFoundHandler())
-	server.Config.ConnState = func(_ net.Conn, state http.ConnState) {
-		if state == http.StateClosed {
-			closed <- struct{}{}
-		}
-	}
-	server.Start()
-	defer server.Close()
-	s := newSite(t, func(_ *site, c *engine.Config) {
-		c.HTTPClient = nil
-		c.Providers[0].(*engine.OIDC).Issuer = server.URL
-	})
-	s.browser().post("/signin/oidc").wantError(engine.CodeConfiguration)
-	if len(closed) != 0 {
-		t.Fatal("the connection was not kept")
-	}
-	s.eng.Close()
-	<-closed
-}
-
-// New touches no network, whatever is configured, and starts nothing.
-func TestNewTouchesNoNetwork(t *testing.T) {
-	synctest.Test(t, func(t *testing.T) {
-		before := goroutines(t)
-		s := newSite(t, withStrategy(engine.StrategyDatabase), func(_ *site, c *engine.Config) {
-			c.HTTPClient = &http.Client{Transport: roundTripper(func(r *http.Request) (*http.Response, error) {
-				t.Errorf("%s %s", r.Method, r.URL)
-				return nil, errors.New("no network")
-			})}
-			for i := range 3 {
-				c.Providers = append(c.Providers, &engine.OIDC{ID: fmt.Sprintf("oidc-%d", i), Issuer: fmt.Sprintf("https://idp-%d.example", i),
-					UserInfo: true, OAuthOptions: engine.OAuthOptions{ClientID: clientID, ClientSecret: clientSecret}})
-			}
-		})
-		synctest.Wait()
-		if after := goroutines(t); after != before {
-			t.Errorf("New starts %d goroutines", after-before)
-		}
-		if calls := s.store.called(); len(calls) > 0 {
-			t.Errorf("New asks the adapter: %v", calls)
-		}
-		b := s.browser()
-		for _, path := range []string{"/session", "/csrf", "/providers", "/signin", "/signout", "/error", "/verify-request"} {
-			b.get(path)
-		}
-		s.quiet(t)
-	})
 }

@@ -6,78 +6,102 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/engine/schema"
-	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
-// startSession begins a new session and sets its cookie. Nothing of a session
-// before it is taken over.
-func (x *exchange) startSession(in signIn) error {
-	if err := x.startRow(x.e.adapter, in); err != nil {
-		return err
-	}
-	return x.startToken(in)
+// signingIn is a sign-in in progress.
+type signingIn struct {
+	user      *User
+	account   *Account
+	profile   Profile
+	tokens    *Tokens
+	isNewUser bool
 }
 
-// startRow is the part of startSession that belongs into a transaction: the
-// row of the database strategy.
-func (x *exchange) startRow(a Adapter, in signIn) error {
-	if x.e.strategy != StrategyDatabase {
-		return nil
-	}
-	token, err := x.e.newSessionToken()
-	if err != nil {
-		return fail(CodeConfiguration, "SessionTokenError", err, "")
-	}
-	row := AdapterSession{
-		SessionToken: x.e.sessionKey(token),
-		UserID:       in.user.ID,
-		Expires:      schema.Instant(x.now.Add(x.e.cfg.SessionMaxAge)),
-	}
-	if c := x.e.cfg.Schema; c != nil {
-		row.Extra = x.canonicalExtra(c.Session, nil)
-	}
-	if row, err = a.CreateSession(x.ctx, row); err != nil {
-		return adapterError("creating a session", err)
-	}
-	return x.setDatabaseCookie(token, row.Expires)
+// newSession is the session that a sign-in starts. It takes over nothing from an
+// earlier session. The zero value is for StrategyJWT, which has no row.
+type newSession struct {
+	token string
+	row   AdapterSession
 }
 
-func (e *Engine) newSessionToken() (string, error) {
-	if e.cfg.GenerateSessionToken != nil {
-		token, err := e.cfg.GenerateSessionToken()
+// newSession prepares a session. It refuses a token too long for a cookie before
+// anything is stored.
+func (x *exchange) newSession() (n newSession, err error) {
+	if x.strategy != StrategyDatabase {
+		return n, nil
+	}
+	if n.token, err = x.newSessionToken(); err != nil {
+		return n, fail(codeConfiguration, "SessionTokenError", err, "")
+	}
+	if _, err := x.dialect.SetSessionCookie(nil, nil, x.site.cookies.session, n.token); err != nil {
+		return n, fail(codeConfiguration, "SessionTokenError", err, "GenerateSessionToken returned a token that is too long")
+	}
+	n.row = AdapterSession{
+		SessionToken: x.sessionKey(n.token),
+		Expires:      schema.Instant(x.now.Add(x.cfg.SessionMaxAge)),
+	}
+	if c := x.cfg.Schema; c != nil {
+		n.row.Extra = x.canonicalExtra(x.ctx, c.Session, nil)
+	}
+	return n, nil
+}
+
+func (c *core) newSessionToken() (string, error) {
+	if c.cfg.GenerateSessionToken != nil {
+		token, err := c.cfg.GenerateSessionToken()
 		if err == nil && len(token) < 16 {
 			err = errors.New("GenerateSessionToken returned fewer than 16 characters")
 		}
 		return token, err
 	}
-	return wire.UUID(e.cfg.Rand)
+	return wire.UUID(c.cfg.Rand)
 }
 
-// startToken is the part of startSession that must stay out of a transaction,
-// because it calls the application, which may want to write to the same store:
-// the token of the jwt strategy.
-func (x *exchange) startToken(in signIn) error {
-	if x.e.strategy != StrategyJWT {
+// createRow creates the row of the session, in the unit that stores the rest of
+// the sign-in.
+func (n *newSession) createRow(x *exchange, u *unit, user *User) error {
+	if n.token == "" {
 		return nil
 	}
+	n.row.UserID = user.ID
+	row, err := u.CreateSession(x.ctx, n.row)
+	if err != nil {
+		return adapterError("creating a session", err)
+	}
+	n.row = row
+	return nil
+}
+
+// handOver hands the session to the browser, once everything is stored. It runs
+// callbacks, which may write to the same store, so it must not be called in a
+// transaction.
+func (n *newSession) handOver(x *exchange, in signingIn) error {
+	if n.token != "" {
+		return x.setDatabaseCookie(n.token, n.row.Expires)
+	}
+	return x.startToken(in)
+}
+
+// startToken starts a session with StrategyJWT.
+func (x *exchange) startToken(in signingIn) error {
 	t := &Token{Name: in.user.Name, Email: in.user.Email, Picture: in.user.Image, Subject: in.user.ID}
-	if c := x.e.cfg.Schema; c != nil {
+	if c := x.cfg.Schema; c != nil {
 		t.Extra = tokenExtra(c, in.user.Extra)
 	}
-	x.stampUser(t)
-	if f := x.e.cfg.Callbacks.JWT; f != nil {
-		p := &JWTParams{Token: t, Trigger: TriggerSignIn, User: in.user, Account: in.account,
+	x.stampUser(t, x.now)
+	if f := x.cfg.Callbacks.JWT; f != nil {
+		p := &JWTParams{Token: t, Trigger: triggerSignIn, User: in.user, Account: in.account,
 			Profile: in.profile, Tokens: in.tokens, IsNewUser: in.isNewUser}
 		if in.isNewUser {
-			p.Trigger = TriggerSignUp
+			p.Trigger = triggerSignUp
 		}
 		if err := f(x.ctx, p); err != nil {
-			return fail(CodeConfiguration, "CallbackRouteError", fmt.Errorf("the jwt callback: %w", err), "")
+			return fail(codeConfiguration, "CallbackRouteError", fmt.Errorf("jwt callback: %w", err), "")
 		}
 		if t = p.Token; t == nil {
-			if x.e.dialect.needsToken {
-				return fail(CodeConfiguration, "CallbackRouteError", errors.New("the jwt callback returned no token"), "")
+			if x.dialect.needsToken {
+				return fail(codeConfiguration, "CallbackRouteError", errors.New("the jwt callback returned no token"), "")
 			}
 			x.clearSession()
 			return nil
@@ -86,8 +110,8 @@ func (x *exchange) startToken(in signIn) error {
 	return x.setJWT(t)
 }
 
-// tokenExtra is what a new token carries: the user's fields that the browser
-// may see or that are meant for the token, and the session's defaults.
+// tokenExtra returns the extra claims of a new token: the user fields that it
+// carries, and the defaults of session and token fields.
 func tokenExtra(c *Schema, user map[string]any) map[string]any {
 	var out map[string]any
 	put := func(f *schema.Field, v any) {
@@ -116,82 +140,21 @@ func tokenExtra(c *Schema, user map[string]any) map[string]any {
 	return out
 }
 
-// current is the session that a browser already has when it signs in again.
-type current struct {
-	user    *User  // nil: signed out
-	cookie  string // database strategy
+// formerSession is the session that a browser already has when it signs in again.
+type formerSession struct {
+	user    *User  // nil when nobody is signed in
+	cookie  string // the session token; this and the following with StrategyDatabase
 	key     string
 	expires time.Time
 }
 
-func (c current) is(u User) bool { return c.user != nil && c.user.ID == u.ID }
+func (f *formerSession) is(u User) bool { return f.user != nil && f.user.ID == u.ID }
 
-// signedIn finds out who is signed in. A cookie that is none is not an error.
-func (x *exchange) signedIn() (current, error) {
-	cookie := wire.SessionCookie(x.cookies, x.site.cookies.session.Name)
-	if cookie == "" || x.e.adapter == nil {
-		return current{}, nil
-	}
-	if x.e.strategy == StrategyJWT {
-		t, _, err := x.site.session.DecodeToken(cookie, x.e.cfg.Schema, x.now)
-		if err != nil || t.Subject == "" || !x.stillValid(t) {
-			return current{}, nil
-		}
-		u, err := x.e.adapter.GetUser(x.ctx, t.Subject)
-		switch {
-		case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalid):
-			return current{}, nil
-		case err != nil:
-			return current{}, adapterError("looking up the signed-in user", err)
-		}
-		x.canonical(&u)
-		return current{user: &u}, nil
-	}
-	row, u, err := x.e.adapter.GetSessionAndUser(x.ctx, x.e.sessionKey(cookie))
-	switch {
-	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrInvalid), err == nil && !row.Expires.After(x.now):
-		return current{}, nil
-	case err != nil:
-		return current{}, adapterError("reading the session", err)
-	}
-	x.canonical(&u)
-	return current{user: &u, cookie: cookie, key: row.SessionToken, expires: row.Expires}, nil
-}
-
-// stillValid asks the jwt callback, which may have revoked the token: a
-// session that is over must not have an account linked to it.
-func (x *exchange) stillValid(t *Token) bool {
-	f := x.e.cfg.Callbacks.JWT
-	if f == nil {
-		return true
-	}
-	before := t.Clone()
-	p := &JWTParams{Token: t, Trigger: TriggerRead}
-	if err := f(x.ctx, p); err != nil {
-		x.report(fail("", "JWTSessionError", fmt.Errorf("the jwt callback: %w", err), "the sign-in goes on as if nobody had been signed in"))
-		return false
-	}
-	if p.Token == nil || p.Token.Subject != before.Subject {
-		return false
-	}
-	if !p.Token.SameClaims(before) {
-		// A callback that rotates tokens of its own must find the new ones, also
-		// when the sign-in comes to nothing.
-		kept := x.set
-		x.set = nil
-		if err := x.setJWT(p.Token); err != nil {
-			x.report(asError(err, "JWTSessionError"))
-		}
-		x.always, x.set = append(x.always, x.set...), kept
-	}
-	return true
-}
-
-// stay keeps the session that the browser has, now that it is known to be the
-// right user's: a database session goes on, a token is made anew.
-func (x *exchange) stay(c current, in signIn) error {
-	if x.e.strategy == StrategyDatabase {
-		return x.setDatabaseCookie(c.cookie, c.expires)
+// keepSession continues the former session, which belongs to the same user. A
+// token is reissued.
+func (f *formerSession) keepSession(x *exchange, in signingIn) error {
+	if x.strategy == StrategyDatabase {
+		return x.setDatabaseCookie(f.cookie, f.expires)
 	}
 	return x.startToken(in)
 }

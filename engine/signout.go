@@ -8,61 +8,53 @@ import (
 )
 
 // postSignOut answers POST signout.
-func (x *exchange) postSignOut() (*answer, error) {
-	if err := x.checkCSRF(); err != nil {
-		return nil, err
-	}
+func postSignOut(x *exchange) (*reply, error) {
 	if err := x.endSession(); err != nil {
-		// The person leaves a computer that may not be theirs: the cookie goes
-		// whatever the store says.
-		x.always = append(x.always, x.set...)
 		return nil, err
 	}
 	return x.goTo(x.callbackURL), nil
 }
 
-// endSession ends the session of the request and clears its cookies, the
-// cookies also when it fails.
+// endSession ends the session of the request. It clears the cookies even when it
+// fails.
 func (x *exchange) endSession() error {
-	x.clearSession()
-	if !x.e.cfg.Parity.KeepCSRFToken {
+	// The person leaves a computer that may not be theirs: the cookie is cleared
+	// even when the store fails, or panics.
+	x.always = wire.ClearSessionCookie(x.always, x.cookies, x.site.cookies.session)
+	if !x.cfg.Parity.KeepCSRFToken {
 		if err := x.renewCSRF(); err != nil {
 			return err
 		}
 	}
-	cookie := wire.SessionCookie(x.cookies, x.site.cookies.session.Name)
-	if cookie == "" {
+	return x.endPresent()
+}
+
+// endPresent ends the session of the current cookies.
+func (x *exchange) endPresent() error {
+	event := x.cfg.Events.SignOut
+	read := keyOnly
+	if event != nil {
+		read = rowOnly
+	}
+	p, err := x.presence(read)
+	switch {
+	case err != nil:
+		return adapterError("reading a session to end it", err)
+	case p.cause != nil:
+		x.cfg.Logger.DebugContext(x.ctx, "auth: the session cookie is invalid", "cause", p.cause.Error())
+		return nil
+	case p.state == stateNone, p.state == stateInvalid:
 		return nil
 	}
-	tell := x.e.cfg.Events.SignOut
-	if x.e.strategy == StrategyJWT {
-		t, _, err := x.site.session.DecodeToken(cookie, x.e.cfg.Schema, x.now)
-		if err != nil {
-			x.e.cfg.Logger.DebugContext(x.ctx, "auth: the session cookie is not valid", "cause", err.Error())
-			return nil
+	ended := &SignOutEvent{Token: p.token}
+	if x.strategy == StrategyDatabase {
+		if err := x.adapter.DeleteSession(x.ctx, p.key); err != nil && !errors.Is(err, store.ErrInvalid) {
+			return adapterError("deleting a session", err)
 		}
-		if tell != nil {
-			x.event("signOut", func() error { return tell(x.ctx, &SignOutEvent{Token: t}) })
-		}
-		return nil
+		ended.Session = &p.row
 	}
-	key := x.e.sessionKey(cookie)
-	ended := AdapterSession{SessionToken: key}
-	if tell != nil {
-		row, err := x.e.adapter.GetSession(x.ctx, key)
-		if errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) {
-			return nil
-		}
-		if err != nil {
-			return adapterError("reading the session that ends", err)
-		}
-		ended = row
-	}
-	if err := x.e.adapter.DeleteSession(x.ctx, key); err != nil && !errors.Is(err, store.ErrInvalid) {
-		return adapterError("deleting a session", err)
-	}
-	if tell != nil {
-		x.event("signOut", func() error { return tell(x.ctx, &SignOutEvent{Session: &ended}) })
+	if event != nil {
+		x.runEvent("signOut", func() error { return event(x.ctx, ended) })
 	}
 	return nil
 }

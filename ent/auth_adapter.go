@@ -19,15 +19,16 @@ import (
 	verificationtokenpkg "github.com/sesame-auth/sesame/ent/verificationtoken"
 )
 
-// AuthAdapter is the adapter of Sesame over the types
+// AuthAdapter is the adapter for Sesame with the types
 // User, Account, Session, VerificationToken, Authenticator.
-// It calls the builders of this package, so that hooks, interceptors, privacy rules and
-// defaults apply. Make it with [NewAuthAdapter].
+// It calls the builders of this package, so that hooks, interceptors, privacy rules
+// and defaults apply. Use [NewAuthAdapter] to create one.
 //
-// Every call that writes is a transaction: with what hooks do through the client
-// of the mutation it is stored whole, or not at all. One that loses a deadlock,
-// or waits for SQLite's write lock, is made again for up to 5 seconds, so hooks
-// may run more than once; what they do elsewhere should wait for the commit.
+// Every call that writes is a transaction, which includes the writes of hooks
+// through the client of the mutation. After a deadlock, and while SQLite's write
+// lock is held, the call is repeated for up to 5 seconds. Hooks may therefore run
+// more than once, and should delay effects outside the transaction until its
+// commit.
 type AuthAdapter struct {
 	authRows
 }
@@ -40,14 +41,14 @@ var (
 	_ store.AuthenticatorAdapter = (*AuthAdapter)(nil)
 )
 
-// NewAuthAdapter returns the adapter over a client; it does not close it. With
-// the client of a transaction, tx.Client(), it works in that transaction, and
-// its method Tx fails. Such a transaction is rolled back when the database
-// fails; what store.Adapter calls an answer leaves it usable.
+// NewAuthAdapter returns an adapter that uses client, which it does not close. With
+// the client of a transaction, tx.Client(), the adapter works in that transaction,
+// and its method Tx fails. If the database fails, such a transaction is rolled
+// back; errors of package store leave it usable.
 //
-// The DSN must have _fk=1 for SQLite (_txlock=immediate spares it repetitions),
-// a strict sql_mode and charset=utf8mb4 for MySQL. The first write looks, unless
-// it is in a transaction of the application's own.
+// The DSN must have _fk=1 for SQLite (and should have _txlock=immediate, to avoid
+// repetitions), and a strict sql_mode and charset=utf8mb4 for MySQL. The first
+// write checks this, unless it is in a transaction of the application.
 func NewAuthAdapter(client *Client) *AuthAdapter {
 	pkg := authruntime.Package{
 		NotFound:   func(err error) bool { _, ok := err.(*NotFoundError); return ok },
@@ -67,8 +68,8 @@ func NewAuthAdapter(client *Client) *AuthAdapter {
 	})}}
 }
 
-// authBegin begins a transaction. On a server it locks rows, but not the gaps
-// between them, which makes for far fewer deadlocks.
+// authBegin begins a transaction. On a server it is READ COMMITTED, which locks
+// rows and not the gaps between them, and makes deadlocks far rarer.
 func (c *Client) authBegin(ctx context.Context) (*Tx, error) {
 	_, ok := c.driver.(interface {
 		BeginTx(context.Context, *sql.TxOptions) (dialect.Tx, error)
@@ -79,9 +80,9 @@ func (c *Client) authBegin(ctx context.Context) (*Tx, error) {
 	return c.BeginTx(ctx, &sql.TxOptions{Isolation: authruntime.ReadCommitted})
 }
 
-// Tx implements store.Transactor. fn must be short, use the adapter it is given
-// only, which is of no use after fn has returned, and have no effect but through
-// it: fn is called again when the transaction has lost a deadlock.
+// Tx implements store.Transactor. fn must be short and use only the adapter passed
+// to it, which must not be used after fn has returned. After a deadlock fn is
+// called again, so it must have no effect except through the adapter.
 func (a *AuthAdapter) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	return a.store.Transact(ctx, func(s *authruntime.Store[*Client]) error { return fn(&authRows{s}) })
 }
@@ -92,15 +93,15 @@ type authRows struct {
 	store *authruntime.Store[*Client]
 }
 
-// authUserID makes the id of a user of its text, and reports whether there can be such a user.
+// authUserID converts the text of the id of a user, and reports whether it is valid.
 func authUserID(id string) (string, bool) { return authruntime.StringID[string](id) }
 
 // CreateUser implements store.UserAdapter.
 func (a *authRows) CreateUser(ctx context.Context, u store.User) (store.User, error) {
-	row, err := authruntime.Write(ctx, a.store, "create a user", authruntime.OfUser, func(c *Client) (*User, error) {
+	row, err := authruntime.Write(ctx, a.store, "create a user", authruntime.UserKeys, func(c *Client) (*User, error) {
 		id, ok := authUserID(u.ID)
 		if u.ID == "" || !ok {
-			return nil, fmt.Errorf("%w: the id of a user is empty or not one that its column can hold", store.ErrInvalid)
+			return nil, fmt.Errorf("%w: the user id is empty or does not fit its column", store.ErrInvalid)
 		}
 		if err := authUserTexts(u.Name, u.Email, u.Image); err != nil {
 			return nil, err
@@ -144,7 +145,7 @@ func (a *authRows) GetUserByEmail(ctx context.Context, email string) (store.User
 
 // UpdateUser implements store.UserAdapter.
 func (a *authRows) UpdateUser(ctx context.Context, u store.UserUpdate) (store.User, error) {
-	row, err := authruntime.Write(ctx, a.store, "update a user", authruntime.OfUser, func(c *Client) (*User, error) {
+	row, err := authruntime.Write(ctx, a.store, "update a user", authruntime.UserKeys, func(c *Client) (*User, error) {
 		id, ok := authUserID(u.ID)
 		if !ok {
 			return nil, store.ErrNotFound
@@ -165,8 +166,8 @@ func (a *authRows) UpdateUser(ctx context.Context, u store.UserUpdate) (store.Us
 	return authUserOf(row), err
 }
 
-// DeleteUser implements store.UserAdapter. What belongs to the user goes by
-// cascade.
+// DeleteUser implements store.UserAdapter. ON DELETE CASCADE removes the rows that
+// belong to the user.
 func (a *authRows) DeleteUser(ctx context.Context, id string) error {
 	_, err := authruntime.Write(ctx, a.store, "delete a user", "", func(c *Client) (int, error) {
 		key, ok := authUserID(id)
@@ -309,8 +310,8 @@ func (a *authRows) GetSession(ctx context.Context, sessionToken string) (store.S
 	return authSessionOf(row), err
 }
 
-// GetSessionAndUser implements store.SessionAdapter. These are two statements:
-// the interceptors and privacy rules of both types apply.
+// GetSessionAndUser implements store.SessionAdapter. It uses two statements, so
+// that the interceptors and privacy rules of both types apply.
 func (a *authRows) GetSessionAndUser(ctx context.Context, sessionToken string) (store.Session, store.User, error) {
 	row, err := authruntime.Read(ctx, a.store, "get a session and its user", func(c *Client) (*Session, error) {
 		row, err := authSession(ctx, c, sessionToken, func(q *SessionQuery) { q.WithUser() })
@@ -397,8 +398,8 @@ func (a *authRows) CreateVerificationToken(ctx context.Context, n store.Verifica
 	return authTokenOf(row), err
 }
 
-// UseVerificationToken implements store.VerificationTokenAdapter. Of many
-// callers the one whose DELETE has found the row gets it (R4).
+// UseVerificationToken implements store.VerificationTokenAdapter. Of several
+// callers only the one whose DELETE removes the row gets the token (R4).
 func (a *authRows) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
 	row, err := authruntime.Write(ctx, a.store, "use a verification token", "", func(c *Client) (*VerificationToken, error) {
 		if !authruntime.Storable(identifier) || !authruntime.Storable(token) {
@@ -477,7 +478,7 @@ func (a *authRows) ListAuthenticatorsByUserID(ctx context.Context, userID string
 }
 
 // UpdateAuthenticatorCounter implements store.AuthenticatorAdapter. The UPDATE
-// itself looks at the counter (R12).
+// itself compares the counter (R12).
 func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID string, counter uint32) (store.Authenticator, error) {
 	row, err := authruntime.Write(ctx, a.store, "update the counter of an authenticator", "", func(c *Client) (*Authenticator, error) {
 		row, err := authAuthenticator(ctx, c, credentialID)
@@ -489,7 +490,7 @@ func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID 
 			return nil, err
 		}
 		if updated == 0 {
-			// It has changed, or is gone, or the counter is stale.
+			// The row has changed or is gone, or the counter is stale.
 			if row, err = authAuthenticator(ctx, c, credentialID); err == nil && (row.Counter != 0 || counter != 0) {
 				err = store.ErrStaleCounter
 			}
@@ -502,7 +503,7 @@ func (a *authRows) UpdateAuthenticatorCounter(ctx context.Context, credentialID 
 }
 
 // PurgeExpired implements store.Purger. It works in small steps, so that others
-// can write in between; what a failed call has removed stays removed and is
+// can write in between. If it fails, rows it has removed stay removed and are
 // counted.
 func (a *authRows) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
 	ms := before.UnixMilli()
@@ -511,7 +512,7 @@ func (a *authRows) PurgeExpired(ctx context.Context, before time.Time, limit int
 		if err != nil || len(ids) == 0 {
 			return 0, 0, err
 		}
-		// One of them may have been extended by now.
+		// Some may have been extended in the meantime.
 		deleted, err = c.Session.Delete().Where(sessionpkg.IDIn(ids...), sessionpkg.ExpiresLT(ms)).Exec(ctx)
 		return len(ids), deleted, err
 	})
@@ -529,12 +530,12 @@ func (a *authRows) PurgeExpired(ctx context.Context, before time.Time, limit int
 	return removed + tokens, err
 }
 
-// authPurge calls step with at most 500 rows to remove until limit rows are
-// removed or no more are found.
+// authPurge calls step for at most 500 rows at a time, until limit rows are removed
+// or no more are found.
 func (a *authRows) authPurge(ctx context.Context, limit int, step func(c *Client, n int) (found, deleted int, err error)) (removed int, err error) {
 	for removed < limit {
 		n, found := min(limit-removed, 500), 0
-		deleted, err := authruntime.Write(ctx, a.store, "purge what is expired", "", func(c *Client) (deleted int, err error) {
+		deleted, err := authruntime.Write(ctx, a.store, "purge expired rows", "", func(c *Client) (deleted int, err error) {
 			found, deleted, err = step(c, n)
 			return deleted, err
 		})
@@ -603,8 +604,8 @@ func authAuthenticatorOf(r *Authenticator) store.Authenticator {
 	}
 }
 
-// authSetUserExtra sets the extra fields that are given; for a new row
-// also those that cannot go without a value.
+// authSetUserExtra sets the extra fields in extra. With create it also sets
+// the fields that require a value.
 func authSetUserExtra(m *UserMutation, extra map[string]any, create bool) error {
 	if err := authruntime.Declared("user", extra); err != nil {
 		return err
@@ -612,8 +613,8 @@ func authSetUserExtra(m *UserMutation, extra map[string]any, create bool) error 
 	return nil
 }
 
-// authSetSessionExtra sets the extra fields that are given; for a new row
-// also those that cannot go without a value.
+// authSetSessionExtra sets the extra fields in extra. With create it also sets
+// the fields that require a value.
 func authSetSessionExtra(m *SessionMutation, extra map[string]any, create bool) error {
 	if err := authruntime.Declared("session", extra); err != nil {
 		return err

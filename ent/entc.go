@@ -13,7 +13,7 @@ import (
 )
 
 func main() {
-	auth, err := authent.NewExtension("")
+	auth, err := authent.NewExtension(nil)
 	if err != nil {
 		log.Fatal(err)
 	}

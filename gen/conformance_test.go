@@ -11,7 +11,7 @@ import (
 
 // TestConformance runs the conformance suite with the fields of the reference
 // schema in every store, over tables in the columns that columns.*.sql add. The
-// ent client with the mixins is internal/lab/refent.
+// ent client with the mixins is internal/lab/entfields.
 func TestConformance(t *testing.T) {
 	columns := func(t testing.TB, dialect string) string {
 		if dialect == "sqlite3" {

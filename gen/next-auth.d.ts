@@ -22,7 +22,7 @@ export interface Geo {
   lon: number
 }
 
-/** What the schema adds to `session.user`. */
+/** The fields that the schema adds to `session.user`. */
 export interface SessionUserFields {
   /** What the user may do. */
   role: Role
@@ -32,7 +32,7 @@ export interface SessionUserFields {
   /** The role in each team. */
   teams: Role[]
   mfa: boolean
-  /** A time, as Date.toISOString() prints it. */
+  /** A time in the format of Date.toISOString(). */
   trialEndsAt: string | null
   address: Address | null
   offices: Address[]
@@ -43,7 +43,7 @@ export interface SessionUserFields {
   beta: boolean
 }
 
-/** What the schema adds to the session. */
+/** The fields that the schema adds to the session. */
 export interface SessionFields {
   theme: Theme
   /** What the user pays for. */
@@ -52,7 +52,7 @@ export interface SessionFields {
 }
 
 /**
- * What `update()` may send; the server refuses any other key:
+ * The data that `update()` may send; the server refuses other keys:
  * `update({ … } satisfies SessionUpdate)`.
  */
 export interface SessionUpdate {
@@ -69,7 +69,7 @@ declare module "next-auth" {
   }
 }
 
-/** The claims of the session token, for code that holds the secret. */
+/** The claims of the session token, for code that has the secret. */
 declare module "next-auth/jwt" {
   interface JWT {
     /** What the user may do. */
@@ -80,7 +80,7 @@ declare module "next-auth/jwt" {
     /** The role in each team. */
     teams?: Role[]
     mfa?: boolean
-    /** A time, as Date.toISOString() prints it. */
+    /** A time in the format of Date.toISOString(). */
     trialEndsAt?: string | null
     address?: Address | null
     offices?: Address[]

@@ -12,7 +12,7 @@ import (
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 
-// compare is check -against.
+// compare runs check -against.
 func (t *tool) compare(f *schemafile.File, warnings schemafile.Diagnostics, against, allow string) (int, error) {
 	old, err := t.older(against)
 	if err != nil {
@@ -47,11 +47,12 @@ func (t *tool) compare(f *schemafile.File, warnings schemafile.Diagnostics, agai
 		fmt.Fprintf(t.stdout, "%s %s: %s\n", mark, c.Field, c.Message)
 	}
 	if code == exitFound {
-		fmt.Fprintln(t.stdout, "when a change is meant, name its field: -allow "+changes[slices.IndexFunc(changes, func(c change) bool { return c.Risk && !c.Allowed })].Field)
+		fmt.Fprintln(t.stdout, "if a change is intended, list its field: -allow "+changes[slices.IndexFunc(changes, func(c change) bool { return c.Risk && !c.Allowed })].Field)
 	}
 	return code, nil
 }
 
+// older reads the earlier version of the schema.
 func (t *tool) older(against string) (*schemafile.File, error) {
 	if against != "-" {
 		f, _, err := schemafile.Load(against)
@@ -59,7 +60,7 @@ func (t *tool) older(against string) (*schemafile.File, error) {
 	}
 	src, err := io.ReadAll(io.LimitReader(t.stdin, schemafile.MaxSize+1))
 	if err != nil {
-		return nil, fmt.Errorf("reading the standard input: %w", err)
+		return nil, fmt.Errorf("reading standard input: %w", err)
 	}
 	f, found := schemafile.Parse("(standard input)", src)
 	if f == nil {
@@ -71,64 +72,64 @@ func (t *tool) older(against string) (*schemafile.File, error) {
 // change is a difference between two versions of a schema.
 type change struct {
 	Field   string `json:"field"`   // user.role, theme
-	Risk    bool   `json:"risk"`    // it needs a second look
-	Allowed bool   `json:"allowed"` // by -allow
+	Risk    bool   `json:"risk"`    // needs review
+	Allowed bool   `json:"allowed"` // listed by -allow
 	Message string `json:"message"`
 }
 
-// standing is a field with its section.
-type standing struct {
+// sectionField is a field with its section.
+type sectionField struct {
 	section string
 	field   *schemafile.Field
 }
 
-// title is what a field is called for people: user.role, theme.
-func (s standing) title() string {
+// title returns the name of a field in messages: user.role, theme.
+func (s sectionField) title() string {
 	if s.section == "user" {
 		return "user." + s.field.Name
 	}
 	return s.field.Name
 }
 
-// fields returns all fields of a file, in its order.
-func fields(f *schemafile.File) []standing {
-	var out []standing
+// fields returns all fields of a file, in order.
+func fields(f *schemafile.File) []sectionField {
+	var out []sectionField
 	for _, s := range []struct {
 		name   string
 		fields []schemafile.Field
 	}{{"user", f.User}, {"session", f.Session}, {"token", f.Token}, {"computed", f.Computed}} {
 		for i := range s.fields {
-			out = append(out, standing{s.name, &s.fields[i]})
+			out = append(out, sectionField{s.name, &s.fields[i]})
 		}
 	}
 	return out
 }
 
-// compare returns what changed from old to now: first what was there before, in
-// the old order, then what is new.
+// compare returns the changes from old to now: first those of the old fields, in
+// their order, then the new fields.
 func compare(old, now *schemafile.File) []change {
 	var changes []change
-	add := func(risk bool, s standing, format string, args ...any) {
+	add := func(risk bool, s sectionField, format string, args ...any) {
 		changes = append(changes, change{Field: s.title(), Risk: risk, Message: fmt.Sprintf(format, args...)})
 	}
 	current := fields(now)
 	kept := map[*schemafile.Field]bool{}
 	for _, was := range fields(old) {
-		i := slices.IndexFunc(current, func(s standing) bool { return s.field.Name == was.field.Name })
+		i := slices.IndexFunc(current, func(s sectionField) bool { return s.field.Name == was.field.Name })
 		if i < 0 {
-			i = slices.IndexFunc(current, func(s standing) bool { return slices.Contains(s.field.Was, was.field.Name) })
+			i = slices.IndexFunc(current, func(s sectionField) bool { return slices.Contains(s.field.Was, was.field.Name) })
 			if i >= 0 {
-				add(true, current[i], "was %s: old sessions are read, but the column keeps its name until your migration renames it, and browsers must know the new one", was.title())
+				add(true, current[i], "was %s: old sessions are still read, but your migration must rename the column, and front ends must use the new name", was.title())
 			}
 		}
 		if i < 0 {
 			switch {
 			case was.field.Builtin():
 				if before, after := emit.Access(old, was.field), emit.Access(now, was.field); before != after {
-					add(true, was, "is not listed any more: the browser's access was %s and is %s", before, after)
+					add(true, was, "is no longer listed: the browser's access changed from %s to %s", before, after)
 				}
 			default:
-				add(true, was, "is gone: old sessions and rows lose it, and browsers do not find it; deprecate it first, and name it in was of its successor")
+				add(true, was, "was removed: old sessions and rows lose it, and front ends no longer find it; deprecate it first, and list it in was of its successor")
 			}
 			continue
 		}
@@ -142,7 +143,7 @@ func compare(old, now *schemafile.File) []change {
 		}
 		if s.field.Builtin() {
 			if before, after := emit.Access(old, s.field), emit.Access(now, s.field); before != after {
-				add(before == "none" || after != "none" && before != "write" && after == "write" || after == "none", s, "the browser's access was %s and is %s", before, after)
+				add(before == "none" || after != "none" && before != "write" && after == "write" || after == "none", s, "the browser's access changed from %s to %s", before, after)
 			}
 			continue
 		}
@@ -151,18 +152,18 @@ func compare(old, now *schemafile.File) []change {
 	return changes
 }
 
-func compareField(old, now *schemafile.File, was, is standing, add func(bool, standing, string, ...any)) {
+func compareField(old, now *schemafile.File, was, is sectionField, add func(bool, sectionField, string, ...any)) {
 	if was.section != is.section {
-		add(true, is, "moved from %s to %s: what is stored does not move with it", was.section, is.section)
+		add(true, is, "moved from %s to %s: stored values do not move with it", was.section, is.section)
 	}
 	a, b := was.field, is.field
 	if x, y := emit.TypeName(a.Type), emit.TypeName(b.Type); x != y {
 		nullable := a.Type
 		nullable.Nullable = true
 		if reflect.DeepEqual(nullable, b.Type) {
-			add(true, is, "the type was %s and is %s: code that did not expect null must", x, y)
+			add(true, is, "the type changed from %s to %s: code must now expect null", x, y)
 		} else {
-			add(true, is, "the type was %s and is %s: stored values that do not fit are read as the default", x, y)
+			add(true, is, "the type changed from %s to %s: stored values that do not fit are read as the default", x, y)
 		}
 	} else {
 		for _, m := range narrowed(a.Type, b.Type) {
@@ -176,28 +177,28 @@ func compareField(old, now *schemafile.File, was, is standing, add func(bool, st
 	}
 	before, after := emit.Access(old, a), emit.Access(now, b)
 	if before != after {
-		add(true, is, "the browser's access was %s and is %s", before, after)
+		add(true, is, "the browser's access changed from %s to %s", before, after)
 	}
 	if b.Max != 0 && (a.Max == 0 || a.Max > b.Max) {
-		add(true, is, "max went down to %d: longer stored values are read as the default", b.Max)
+		add(true, is, "max decreased to %d: longer stored values are read as the default", b.Max)
 	}
 	if !reflect.DeepEqual(a.Zero(), b.Zero()) && emit.TypeName(a.Type) == emit.TypeName(b.Type) && was.section != "computed" {
-		add(true, is, "the default was %s and is %s: it is what sessions without a value get", schema.AppendJSON(nil, a.Zero()), schema.AppendJSON(nil, b.Zero()))
+		add(true, is, "the default changed from %s to %s, also for old sessions and rows without a value", schema.AppendJSON(nil, a.Zero()), schema.AppendJSON(nil, b.Zero()))
 	}
 	for provider, claim := range a.Profile {
 		if b.Profile[provider] == "" {
-			add(false, is, "is not filled from %s of %s any more", claim, provider)
+			add(false, is, "is no longer filled from the claim %s of %s", claim, provider)
 		}
 	}
 	if !reflect.DeepEqual(a.Profile, b.Profile) && len(b.Profile) > 0 {
-		add(true, is, "other claims of providers decide it")
+		add(true, is, "is filled from different claims of providers")
 	}
 	if a.Token != b.Token {
-		add(false, is, "token was %t and is %t", a.Token, b.Token)
+		add(false, is, "token changed from %t to %t", a.Token, b.Token)
 	}
 }
 
-// narrowed says what values of a do not fit b any more, of one name.
+// narrowed describes which values of a no longer fit b, a type with the same name.
 func narrowed(a, b schema.Type) []string {
 	var out []string
 	for _, v := range a.Enum {
@@ -212,7 +213,7 @@ func narrowed(a, b schema.Type) []string {
 			case i < 0:
 				out = append(out, fmt.Sprintf("lost the member %s", m.Name))
 			case emit.TypeName(m.Type) != emit.TypeName(b.Fields[i].Type):
-				out = append(out, fmt.Sprintf("the member %s was %s and is %s", m.Name, emit.TypeName(m.Type), emit.TypeName(b.Fields[i].Type)))
+				out = append(out, fmt.Sprintf("the member %s changed from %s to %s", m.Name, emit.TypeName(m.Type), emit.TypeName(b.Fields[i].Type)))
 			default:
 				for _, inner := range narrowed(m.Type, b.Fields[i].Type) {
 					out = append(out, inner+" of "+m.Name)

@@ -13,13 +13,13 @@ import (
 )
 
 func (t *tool) explain(args []string) (int, error) {
-	set := t.flags("explain", " FIELD", "Says of a field who sees it, who sets it and where it is kept. FIELD is role,\nuser.role or session.theme.")
+	set := t.flags("explain", " FIELD", "Explains who sees a field, who sets it and where it is stored. FIELD is a name such\nas role, user.role or session.theme.")
 	rest, err := t.parse(set, args, 1)
 	if err != nil {
 		return exitError, err
 	}
 	if len(rest) == 0 {
-		return exitError, errors.New("explain: which field? As in: go tool typegen explain role")
+		return exitError, errors.New("explain: no field given; run for example: go tool typegen explain role")
 	}
 	f, _, err := t.load()
 	if err != nil {
@@ -37,14 +37,14 @@ func (t *tool) explain(args []string) (int, error) {
 		}
 		known = append(known, s.title())
 	}
-	return exitError, fmt.Errorf("explain: there is no field %q; there are %s", rest[0], strings.Join(known, ", "))
+	return exitError, fmt.Errorf("explain: no field %q; the fields are %s", rest[0], strings.Join(known, ", "))
 }
 
-func explanation(f *schemafile.File, s standing) string {
+func explanation(f *schemafile.File, s sectionField) string {
 	field := s.field
 	var b strings.Builder
-	line := func(what, format string, args ...any) {
-		fmt.Fprintf(&b, "  %-9s %s\n", what, fmt.Sprintf(format, args...))
+	line := func(label, format string, args ...any) {
+		fmt.Fprintf(&b, "  %-10s %s\n", label, fmt.Sprintf(format, args...))
 	}
 	access := emit.Access(f, field)
 	typ := emit.TypeName(field.Type)
@@ -53,24 +53,24 @@ func explanation(f *schemafile.File, s standing) string {
 	}
 	fmt.Fprintf(&b, "%s.%s: %s\n", s.section, field.Name, typ)
 	if field.Doc != "" {
-		line("about", "%s", strings.ReplaceAll(field.Doc, "\n", "\n            "))
+		line("about", "%s", strings.ReplaceAll(field.Doc, "\n", "\n             "))
 	}
 	if field.Deprecated != "" {
 		line("deprecated", "%s", field.Deprecated)
 	}
 	switch {
 	case field.Builtin():
-		line("kept in", "the users table and the session token")
+		line("stored in", "the users table and the session token")
 	case s.section == "user" && field.InToken():
-		line("kept in", "the users table (%s); with the jwt strategy a copy travels in the encrypted session token", field.Name)
+		line("stored in", "the users table (%s); with the jwt strategy also in the encrypted session token", field.Name)
 	case s.section == "user":
-		line("kept in", "the users table (%s) only", field.Name)
+		line("stored in", "the users table (%s) only", field.Name)
 	case s.section == "session":
-		line("kept in", "the sessions table (%s), or the encrypted session token with the jwt strategy", field.Name)
+		line("stored in", "the sessions table (%s), or the encrypted session token with the jwt strategy", field.Name)
 	case s.section == "token":
-		line("kept in", "the encrypted session token only; there is none with the database strategy")
+		line("stored in", "the encrypted session token only, with the jwt strategy")
 	default:
-		line("kept in", "nothing: it is computed at each read")
+		line("stored in", "nowhere: computed on each read")
 	}
 	where := "session." + field.Name
 	if s.section == "user" {
@@ -78,11 +78,11 @@ func explanation(f *schemafile.File, s standing) string {
 	}
 	switch access {
 	case "none":
-		line("browser", "does not see it, and cannot set it: update() with it is answered with 400")
+		line("browser", "cannot see or set it: update() with it fails with status 400")
 	case "read":
-		line("browser", "sees %s, and cannot set it: update() with it is answered with 400", where)
+		line("browser", "sees %s but cannot set it: update() with it fails with status 400", where)
 	case "write":
-		line("browser", "sees %s, and sets it with update({ %s: … })", where, field.Name)
+		line("browser", "sees %s and sets it with update({ %s: … })", where, field.Name)
 	}
 	line("Go", "%s", strings.Join(s.inGo(), ", "))
 	switch {
@@ -92,13 +92,13 @@ func explanation(f *schemafile.File, s standing) string {
 	default:
 		by := []string{"your code"}
 		if access == "write" {
-			by = append(by, "the browser, checked")
+			by = append(by, "the browser (checked)")
 		}
 		for _, provider := range slices.Sorted(maps.Keys(field.Profile)) {
 			by = append(by, fmt.Sprintf("the claim %s of %s at the first sign-in", field.Profile[provider], provider))
 		}
 		line("set by", "%s; nothing else", strings.Join(by, "; "))
-		line("else", "%s where there is no value, or one that does not fit", schema.AppendJSON(nil, field.Zero()))
+		line("default", "%s, if there is no value or one that does not fit", schema.AppendJSON(nil, field.Zero()))
 	}
 	if len(field.Type.Enum) > 0 {
 		line("values", "%s", strings.Join(field.Type.Enum, ", "))
@@ -108,7 +108,7 @@ func explanation(f *schemafile.File, s standing) string {
 		if field.Type.List {
 			unit = "items"
 		}
-		line("at most", "%d %s", field.Max, unit)
+		line("max", "%d %s", field.Max, unit)
 	}
 	if len(field.Was) > 0 {
 		line("was", "%s; still read from old sessions", strings.Join(field.Was, ", "))
@@ -116,8 +116,8 @@ func explanation(f *schemafile.File, s standing) string {
 	return b.String()
 }
 
-// inGo is where a field is found in the generated Go.
-func (s standing) inGo() []string {
+// inGo lists the names of a field in the generated Go.
+func (s sectionField) inGo() []string {
 	name, shown := s.field.GoName(), s.field.Shown()
 	switch {
 	case s.field.Builtin():
@@ -135,5 +135,5 @@ func (s standing) inGo() []string {
 	case s.section == "token":
 		return []string{"Token." + name}
 	}
-	return []string{"Session." + name, "Computed." + name + " supplies it"}
+	return []string{"Session." + name, "supplied by Computed." + name}
 }

@@ -20,13 +20,13 @@ const firstSchema = `# yaml-language-server: $schema=https://raw.githubuserconte
 #
 # A field is a type, or {type: …} with
 #   client      what the browser may do: none (the default), read, or write (read, and change with update())
-#   default     the value where there is none; an enum needs one: the one with the least rights
-#   max         most bytes of a string, most items of a list
+#   default     the value if there is none; an enum needs one: choose the value with the least rights
+#   max         maximum number of bytes of a string, or of items of a list
 #   was         earlier names: was: [org]
-#   profile     filled from a provider: profile: {google: locale}
-#   token       true: carry a hidden user field into the session token
+#   profile     claims of providers that fill the field: profile: {google: locale}
+#   token       true: copy a hidden user field into the session token
 #   deprecated  what to use instead
-#   doc         what it is for
+#   doc         documentation
 # Types: string bool int float time, an enum, an object; string? may be null, [string] is a list.
 version: 1
 
@@ -46,7 +46,7 @@ token:
 # Not stored: the application supplies a function for each.
 computed:
 
-# What is generated, and where; paths are relative to this file.
+# Generated files; paths are relative to this file.
 output:
   go: authtypes
   typescript: next-auth.d.ts
@@ -57,7 +57,7 @@ output:
 `
 
 func (t *tool) init(args []string) (int, error) {
-	set := t.flags("init", "", "Writes a schema file to start from, and a go:generate line where the folder has a Go\npackage. It overwrites nothing.")
+	set := t.flags("init", "", "Creates a schema file to start from, and a Go file with a go:generate line if the\ndirectory has a Go package. It overwrites nothing.")
 	if _, err := t.parse(set, args, 0); err != nil {
 		return exitError, err
 	}
@@ -65,13 +65,13 @@ func (t *tool) init(args []string) (int, error) {
 		return exitError, err
 	}
 	fmt.Fprintln(t.stdout, "wrote", t.schema)
-	folder := filepath.Dir(t.schema)
+	dir := filepath.Dir(t.schema)
 	line := "//go:generate go tool typegen generate"
 	if base := filepath.Base(t.schema); base != schemafile.Name {
 		line += " -schema " + base
 	}
-	if pkg := packageIn(folder); pkg != "" {
-		path := filepath.Join(folder, "generate_auth.go")
+	if pkg := packageIn(dir); pkg != "" {
+		path := filepath.Join(dir, "generate_auth.go")
 		switch err := create(path, "package "+pkg+"\n\n"+line+"\n"); {
 		case errors.Is(err, fs.ErrExist):
 		case err != nil:
@@ -80,17 +80,17 @@ func (t *tool) init(args []string) (int, error) {
 			fmt.Fprintln(t.stdout, "wrote", path)
 		}
 	} else {
-		fmt.Fprintf(t.stdout, "put this line into a Go file beside it:\n\n\t%s\n\n", line)
+		fmt.Fprintf(t.stdout, "add this line to a Go file in the same directory:\n\n\t%s\n\n", line)
 	}
 	fmt.Fprintln(t.stdout, "next: go tool typegen generate")
 	return exitOK, nil
 }
 
-// create writes a file that is not there yet.
+// create writes a new file. Its error matches fs.ErrExist if the file exists.
 func create(path, content string) error {
 	f, err := os.OpenFile(path, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o644)
 	if errors.Is(err, fs.ErrExist) {
-		return fmt.Errorf("%s is there already: %w", path, fs.ErrExist)
+		return fmt.Errorf("%s: %w", path, fs.ErrExist)
 	}
 	if err != nil {
 		return err
@@ -99,9 +99,9 @@ func create(path, content string) error {
 	return errors.Join(err, f.Close())
 }
 
-// packageIn is the name of the package in a folder, "" when there is none.
-func packageIn(folder string) string {
-	names, err := filepath.Glob(filepath.Join(folder, "*.go"))
+// packageIn returns the name of the Go package in a directory, or "".
+func packageIn(dir string) string {
+	names, err := filepath.Glob(filepath.Join(dir, "*.go"))
 	if err != nil {
 		return ""
 	}

@@ -1,5 +1,5 @@
-// Command typegen makes typed sessions of one schema file: Go and TypeScript
-// types, ent mixins, SQL and more.
+// Command typegen generates code for typed sessions from a schema file: Go and
+// TypeScript types, ent mixins, SQL and more.
 //
 //	go get -tool github.com/sesame-auth/sesame/typegen
 //	go tool typegen init
@@ -29,11 +29,11 @@ import (
 // Exit codes.
 const (
 	exitOK    = 0
-	exitFound = 1 // the schema has problems, files are stale, a change needs a second look
-	exitError = 2 // typegen could not do its work
+	exitFound = 1 // the schema has problems, a file is stale, or a change needs review
+	exitError = 2 // typegen failed
 )
 
-const usage = `typegen makes typed sessions of one schema file.
+const usage = `Typegen generates code for typed sessions from a schema file.
 
 Usage:
 
@@ -41,22 +41,22 @@ Usage:
 
 Commands:
 
-	init       write a schema file to start from
-	generate   check the schema and write the files it asks for
-	check      say what generate would change, and change nothing
-	explain    say who sees and who sets a field
+	init       create a schema file to start from
+	generate   check the schema and write the files that it lists
+	check      report what generate would change, without changing it
+	explain    explain who sees and who sets a field
 	schema     print the JSON Schema of the schema file, for editors
-	help       print this, or the flags of a command
+	help       print this text, or the flags of a command
 
 "go tool typegen COMMAND -h" prints the flags of a command.
 
-Exit codes: 0 all is well; 1 the schema has problems, a file is stale, or a
-change needs a second look; 2 typegen could not do its work.
+Exit codes: 0 success; 1 the schema has problems, a file is stale, or a change
+needs review; 2 typegen failed.
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// tool is one run.
+// tool is a run of the command.
 type tool struct {
 	stdin          io.Reader
 	stdout, stderr io.Writer
@@ -86,7 +86,7 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	}
 	command, ok := commands[name]
 	if !ok {
-		fmt.Fprintf(stderr, "typegen: unknown command %q; \"go tool typegen help\" lists them\n", name)
+		fmt.Fprintf(stderr, "typegen: unknown command %q; run \"go tool typegen help\" for a list\n", name)
 		return exitError
 	}
 	code, err := command(args)
@@ -104,10 +104,10 @@ func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	return code
 }
 
-// errUsage: the flag package has said what is wrong.
+// errUsage is returned after the flag package has reported an error.
 var errUsage = errors.New("see the usage above")
 
-// flags returns the flags that commands share.
+// flags returns a flag set with the flags that all commands have.
 func (t *tool) flags(name, args, about string) *flag.FlagSet {
 	set := flag.NewFlagSet(name, flag.ContinueOnError)
 	set.SetOutput(t.stderr)
@@ -120,7 +120,7 @@ func (t *tool) flags(name, args, about string) *flag.FlagSet {
 }
 
 func (t *tool) format(set *flag.FlagSet) {
-	set.Func("format", "how to report: `text` or json (default text)", func(s string) error {
+	set.Func("format", "format of the report: `text` or json (default text)", func(s string) error {
 		if s != "text" && s != "json" {
 			return errors.New("want text or json")
 		}
@@ -131,11 +131,11 @@ func (t *tool) format(set *flag.FlagSet) {
 
 func (t *tool) tsModule(set *flag.FlagSet) {
 	set.StringVar(&t.module, "ts-module", "", "the `package` whose TypeScript types are augmented, such as @auth/sveltekit\n"+
-		"(default: output.typescriptModule of the schema, else next-auth)")
+		"(default: output.typescriptModule of the schema, or next-auth)")
 }
 
-// parse parses flags. most is how many arguments may follow them.
-func (t *tool) parse(set *flag.FlagSet, args []string, most int) ([]string, error) {
+// parse parses flags and returns the arguments after them, at most maxArgs.
+func (t *tool) parse(set *flag.FlagSet, args []string, maxArgs int) ([]string, error) {
 	if slices.ContainsFunc(args, func(a string) bool { return a == "-h" || a == "-help" || a == "--help" }) {
 		set.SetOutput(t.stdout)
 	}
@@ -146,17 +146,17 @@ func (t *tool) parse(set *flag.FlagSet, args []string, most int) ([]string, erro
 		return nil, errUsage
 	}
 	rest := set.Args()
-	if len(rest) > most {
-		return nil, fmt.Errorf("%s: unexpected argument %q", set.Name(), rest[most])
+	if len(rest) > maxArgs {
+		return nil, fmt.Errorf("%s: unexpected argument %q", set.Name(), rest[maxArgs])
 	}
 	return rest, nil
 }
 
-// load reads the schema. Warnings go to stderr, unless the report is JSON.
+// load reads the schema, and returns it with warnings.
 func (t *tool) load() (*schemafile.File, schemafile.Diagnostics, error) {
 	f, warnings, err := schemafile.Load(t.schema)
 	if errors.Is(err, fs.ErrNotExist) {
-		return nil, nil, fmt.Errorf("there is no %s here: \"go tool typegen init\" writes one, -schema names another", t.schema)
+		return nil, nil, fmt.Errorf("no %s: run \"go tool typegen init\" to create it, or set -schema", t.schema)
 	}
 	if err == nil && t.module != "" {
 		f.Output.TypeScriptModule = t.module
@@ -164,30 +164,31 @@ func (t *tool) load() (*schemafile.File, schemafile.Diagnostics, error) {
 	return f, warnings, err
 }
 
-// answer is what -format json prints.
-type answer struct {
+// jsonReport is the output of -format json.
+type jsonReport struct {
 	Diagnostics schemafile.Diagnostics `json:"diagnostics"`
 	Stale       []string               `json:"stale"`   // files that generate would change
-	Changes     []change               `json:"changes"` // of check -against
+	Changes     []change               `json:"changes"` // found by check -against
 }
 
-// report prints what was found: text to stderr, JSON to stdout.
+// report prints findings: diagnostics as text to stderr, or everything as JSON to
+// stdout.
 func (t *tool) report(found schemafile.Diagnostics, stale []string, changes []change) {
 	if t.json {
-		a := answer{found, stale, changes}
+		r := jsonReport{found, stale, changes}
 		if found == nil {
-			a.Diagnostics = schemafile.Diagnostics{}
+			r.Diagnostics = schemafile.Diagnostics{}
 		}
 		if stale == nil {
-			a.Stale = []string{}
+			r.Stale = []string{}
 		}
 		if changes == nil {
-			a.Changes = []change{}
+			r.Changes = []change{}
 		}
 		enc := json.NewEncoder(t.stdout)
 		enc.SetEscapeHTML(false)
 		enc.SetIndent("", "  ")
-		_ = enc.Encode(a) // whoever closed stdout does not read it
+		_ = enc.Encode(r) // fails only if stdout is closed
 		return
 	}
 	if len(found) > 0 {
@@ -196,7 +197,7 @@ func (t *tool) report(found schemafile.Diagnostics, stale []string, changes []ch
 }
 
 func (t *tool) generate(args []string) (int, error) {
-	set := t.flags("generate", "", "Checks the schema and writes the files it asks for: those that changed, each at once.")
+	set := t.flags("generate", "", "Checks the schema and writes those of its files that changed, each atomically.")
 	t.format(set)
 	t.tsModule(set)
 	if _, err := t.parse(set, args, 0); err != nil {
@@ -228,23 +229,23 @@ func (t *tool) generate(args []string) (int, error) {
 }
 
 func (t *tool) check(args []string) (int, error) {
-	set := t.flags("check", "", `Checks the schema, and that the files are what generate would write: names those
-that are not, with a diff. It changes nothing.
+	set := t.flags("check", "", `Checks the schema, and that its files are up to date: lists those that generate
+would change, with a diff. It changes nothing.
 
-With -against it compares with an earlier version of the schema instead and names
-the changes that need a second look: what old sessions, rows and browsers will not
-find any more, or will see for the first time. As in
+With -against it compares the schema with an earlier version instead, and lists
+the changes that need review: what old sessions, rows and browsers will no longer
+find, or will see for the first time. For example:
 
 	git show main:auth.schema.yaml | go tool typegen check -against -`)
 	t.format(set)
 	t.tsModule(set)
-	against := set.String("against", "", "an earlier version of the schema `file`; - is the standard input")
-	allow := set.String("allow", "", "with -against: `fields` whose changes are meant, separated by commas, such as user.role,theme")
+	against := set.String("against", "", "an earlier version of the schema `file`; - is standard input")
+	allow := set.String("allow", "", "with -against: `fields` whose changes are intended, separated by commas, such as user.role,theme")
 	if _, err := t.parse(set, args, 0); err != nil {
 		return exitError, err
 	}
 	if *allow != "" && *against == "" {
-		return exitError, errors.New("check: -allow goes with -against")
+		return exitError, errors.New("check: -allow requires -against")
 	}
 	f, warnings, err := t.load()
 	if err != nil {
@@ -274,7 +275,7 @@ find any more, or will see for the first time. As in
 			fmt.Fprintf(t.stdout, "%s is missing\n", file.Path)
 			continue
 		}
-		fmt.Fprintf(t.stdout, "%s is stale\n%s", file.Path, short(diff.Diff(file.Path, now, "generated", file.Content)))
+		fmt.Fprintf(t.stdout, "%s is stale\n%s", file.Path, truncate(diff.Diff(file.Path, now, "generated", file.Content)))
 	}
 	t.report(warnings, stale, nil)
 	if stale != nil {
@@ -286,19 +287,19 @@ find any more, or will see for the first time. As in
 	return exitOK, nil
 }
 
-// short cuts a diff that nobody would read.
-func short(d []byte) string {
-	const most = 40
+// truncate shortens a diff that is too long to read.
+func truncate(d []byte) string {
+	const limit = 40
 	lines := strings.SplitAfter(string(d), "\n")
-	if len(lines) <= most {
+	if len(lines) <= limit {
 		return string(d)
 	}
-	return strings.Join(lines[:most], "") + fmt.Sprintf("… and %d lines more\n", len(lines)-most)
+	return strings.Join(lines[:limit], "") + fmt.Sprintf("… and %d more lines\n", len(lines)-limit)
 }
 
 func (t *tool) editorSchema(args []string) (int, error) {
-	set := t.flags("schema", "", "Prints the JSON Schema of the schema file, with which editors complete and check it.")
-	output := set.String("o", "", "write it to a `file` instead, when it differs")
+	set := t.flags("schema", "", "Prints the JSON Schema of the schema file, for completion and checks in editors.")
+	output := set.String("o", "", "write it to a `file` instead, if that differs")
 	if _, err := t.parse(set, args, 0); err != nil {
 		return exitError, err
 	}

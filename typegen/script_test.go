@@ -14,7 +14,7 @@ func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){"typegen": main})
 }
 
-// The scripts of testdata/script run the command as its users do.
+// The scripts in testdata/script run the command as its users do.
 func TestScripts(t *testing.T) {
 	root, err := filepath.Abs("..")
 	if err != nil {
@@ -37,8 +37,8 @@ func TestScripts(t *testing.T) {
 		},
 		Setup: func(e *testscript.Env) error {
 			e.Setenv("ROOT", root)
-			// Everything is in the module cache already: no network, and the
-			// checkout in the place of the published module.
+			// Use only the module cache, without network, and the checkout instead
+			// of the published module.
 			e.Setenv("GOCACHE", cache)
 			e.Setenv("GOMODCACHE", mod)
 			e.Setenv("GOPATH", path)

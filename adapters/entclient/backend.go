@@ -14,18 +14,18 @@ import (
 	"github.com/sesame-auth/sesame/ent"
 )
 
-// backend is what differs between the databases. It does not change.
+// backend describes how the databases differ. It does not change.
 type backend struct {
 	*sqlstore.Dialect
 	hot hotSQL
 	// migrate brings the tables up to date, in any number of processes at once,
-	// and checks what takes a table.
+	// and makes the checks that need a table.
 	migrate func(ctx context.Context, db *sql.DB) error
-	// mayMigrate, when not nil, says what the user of the database must be
-	// allowed to do, if that is what err is about.
+	// mayMigrate, if not nil, returns the permissions that the database user
+	// needs if err is about a missing one, or "".
 	mayMigrate func(err error) string
-	// explainAt, when not nil, turns an error into one of the contract where the
-	// statement is known.
+	// explainAt, if not nil, turns the error of a statement into one of the
+	// contract.
 	explainAt func(query string, err error) error
 }
 
@@ -43,8 +43,8 @@ func backendOf(name string) (*backend, error) {
 	return postgres(d), nil
 }
 
-// setUp checks that connections are as they must be, brings the tables up to
-// date and prepares the statements.
+// setUp checks the settings of a connection, brings the tables up to date and
+// prepares the statements.
 func (b *backend) setUp(ctx context.Context, db *sql.DB) (*statements, error) {
 	if err := b.Check(ctx, db); err != nil {
 		return nil, err
@@ -55,8 +55,8 @@ func (b *backend) setUp(ctx context.Context, db *sql.DB) (*statements, error) {
 	return prepare(ctx, db, b)
 }
 
-// opening says what to do about an error of setUp.
-func (b *backend) opening(err error) error {
+// openError adds to an error of setUp how to fix it.
+func (b *backend) openError(err error) error {
 	if b.mayMigrate != nil {
 		if hint := b.mayMigrate(err); hint != "" {
 			return fmt.Errorf("%w (%s)", err, hint)
@@ -65,9 +65,9 @@ func (b *backend) opening(err error) error {
 	return b.Explain(err)
 }
 
-// answer turns what the database answers into an error of the contract; see
-// package sqlstore for the others.
-func (b *backend) answer(err error) error {
+// storeError turns an error of the database into one of package store where the
+// contract defines one. Package sqlstore handles other errors.
+func (b *backend) storeError(err error) error {
 	if err == nil || errors.Is(err, store.ErrConflict) {
 		return err
 	}
@@ -83,9 +83,9 @@ func (b *backend) answer(err error) error {
 	return err
 }
 
-// conflict is the violation of a unique key. The last column bears the name
-// that the contract uses; the layout gives keys the same names everywhere, but
-// for primary keys.
+// conflict returns the error for a violation of a unique key. The name of its last
+// column is that of the contract. Keys have the same names in every database,
+// except primary keys.
 func conflict(d sqlstore.Duplicate) error {
 	field := d.Key
 	switch {
@@ -107,12 +107,12 @@ func conflict(d sqlstore.Duplicate) error {
 	return &store.ConflictError{Field: field, Err: d.Err}
 }
 
-// bound is the driver of a client inside a transaction: what ent would wrap in
-// a transaction of its own runs in this one.
+// bound is the driver of a client inside a transaction. Where ent would begin
+// another transaction, it uses this one.
 type bound struct {
 	dialect.ExecQuerier
 	backend  *backend
-	lockRead string // what a SELECT ends with
+	lockRead string // appended to a SELECT
 }
 
 func (b bound) Dialect() string                        { return b.backend.Name }

@@ -5,8 +5,8 @@ import (
 	"database/sql"
 )
 
-// DB is the pool, for tests that look at its connections.
+// DB is the pool, for tests of its connections.
 func (a *Adapter) DB() *sql.DB { return a.conn.DB }
 
-// UseWAL is what opening does once per file.
+// UseWAL enables the write-ahead log, as opening a file does.
 func UseWAL(ctx context.Context, db *sql.DB) error { return useWAL(ctx, db) }

@@ -60,13 +60,13 @@ func TestBrokenStore(t *testing.T) {
 			}
 			f.Heal()
 			if err := c.Do(t.Context(), a); err != nil {
-				t.Fatalf("once the store works again: %v", err)
+				t.Fatalf("after the store recovered: %v", err)
 			}
 		})
 	}
 }
 
-// Whichever statement of a call fails: all of it is done, or nothing
+// Whichever statement of a call fails, the call has its whole effect or none
 // (fault/delete-user-atomic, and the same for every other write).
 func TestEveryStatementFails(t *testing.T) {
 	for _, c := range adaptercalls.Writes() {
@@ -81,12 +81,12 @@ func TestEveryStatementFails(t *testing.T) {
 					if nth == 1 || err != nil {
 						t.Fatalf("%d statements, error %v", nth-1, err)
 					}
-					return // every one of them has failed once
+					return // each of them has failed once
 				}
 				if !errors.Is(err, errInjected) {
 					t.Fatalf("statement %d: got %v, want the injected error", nth, err)
 				}
-				// A purge may stop half-way; it removes row by row.
+				// A purge may stop halfway; it removes row by row.
 				if after := snapshot(t, a); after != before && c.Name != "PurgeExpired" {
 					t.Fatalf("statement %d failed and left\n%s\nof\n%s", nth, after, before)
 				}
@@ -95,8 +95,8 @@ func TestEveryStatementFails(t *testing.T) {
 	}
 }
 
-// SQLite may end a transaction when a statement fails for want of space or the
-// like; what fn writes then must not be written outside of it.
+// SQLite may end a transaction when a statement fails, for instance for lack of
+// space. Later writes of fn must not be made outside of it.
 func TestTxAfterStoreError(t *testing.T) {
 	a, f := faulty(t)
 	before := snapshot(t, a)
@@ -110,7 +110,7 @@ func TestTxAfterStoreError(t *testing.T) {
 		}
 		f.Heal()
 		if err := tx.DeleteUser(t.Context(), "u1"); err == nil {
-			t.Error("the transaction goes on after the error")
+			t.Error("the transaction is usable after the error")
 		}
 		return nil
 	})
@@ -143,7 +143,7 @@ func TestTxCommitFails(t *testing.T) {
 	}
 }
 
-// A call that a lock turns away is made again.
+// A call that a lock rejects is repeated.
 func TestLockedForAMoment(t *testing.T) {
 	for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
 		t.Run(c.Name, func(t *testing.T) {
@@ -163,7 +163,7 @@ func TestLockedForAMoment(t *testing.T) {
 	}
 }
 
-// Another process holds the write lock and does not let go.
+// Another process holds the write lock and does not release it.
 func TestLocked(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.db")
 	withTimeout := func(d time.Duration) *entclient.Adapter {
@@ -186,10 +186,10 @@ func TestLocked(t *testing.T) {
 		}
 		for _, c := range adaptercalls.Writes() {
 			err := c.Do(t.Context(), brief)
-			if err == nil || errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "locked for 50ms") {
-				t.Errorf("%s: got %v, want an error that says locked", c.Name, err)
+			if err == nil || errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "locked the database for 50ms") {
+				t.Errorf("%s: got %v, want an error that mentions the lock", c.Name, err)
 			}
-			// The context ends the wait, whatever the timeout is.
+			// The context ends the wait, whatever the timeout.
 			ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
 			if err := c.Do(ctx, patient); !errors.Is(err, context.DeadlineExceeded) {
 				t.Errorf("%s with a deadline: got %v, want DeadlineExceeded", c.Name, err)
@@ -203,12 +203,12 @@ func TestLocked(t *testing.T) {
 	}
 	for i, a := range []store.Adapter{brief, patient} {
 		if _, err := a.CreateUser(t.Context(), store.User{ID: string(rune('a' + i))}); err != nil {
-			t.Errorf("once the lock is gone: %v", err)
+			t.Errorf("after the lock was released: %v", err)
 		}
 	}
 }
 
-// The same between two calls of one adapter.
+// The same with two calls of one adapter.
 func TestWriteWaitsForTx(t *testing.T) {
 	f := faultySQLite(t, nil)
 	a := openFaulty(t, dialect.SQLite, f, entclient.Options{BusyTimeout: time.Hour})
@@ -218,14 +218,15 @@ func TestWriteWaitsForTx(t *testing.T) {
 		if err := a.DeleteUser(ctx, "u1"); !errors.Is(err, context.DeadlineExceeded) {
 			t.Errorf("write: got %v, want DeadlineExceeded", err)
 		}
-		return a.Tx(ctx, func(store.Adapter) error { t.Error("two transactions at once"); return nil })
+		return a.Tx(ctx, func(store.Adapter) error { t.Error("two transactions run at once"); return nil })
 	})
 	if !errors.Is(err, context.DeadlineExceeded) {
 		t.Errorf("Tx: got %v, want DeadlineExceeded", err)
 	}
 }
 
-// Whatever the driver says when the context has ended, it is the context's error.
+// Whatever error the driver returns when the context has ended, the call returns
+// that of the context.
 func TestInterrupted(t *testing.T) {
 	for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
 		t.Run(c.Name, func(t *testing.T) {
@@ -240,7 +241,7 @@ func TestInterrupted(t *testing.T) {
 	}
 }
 
-// A write through the adapter inside of its own transaction fails clearly.
+// A write through the outer adapter inside a transaction fails with a clear error.
 func TestTxOuterWriteFails(t *testing.T) {
 	f := faultySQLite(t, nil)
 	a := openFaulty(t, dialect.SQLite, f, entclient.Options{BusyTimeout: 20 * time.Millisecond})
@@ -248,7 +249,7 @@ func TestTxOuterWriteFails(t *testing.T) {
 		_, err := a.CreateUser(t.Context(), store.User{ID: "u1"})
 		return err
 	})
-	if err == nil || !strings.Contains(err.Error(), "must use the adapter it is given") {
+	if err == nil || !strings.Contains(err.Error(), "must use only the adapter passed to it") {
 		t.Fatalf("got %v", err)
 	}
 	if _, err := a.CreateUser(t.Context(), store.User{ID: "u1"}); err != nil {
@@ -264,7 +265,7 @@ func TestOpenLocked(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	// Nobody else can even read.
+	// Others cannot even read.
 	for _, statement := range []string{`PRAGMA locking_mode = EXCLUSIVE`, `PRAGMA wal_checkpoint(TRUNCATE)`, `BEGIN EXCLUSIVE`} {
 		if _, err := conn.ExecContext(t.Context(), statement); err != nil {
 			t.Fatal(err)
@@ -292,18 +293,18 @@ func TestDiskFull(t *testing.T) {
 	for i := 0; full == nil && i < 100; i++ {
 		_, full = a.UpdateUser(t.Context(), store.UserUpdate{ID: "u1", Name: store.SetTo(strings.Repeat(big, i))})
 	}
-	if full == nil || errors.Is(full, store.ErrNotFound) || !strings.Contains(full.Error(), "no room left") {
-		t.Fatalf("got %v, want an error that says what is wrong", full)
+	if full == nil || errors.Is(full, store.ErrNotFound) || !strings.Contains(full.Error(), "no space is left") {
+		t.Fatalf("got %v, want an error that explains the problem", full)
 	}
 	before := snapshot(t, a)
 	_, err := a.LinkAccount(t.Context(), store.Account{UserID: "u1", Provider: "google", ProviderAccountID: "1", AccessToken: new(strings.Repeat(big, 100))})
-	if err == nil || !strings.Contains(err.Error(), "no room left") {
-		t.Fatalf("got %v, want an error that says what is wrong", err)
+	if err == nil || !strings.Contains(err.Error(), "no space is left") {
+		t.Fatalf("got %v, want an error that explains the problem", err)
 	}
 	if after := snapshot(t, a); after != before {
 		t.Error("a failed write changed something")
 	}
-	// Reading works, and so does making room.
+	// Reading works, and so does freeing space.
 	if _, _, err := a.GetSessionAndUser(t.Context(), "s1"); err != nil {
 		t.Error(err)
 	}
@@ -312,7 +313,7 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// A session that is extended while it is about to be purged stays.
+// A session that is extended while a purge runs is kept.
 func TestPurgeSparesExtended(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.db")
 	other := openAt(t, path)
@@ -367,7 +368,7 @@ func checkReadOnly(t testing.TB, a *entclient.Adapter) {
 	for _, c := range adaptercalls.Writes() {
 		err := c.Do(t.Context(), a)
 		if err == nil || errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "needs write access") {
-			t.Errorf("%s: got %v, want an error that says what is wrong", c.Name, err)
+			t.Errorf("%s: got %v, want an error that explains the problem", c.Name, err)
 		}
 	}
 }
@@ -447,7 +448,7 @@ func TestUnstorable(t *testing.T) {
 		} {
 			err := create()
 			if !errors.Is(err, store.ErrInvalid) || !strings.Contains(err.Error(), " "+field+" ") || strings.Contains(err.Error(), bad) {
-				t.Errorf("%s = %q: got %v, want ErrInvalid that names the field and not the value", field, bad, err)
+				t.Errorf("%s = %q: got %v, want ErrInvalid with the name of the field and without the value", field, bad, err)
 			}
 		}
 	}
@@ -468,17 +469,17 @@ func TestOpenErrors(t *testing.T) {
 		"URL":       {"postgres://u:hunter2@127.0.0.1/db", "DSN of a server"},
 		"MySQL":     {"u:hunter2@tcp(127.0.0.1:3306)/db", "DSN of a server"},
 		"key=value": {"host=127.0.0.1 user=u password=hunter2", "DSN of a server"},
-		"no folder": {filepath.Join(dir, "no", "auth.db"), "make the folder " + filepath.Join(dir, "no")},
+		"no folder": {filepath.Join(dir, "no", "auth.db"), "create the directory " + filepath.Join(dir, "no")},
 		"NUL":       {filepath.Join(dir, "no\x00", "auth.db"), "invalid argument"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := entclient.OpenSQLite(t.Context(), c.path, entclient.Options{})
 			if err == nil {
 				a.Close()
-				t.Fatal("it opened")
+				t.Fatal("opening succeeded")
 			}
 			if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("got %q, want it to say %q, and no password", err, c.want)
+				t.Errorf("got %q, want it to contain %q and no password", err, c.want)
 			}
 		})
 	}
@@ -486,9 +487,9 @@ func TestOpenErrors(t *testing.T) {
 		t.Errorf("OpenPostgres without a DSN: %v", err)
 	}
 	for dsn, want := range map[string]string{
-		"u:hunter2/db":                   "the DSN cannot be read",
-		"u:hunter2tcp(127.0.0.1:1)/db":   "the DSN cannot be read",
-		"mysql://u:hunter2%@127.0.0.1:1": "the DSN cannot be read",
+		"u:hunter2/db":                   "invalid DSN",
+		"u:hunter2tcp(127.0.0.1:1)/db":   "invalid DSN",
+		"mysql://u:hunter2%@127.0.0.1:1": "invalid DSN",
 		"u:hunter2@tcp(127.0.0.1:1)":     "missing the slash",
 		"u:hunter2@tcp(127.0.0.1:1)/db":  "refused",
 	} {

@@ -16,13 +16,13 @@ import (
 
 var errInjected = errors.New("the wire is cut")
 
-// faultySQLite is a new file on which nothing fails yet. setUp prepares each
-// connection; it may be nil.
+// faultySQLite returns a connector for a new file; no statement fails yet. setUp
+// prepares each connection; it may be nil.
 func faultySQLite(t testing.TB, setUp func(n int, c *sqlite3.SQLiteConn) error) *faultdb.Connector {
 	return faultdb.SQLite("file:"+filepath.Join(t.TempDir(), "auth.db")+"?_fk=1&_txlock=immediate&_busy_timeout=20&_journal_mode=WAL", setUp)
 }
 
-// openFaulty opens an adapter over f.
+// openFaulty opens an adapter on f.
 func openFaulty(t testing.TB, dialect string, f *faultdb.Connector, o entclient.Options) *entclient.Adapter {
 	t.Helper()
 	db := sql.OpenDB(f)
@@ -35,7 +35,7 @@ func openFaulty(t testing.TB, dialect string, f *faultdb.Connector, o entclient.
 	return a
 }
 
-// populateFaulty opens an adapter over f, with rows.
+// populateFaulty opens an adapter on f and stores rows.
 func populateFaulty(t testing.TB, dialect string, f *faultdb.Connector, o entclient.Options) *entclient.Adapter {
 	t.Helper()
 	a := openFaulty(t, dialect, f, o)
@@ -45,15 +45,14 @@ func populateFaulty(t testing.TB, dialect string, f *faultdb.Connector, o entcli
 	return a
 }
 
-// faulty is a populated adapter over a new SQLite file on which nothing fails
-// yet.
+// faulty returns a populated adapter on a new SQLite file; no statement fails yet.
 func faulty(t testing.TB) (*entclient.Adapter, *faultdb.Connector) {
 	t.Helper()
 	f := faultySQLite(t, nil)
 	return populateFaulty(t, dialect.SQLite, f, entclient.Options{}), f
 }
 
-// faulty is the same over a database of the server.
+// faulty returns the same on a database of the server.
 func (s server) faulty(t testing.TB, o entclient.Options) (*entclient.Adapter, *faultdb.Connector) {
 	t.Helper()
 	f := s.connector(t, s.database(t))

@@ -12,8 +12,8 @@ import (
 	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
-// What runs at every request, and what must decide and act in one step, are
-// statements prepared on the database that the client uses.
+// hotSQL holds the statements that run on every request, or that must check and
+// write in one step. They are prepared on the database that the client uses.
 type hotSQL struct {
 	// sessionToken: expires, id, name, email, emailVerified, image
 	sessionAndUser string
@@ -27,11 +27,11 @@ type hotSQL struct {
 	updateCounter []step
 }
 
-// step is a statement. The first of several gives one row or none, and locks
-// it; the others then each change exactly one.
+// step is one of the statements of a call. The first returns one row or none, and
+// locks it; each of the others then changes exactly one row.
 type step struct {
 	text string
-	args []int // which arguments it takes; nil: all, in order
+	args []int // indexes of its arguments; nil: all, in order
 }
 
 type prepared struct {
@@ -73,38 +73,40 @@ func (s *statements) close() error {
 	return errors.Join(errs...)
 }
 
-// one runs statements that give one row or none (sql.ErrNoRows).
-func (s *contract) one(ctx context.Context, steps []prepared, args []any, dest ...any) error {
+// runSteps runs the statements of a call and scans the one row that they return
+// into dest. Without a row it returns sql.ErrNoRows.
+func (s *contract) runSteps(ctx context.Context, steps []prepared, args []any, dest ...any) error {
 	if err := s.queryOne(ctx, steps[0], args, dest); err != nil {
 		return err
 	}
 	for _, p := range steps[1:] {
-		result, err := s.conn.Exec(ctx, p.stmt, p.given(args)...)
+		result, err := s.conn.Exec(ctx, p.stmt, p.pick(args)...)
 		if err != nil {
 			return err
 		}
 		if n, err := result.RowsAffected(); err != nil || n != 1 {
-			return fmt.Errorf("a locked row was changed %d times: %w", n, errors.Join(err, sql.ErrNoRows))
+			return fmt.Errorf("a statement on one locked row changed %d rows: %w", n, errors.Join(err, sql.ErrNoRows))
 		}
 	}
 	return nil
 }
 
-// given are the arguments that the statement takes.
-func (p prepared) given(args []any) []any {
+// pick returns those of args that the statement takes.
+func (p prepared) pick(args []any) []any {
 	if p.args == nil {
 		return args
 	}
-	given := make([]any, len(p.args))
+	picked := make([]any, len(p.args))
 	for i, n := range p.args {
-		given[i] = args[n]
+		picked[i] = args[n]
 	}
-	return given
+	return picked
 }
 
-// queryOne runs a statement to its end: only then is what it wrote committed.
+// queryOne scans the row of a statement. It reads to the end of the rows, because
+// only then the writes of the statement are committed.
 func (s *contract) queryOne(ctx context.Context, p prepared, args, dest []any) error {
-	rows, err := s.conn.Query(ctx, p.stmt, p.given(args)...)
+	rows, err := s.conn.Query(ctx, p.stmt, p.pick(args)...)
 	if err != nil {
 		return err
 	}
@@ -136,7 +138,7 @@ func (s *contract) GetSessionAndUser(ctx context.Context, sessionToken string) (
 			return nil, store.ErrNotFound
 		}
 		r := new(row)
-		return r, s.one(ctx, s.hot.sessionAndUser, []any{sessionToken}, &r.expires, &r.id, &r.name, &r.email, &r.verified, &r.image)
+		return r, s.runSteps(ctx, s.hot.sessionAndUser, []any{sessionToken}, &r.expires, &r.id, &r.name, &r.email, &r.verified, &r.image)
 	})
 	if err != nil {
 		return store.Session{}, store.User{}, err
@@ -164,7 +166,7 @@ func (s *contract) UpdateSession(ctx context.Context, u store.SessionUpdate) (st
 		if !authruntime.Storable(u.SessionToken) {
 			return stored, store.ErrNotFound
 		}
-		return stored, s.one(ctx, s.hot.updateSession, []any{u.Expires.UnixMilli(), u.SessionToken}, &stored.UserID)
+		return stored, s.runSteps(ctx, s.hot.updateSession, []any{u.Expires.UnixMilli(), u.SessionToken}, &stored.UserID)
 	})
 }
 
@@ -176,7 +178,7 @@ func (s *contract) UseVerificationToken(ctx context.Context, identifier, token s
 			return used, store.ErrNotFound
 		}
 		var expires int64
-		err := s.one(ctx, s.hot.useToken, []any{identifier, token}, &expires)
+		err := s.runSteps(ctx, s.hot.useToken, []any{identifier, token}, &expires)
 		used.Expires = authruntime.Instant(expires)
 		return used, err
 	})
@@ -189,12 +191,12 @@ func (s *contract) UpdateAuthenticatorCounter(ctx context.Context, credentialID 
 		if !authruntime.Storable(credentialID) {
 			return a, store.ErrNotFound
 		}
-		err := s.one(ctx, s.hot.updateCounter, []any{int64(counter), credentialID},
+		err := s.runSteps(ctx, s.hot.updateCounter, []any{int64(counter), credentialID},
 			&a.UserID, &a.ProviderAccountID, &a.CredentialPublicKey, &a.CredentialDeviceType, &a.CredentialBackedUp, &a.Transports)
 		return a, err
 	})
 	if errors.Is(err, store.ErrNotFound) {
-		// No such credential, or a counter that is not behind the new one.
+		// No such credential, or its counter is not less than the new one.
 		if _, err := s.GetAuthenticator(ctx, credentialID); err != nil {
 			return store.Authenticator{}, err
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/sesame-auth/sesame/adapters/entclient"
 )
 
-// Inspect names what a table lacks, also where SQLite would take the name of a
-// column for text.
+// Inspect names missing columns, even where SQLite would treat the name of a
+// column as text.
 func TestInspect(t *testing.T) {
 	for statement, want := range map[string]string{
 		``: "",
@@ -36,7 +36,7 @@ func TestInspect(t *testing.T) {
 		}
 		switch err := a.Inspect(t.Context()); {
 		case want == "" && err != nil:
-			t.Errorf("of the tables that it made: %v", err)
+			t.Errorf("with all tables: %v", err)
 		case want != "" && (err == nil || !strings.Contains(err.Error(), want)):
 			t.Errorf("after %s: %v, want %s", statement, err, want)
 		}
@@ -48,7 +48,7 @@ func TestServerInspect(t *testing.T) {
 		dsn := s.database(t)
 		a := s.openAt(t, dsn)
 		if err := a.Inspect(t.Context()); err != nil {
-			t.Fatalf("of the tables that it made: %v", err)
+			t.Fatalf("with all tables: %v", err)
 		}
 		db := sql.OpenDB(s.connector(t, dsn))
 		defer db.Close()

@@ -11,8 +11,8 @@ import (
 	"path"
 )
 
-// migrations holds one folder per dialect. Files are applied in the order of
-// their names, once each, and never change after a release.
+// migrations holds a directory per dialect. Files are applied once each, in the
+// order of their names, and never change after a release.
 //
 //go:embed migrations
 var migrations embed.FS
@@ -40,8 +40,8 @@ func migrationsOf(dialect string) ([]migration, error) {
 }
 
 // migrateSQLite brings the tables up to date. It may run in any number of
-// processes at once: what is missing is decided under SQLite's write lock. A
-// database that is up to date is only read.
+// processes at once, because it holds SQLite's write lock while it decides what
+// is missing. A database that is up to date is only read.
 func migrateSQLite(ctx context.Context, db *sql.DB) (err error) {
 	all, err := migrationsOf("sqlite")
 	if err != nil {
@@ -78,7 +78,7 @@ func migrateSQLite(ctx context.Context, db *sql.DB) (err error) {
 	}
 	for _, m := range missing {
 		if _, err := conn.ExecContext(ctx, m.sql); err != nil {
-			return fmt.Errorf("migration %s: %w (Sesame needs tables of its own; if this database belongs to another application, open another file)", m.name, err)
+			return fmt.Errorf("migration %s: %w (Sesame creates these tables itself; if this database belongs to another application, open another file)", m.name, err)
 		}
 		if _, err := conn.ExecContext(ctx, `INSERT INTO "sesame_migration" VALUES (?, ?)`, m.name, m.checksum); err != nil {
 			return err
@@ -99,8 +99,9 @@ type querier interface {
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// pending returns what is not applied yet. The query exists says whether the
-// table of what is applied is there, the query list lists it.
+// pending returns the migrations that are not applied yet. The query exists
+// reports whether the table of applied migrations exists; the query list reads
+// it.
 func pending(ctx context.Context, q querier, all []migration, exists, list string) ([]migration, error) {
 	applied, err := applied(ctx, q, exists, list)
 	if err != nil {
@@ -117,12 +118,12 @@ func pending(ctx context.Context, q querier, all []migration, exists, list strin
 		delete(applied, m.name)
 	}
 	for name := range applied {
-		return nil, fmt.Errorf("the database has migration %s, which this program does not know; it was migrated by a newer version, run that one", name)
+		return nil, fmt.Errorf("the database has migration %s, which this program does not know; run the newer version that applied it", name)
 	}
 	return missing, nil
 }
 
-// applied returns the checksums of what is applied, by name.
+// applied returns the checksums of the applied migrations by name.
 func applied(ctx context.Context, q querier, exists, list string) (map[string]string, error) {
 	applied := map[string]string{}
 	var found bool

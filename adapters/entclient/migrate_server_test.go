@@ -48,7 +48,7 @@ func (s server) db(t testing.TB, dsn string) *sql.DB {
 	return db
 }
 
-// The migration files make what ent/schema describes.
+// The migration files create the tables that ent/schema describes.
 func TestServerMigrationsMatchEntSchema(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		db := s.db(t, s.database(t))
@@ -107,14 +107,14 @@ func (s server) refused(t testing.TB, dsn, want string) {
 	a, err := s.open(t.Context(), dsn, entclient.Options{})
 	if err == nil {
 		a.Close()
-		t.Fatal("it opened")
+		t.Fatal("opening succeeded")
 	}
 	if !strings.Contains(err.Error(), want) {
-		t.Errorf("got %q, want it to say %q", err, want)
+		t.Errorf("got %q, want it to contain %q", err, want)
 	}
 }
 
-// The tables of another application stay as they are.
+// The tables of another application are not changed.
 func TestServerMigrationOfForeignTables(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		dsn := s.database(t)
@@ -122,19 +122,19 @@ func TestServerMigrationOfForeignTables(t *testing.T) {
 		mustExec(t, db, `CREATE TABLE session (id integer PRIMARY KEY, data text)`)
 		before := s.layout(t, db)
 		for range 2 {
-			s.refused(t, dsn, "tables of its own")
+			s.refused(t, dsn, "creates")
 			if diff := cmp.Diff(before, s.layout(t, db)); diff != "" {
 				t.Errorf("(-before +after)\n%s", diff)
 			}
 		}
 		if _, err := db.ExecContext(t.Context(), `SELECT * FROM sesame_migration`); err == nil {
-			t.Error("a refused migration left its table")
+			t.Error("a refused migration left its table behind")
 		}
 	})
 }
 
-// A process that was killed in the middle of its first migration: MySQL keeps
-// what was created, PostgreSQL nothing. The next one completes it.
+// A process is killed during its first migration: MySQL keeps what was created,
+// PostgreSQL nothing. The next process completes the migration.
 func TestServerMigrationInterrupted(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		dsn := s.database(t)

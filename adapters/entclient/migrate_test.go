@@ -32,8 +32,8 @@ func layout(t testing.TB, db *sql.DB) []string {
 	})
 }
 
-// described returns the rows of queries of eight columns, but for those of
-// tables that are not ent's: the second column is the table.
+// described returns the rows of queries of eight columns, except rows about tables
+// that are not ent's; the second column is the table.
 func described(t testing.TB, db *sql.DB, queries []string) []string {
 	t.Helper()
 	var all []string
@@ -62,7 +62,7 @@ func described(t testing.TB, db *sql.DB, queries []string) []string {
 	return all
 }
 
-// The migration files make what ent/schema describes.
+// The migration files create the tables that ent/schema describes.
 func TestMigrationsMatchEntSchema(t *testing.T) {
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "ent.db")+"?_fk=1")
 	if err != nil {
@@ -114,7 +114,7 @@ func TestMigrationRefuses(t *testing.T) {
 	}
 }
 
-// The tables of another application stay as they are.
+// The tables of another application are not changed.
 func TestMigrationOfForeignTables(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "theirs.db")
 	db, err := sql.Open("sqlite3", path)
@@ -124,17 +124,17 @@ func TestMigrationOfForeignTables(t *testing.T) {
 	defer db.Close()
 	mustExec(t, db, `CREATE TABLE "session" ("id" integer PRIMARY KEY, "data" blob); INSERT INTO "session" VALUES (1, 'x')`)
 	before := layout(t, db)
-	refused(t, path, "tables of its own")
+	refused(t, path, "creates these tables itself")
 	if diff := cmp.Diff(before, layout(t, db)); diff != "" {
 		t.Errorf("(-before +after)\n%s", diff)
 	}
 	var n int
 	if err := db.QueryRowContext(t.Context(), `SELECT count(*) FROM sqlite_master WHERE name = 'sesame_migration'`).Scan(&n); err != nil || n != 0 {
-		t.Errorf("a refused migration left its table: %d, %v", n, err)
+		t.Errorf("a refused migration left its table behind: %d, %v", n, err)
 	}
 }
 
-// When New fails the caller's connection is as it was.
+// If New fails, the connection of the caller is unchanged.
 func TestMigrationFailsOnOneConnection(t *testing.T) {
 	db, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "theirs.db")+"?_fk=1")
 	if err != nil {
@@ -146,18 +146,18 @@ func TestMigrationFailsOnOneConnection(t *testing.T) {
 	if _, err := entclient.New(t.Context(), dialect.SQLite, db, entclient.Options{}); err == nil {
 		t.Fatal("the migration succeeded")
 	}
-	mustExec(t, db, `BEGIN`) // fails inside of a transaction
+	mustExec(t, db, `BEGIN`) // fails inside a transaction
 	mustExec(t, db, `ROLLBACK`)
 }
 
 func TestNoWAL(t *testing.T) {
-	db, err := sql.Open("sqlite3", "file::memory:") // knows no WAL
+	db, err := sql.Open("sqlite3", "file::memory:") // does not support WAL
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer db.Close()
 	if err := entclient.UseWAL(t.Context(), db); err == nil || !strings.Contains(err.Error(), "network file system") {
-		t.Errorf("got %v, want an error that says what may be wrong", err)
+		t.Errorf("got %v, want an error that explains the possible cause", err)
 	}
 }
 
@@ -178,10 +178,10 @@ func refused(t testing.TB, path, want string) {
 	a, err := entclient.OpenSQLite(t.Context(), path, entclient.Options{})
 	if err == nil {
 		a.Close()
-		t.Fatal("it opened")
+		t.Fatal("opening succeeded")
 	}
 	if !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
-		t.Errorf("got %q, want it to say %q and name the file", err, want)
+		t.Errorf("got %q, want it to contain %q and the name of the file", err, want)
 	}
 }
 

@@ -16,8 +16,8 @@ import (
 	"github.com/sesame-auth/sesame/ent/migrate"
 )
 
-// mysqlBackend is the backend of MySQL and MariaDB. Nothing here is known to
-// one of them only: MySQL has no RETURNING, so a row is locked, then changed.
+// mysqlBackend is the backend of MySQL and MariaDB. It uses only what both
+// support: MySQL has no RETURNING, so a row is first locked and then changed.
 func mysqlBackend(d *sqlstore.Dialect) *backend {
 	const (
 		getSession = "SELECT `userId` FROM `session` WHERE `sessionToken` = ? FOR UPDATE"
@@ -38,11 +38,11 @@ func mysqlBackend(d *sqlstore.Dialect) *backend {
 		},
 		mayMigrate: func(err error) string {
 			if e, ok := errors.AsType[*mysql.MySQLError](err); ok && (e.Number == 1044 || e.Number == 1045 || e.Number == 1142) {
-				return "the user of the DSN needs SELECT, INSERT, UPDATE, DELETE, and to migrate CREATE, ALTER, INDEX, REFERENCES"
+				return "the user of the DSN needs SELECT, INSERT, UPDATE and DELETE, and for migrations CREATE, ALTER, INDEX and REFERENCES"
 			}
 			return ""
 		},
-		// It names the table, which MariaDB does not.
+		// MariaDB's error does not name the table of a primary key.
 		explainAt: func(query string, err error) error {
 			duplicate, ok := d.Duplicate(err)
 			if !ok {
@@ -65,14 +65,15 @@ func mysqlBackend(d *sqlstore.Dialect) *backend {
 	}
 }
 
-// OpenMySQL opens a database on MySQL 8 or MariaDB 10.6 or newer and returns
-// its adapter. dsn is one of github.com/go-sql-driver/mysql and must name a
-// database, which may be shared with tables of other names. Missing tables are
-// created, older ones migrated; any number of processes may do so at once.
+// OpenMySQL opens a database on MySQL 8, or MariaDB 10.6 or newer, and returns an
+// adapter for it. dsn has the format of github.com/go-sql-driver/mysql and must
+// name a database, which may also hold tables with other names. OpenMySQL creates
+// missing tables and migrates older ones; any number of processes may do so at
+// once.
 //
-// What the adapter depends on is set whatever dsn says: utf8mb4, a strict
-// sql_mode, foreign keys, and that an UPDATE counts the rows it finds. A wait
-// for a row's lock ends after Options.BusyTimeout unless dsn sets
+// It overrides settings of dsn that the adapter depends on: utf8mb4, a strict
+// sql_mode, foreign keys, and that an UPDATE counts the rows it matches. Waiting
+// for a row lock ends after Options.BusyTimeout unless dsn sets
 // innodb_lock_wait_timeout.
 func OpenMySQL(ctx context.Context, dsn string, o Options) (*Adapter, error) {
 	a, err := openMySQL(ctx, dsn, o)
@@ -100,25 +101,26 @@ func openServer(ctx context.Context, dialect string, connector driver.Connector,
 	return a, err
 }
 
-// checkFoundRows wants an UPDATE that changes nothing to count what it found.
+// checkFoundRows returns an error unless an UPDATE that changes nothing counts the
+// rows it matches.
 func checkFoundRows(ctx context.Context, db *sql.DB) error {
 	result, err := db.ExecContext(ctx, "UPDATE `sesame_migration` SET `checksum` = `checksum` ORDER BY `name` LIMIT 1")
 	if err != nil {
 		return err
 	}
 	if n, err := result.RowsAffected(); err != nil || n != 1 {
-		return errors.Join(err, errors.New("an UPDATE that changes nothing counts no row; add clientFoundRows=true to the DSN"))
+		return errors.Join(err, errors.New("an UPDATE does not count rows that keep their values; add clientFoundRows=true to the DSN"))
 	}
 	return nil
 }
 
-// migrateMySQL brings the tables up to date, under a lock that the server has
-// for the name of the database. A database that is up to date is only read.
+// migrateMySQL brings the tables up to date, under a named lock for the database.
+// A database that is up to date is only read.
 //
-// MySQL commits every CREATE and ALTER by itself. When a process is killed
-// between two of them, the next one runs the file again; so a file for MySQL
-// holds statements that may run twice, each ended by a semicolon at the end of
-// its line.
+// MySQL commits every CREATE and ALTER immediately. If a process is killed
+// between two of them, the next process runs the file again. The statements of a
+// file for MySQL may therefore run twice; each ends with a semicolon at the end of
+// a line.
 func migrateMySQL(ctx context.Context, db *sql.DB) (err error) {
 	all, err := migrationsOf("mysql")
 	if err != nil {
@@ -132,7 +134,7 @@ func migrateMySQL(ctx context.Context, db *sql.DB) (err error) {
 	if missing, err := pendingMySQL(ctx, conn, all); err != nil || len(missing) == 0 {
 		return err
 	}
-	// A name may have 64 characters, as the database's may.
+	// A lock may have 64 characters, and so may the name of the database.
 	const name = "CONCAT('sesame_', SHA1(DATABASE()))"
 	var locked sql.NullBool
 	if err := conn.QueryRowContext(ctx, "SELECT GET_LOCK("+name+", ?)", int(openingPatience/time.Second)).Scan(&locked); err != nil {
@@ -186,7 +188,7 @@ func pendingMySQL(ctx context.Context, conn *sql.Conn, all []migration) ([]migra
 	return pending(ctx, conn, all, mysqlHasMigrations, "SELECT `name`, `checksum` FROM `sesame_migration`")
 }
 
-// refuseForeign wants none of the tables to be there before the first
+// refuseForeign returns an error if one of the tables exists before the first
 // migration.
 func refuseForeign(ctx context.Context, conn *sql.Conn) error {
 	for _, table := range migrate.Tables {
@@ -196,7 +198,7 @@ func refuseForeign(ctx context.Context, conn *sql.Conn) error {
 			return err
 		}
 		if n > 0 {
-			return fmt.Errorf("there is a table %s already (Sesame needs tables of its own; if this database belongs to another application, open another database)", table.Name)
+			return fmt.Errorf("table %s already exists (Sesame creates its tables itself; if this database belongs to another application, open another database)", table.Name)
 		}
 	}
 	return nil

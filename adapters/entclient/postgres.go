@@ -20,7 +20,7 @@ func postgres(d *sqlstore.Dialect) *backend {
 		migrate: migratePostgres,
 		mayMigrate: func(err error) string {
 			if e, ok := errors.AsType[*pgconn.PgError](err); ok && e.Code == "42501" {
-				return "the role of the DSN needs SELECT, INSERT, UPDATE and DELETE on the tables, and to migrate CREATE on the schema"
+				return "the role of the DSN needs SELECT, INSERT, UPDATE and DELETE on the tables, and for migrations CREATE on the schema"
 			}
 			return ""
 		},
@@ -41,13 +41,13 @@ func postgres(d *sqlstore.Dialect) *backend {
 	}
 }
 
-// OpenPostgres opens a database on PostgreSQL and returns its adapter. dsn is
-// one of github.com/jackc/pgx/v5, a URL or key=value text. The tables are made
-// in the first schema of search_path, which may hold tables of other names.
-// Missing tables are created, older ones migrated; any number of processes may
-// do so at once.
+// OpenPostgres opens a database on PostgreSQL and returns an adapter for it. dsn
+// has the format of github.com/jackc/pgx/v5, a URL or key=value pairs. The tables
+// are in the first schema of search_path, which may also hold tables with other
+// names. OpenPostgres creates missing tables and migrates older ones; any number
+// of processes may do so at once.
 //
-// A wait for a row's lock ends after Options.BusyTimeout unless dsn sets
+// Waiting for a row lock ends after Options.BusyTimeout unless dsn sets
 // lock_timeout.
 func OpenPostgres(ctx context.Context, dsn string, o Options) (*Adapter, error) {
 	a, err := openPostgres(ctx, dsn, o)
@@ -72,7 +72,7 @@ func migratePostgres(ctx context.Context, db *sql.DB) error {
 	if err != nil {
 		return err
 	}
-	// Reading first: the program need not have the right to create tables.
+	// Read first: the role may lack the permission to create tables.
 	conn, err := db.Conn(ctx)
 	if err != nil {
 		return err
@@ -101,7 +101,7 @@ func migratePostgres(ctx context.Context, db *sql.DB) error {
 	}
 	for _, m := range missing {
 		if _, err := tx.ExecContext(ctx, m.sql); err != nil {
-			return fmt.Errorf("migration %s: %w (Sesame needs tables of its own; if these belong to another application, open another database, or set search_path to another schema)", m.name, err)
+			return fmt.Errorf("migration %s: %w (Sesame creates these tables itself; if they belong to another application, open another database, or set search_path to another schema)", m.name, err)
 		}
 		if _, err := tx.ExecContext(ctx, `INSERT INTO "sesame_migration" VALUES ($1, $2)`, m.name, m.checksum); err != nil {
 			return err

@@ -20,8 +20,8 @@ import (
 	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
 )
 
-// Some tests need other processes: this binary again, with the name of one of
-// these functions in childVar and the path of the database as its argument.
+// Some tests start other processes: this binary, with the name of one of these
+// functions in childVar and the path of the database as its argument.
 const childVar = "SESAME_ENTCLIENT_CHILD"
 
 var children = map[string]func(path string) error{
@@ -50,13 +50,13 @@ func command(t testing.TB, child string, args ...string) *exec.Cmd {
 		t.Fatal(err)
 	}
 	cmd := exec.CommandContext(t.Context(), self, args...)
-	// A program built with -race would sleep for a second before it exits.
+	// A program built with -race would otherwise sleep for a second on exit.
 	cmd.Env = append(os.Environ(), childVar+"="+child, "GORACE="+os.Getenv("GORACE")+" atexit_sleep_ms=0")
 	return cmd
 }
 
-// childStart says that it is ready, waits for its input to end, and then opens
-// the database and writes to it as a server does that has just started.
+// childStart reports that it is ready, waits for the end of its input, and then
+// opens the database and writes to it, like a server that starts.
 func childStart(open func(context.Context, string, entclient.Options) (*entclient.Adapter, error)) func(string) error {
 	return func(database string) error {
 		fmt.Println("ready")
@@ -109,16 +109,16 @@ func startFour(t *testing.T, child, database string) {
 	}
 	for _, out := range outs {
 		if line, err := out.ReadString('\n'); line != "ready\n" {
-			t.Fatalf("a child said %q (%v)", line, err)
+			t.Fatalf("a child printed %q (%v)", line, err)
 		}
 	}
 	for _, in := range starts {
 		in.Close()
 	}
 	for i, cmd := range cmds {
-		said, _ := io.ReadAll(outs[i])
+		output, _ := io.ReadAll(outs[i])
 		if err := cmd.Wait(); err != nil {
-			t.Errorf("process %d: %v: %s", i, err, said)
+			t.Errorf("process %d: %v: %s", i, err, output)
 		}
 	}
 }
@@ -149,8 +149,8 @@ func TestFourProcessesStartAtOnceOnServer(t *testing.T) {
 	})
 }
 
-// startedFour wants each migration to be there once and all that the processes
-// wrote.
+// startedFour wants each migration to be recorded once, and all rows that the
+// processes wrote.
 func startedFour(t testing.TB, a *entclient.Adapter, dialect string) {
 	t.Helper()
 	ctx, client := t.Context(), a.Client()
@@ -175,7 +175,7 @@ func migrationFiles(t testing.TB, dialect string) []string {
 	return files
 }
 
-// childCrash uses a token, says so, and is killed before it can close anything.
+// childCrash uses a token, reports it, and is killed before it can close anything.
 func childCrash(path string) error {
 	ctx := context.Background()
 	a, err := entclient.OpenSQLite(ctx, path, entclient.Options{})
@@ -197,14 +197,14 @@ func TestUsedTokenStaysUsedAfterCrash(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "auth.db")
 	out, err := command(t, "crash", path).Output()
 	if string(out) != "used\n" {
-		t.Fatalf("the child said %q (%v)", out, err)
+		t.Fatalf("the child printed %q (%v)", out, err)
 	}
 	a := openAt(t, path)
 	if _, err := a.UseVerificationToken(t.Context(), "a", "t1"); !errors.Is(err, store.ErrNotFound) {
 		t.Errorf("got %v, want ErrNotFound", err)
 	}
 	if _, _, err := a.GetSessionAndUser(t.Context(), "s1"); err != nil {
-		t.Errorf("what was written before: %v", err)
+		t.Errorf("rows written before the crash: %v", err)
 	}
 }
 
@@ -222,7 +222,7 @@ func childReadOnly(path string) error {
 	for _, c := range adaptercalls.Writes() {
 		err := c.Do(ctx, a)
 		if err == nil || errors.Is(err, store.ErrNotFound) || !strings.Contains(err.Error(), "needs write access") {
-			return fmt.Errorf("%s: got %v, want an error that says what is wrong", c.Name, err)
+			return fmt.Errorf("%s: got %v, want an error that explains the problem", c.Name, err)
 		}
 	}
 	fmt.Println("read")
@@ -247,7 +247,7 @@ func TestReadOnlyFile(t *testing.T) {
 		dir  os.FileMode
 		want string
 	}{
-		// Even to read SQLite needs its -wal and -shm files beside the database.
+		// Even for reads SQLite needs the -wal and -shm files of the database.
 		{"file and folder", 0o555, "entclient: open " + path + ": attempt to write a readonly database (the process needs write access"},
 		{"file", 0o777, "read\n"},
 	} {
@@ -259,13 +259,13 @@ func TestReadOnlyFile(t *testing.T) {
 			}
 			defer os.Chmod(dir, 0o755)
 			cmd := command(t, "read", path)
-			if os.Geteuid() == 0 { // root may write anything
+			if os.Geteuid() == 0 { // root may write to any file
 				cmd.Path = "/proc/self/exe"
 				cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
 			}
 			out, err := cmd.CombinedOutput()
 			if !strings.HasPrefix(string(out), c.want) {
-				t.Fatalf("the child said %q (%v), want %q", out, err, c.want)
+				t.Fatalf("the child printed %q (%v), want %q", out, err, c.want)
 			}
 		})
 	}

@@ -15,8 +15,8 @@ import (
 	"github.com/sesame-auth/sesame/ent"
 )
 
-// Replicas purge one database at once: each row is removed, and counted, by one
-// of them.
+// Replicas purge one database concurrently: each row is removed and counted by only
+// one of them.
 func TestReplicasPurge(t *testing.T) {
 	t.Run("sqlite", func(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "auth.db")
@@ -45,7 +45,7 @@ func replicasPurge(t *testing.T, open func() *entclient.Adapter) {
 	var adapters []*entclient.Adapter
 	for range 3 {
 		a := open()
-		eng, err := engine.New(engine.Config{Secret: strings.Repeat("secret ", 6), Adapter: a, Now: func() time.Time { return now }, Getenv: func(string) string { return "" }})
+		eng, err := engine.New(engine.Config{Secrets: []string{strings.Repeat("secret ", 6)}, Adapter: a, Now: func() time.Time { return now }, Getenv: func(string) string { return "" }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -85,7 +85,7 @@ func replicasPurge(t *testing.T, open func() *entclient.Adapter) {
 		t.Errorf("%d tokens are left, %v", n, err)
 	}
 	if n, err := engines[0].Purge(ctx); n != 0 || err != nil {
-		t.Errorf("again: %d, %v", n, err)
+		t.Errorf("the second purge: %d, %v", n, err)
 	}
 }
 

@@ -22,7 +22,7 @@ import (
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
-// server is a database that is not a file.
+// server is a database server.
 type server struct {
 	name, dialect, driver string
 	database              func(testing.TB) (dsn string)
@@ -37,7 +37,7 @@ func servers() []server {
 	}
 }
 
-// connector returns a connector on which nothing fails yet.
+// connector returns a connector; no statement fails yet.
 func (s server) connector(t testing.TB, dsn string) *faultdb.Connector {
 	t.Helper()
 	if s.dialect == dialect.MySQL {
@@ -91,8 +91,8 @@ func TestServerSessionAndUserIsOneStatement(t *testing.T) {
 	})
 }
 
-// fault/read-never-absent, fault/write-error; and whichever statement of a
-// write fails, all of it is done, or nothing.
+// fault/read-never-absent, fault/write-error; and whichever statement of a write
+// fails, the write has its whole effect or none.
 func TestServerEveryStatementFails(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		a, f := s.faulty(t, entclient.Options{})
@@ -105,7 +105,7 @@ func TestServerEveryStatementFails(t *testing.T) {
 					if nth == 1 || err != nil {
 						t.Fatalf("%s: %d statements, error %v", c.Name, nth-1, err)
 					}
-					break // every one of them has failed once
+					break // each of them has failed once
 				}
 				if !errors.Is(err, errInjected) || errors.Is(err, store.ErrNotFound) {
 					t.Fatalf("%s: statement %d: got %v, want the injected error", c.Name, nth, err)
@@ -114,7 +114,7 @@ func TestServerEveryStatementFails(t *testing.T) {
 					t.Fatalf("%s: statement %d failed and left\n%s\nof\n%s", c.Name, nth, after, before)
 				}
 			}
-			// The call has succeeded once: start anew.
+			// The call has succeeded: start over.
 			ctx := t.Context()
 			for _, id := range []string{"u1", "u2"} {
 				if err := a.DeleteUser(ctx, id); err != nil {
@@ -134,7 +134,7 @@ func TestServerEveryStatementFails(t *testing.T) {
 	})
 }
 
-// A call, or a transaction, that loses a deadlock is made again.
+// A call or a transaction that a deadlock has rolled back is repeated.
 func TestServerDeadlockIsTriedAgain(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		a, f := s.faulty(t, entclient.Options{})
@@ -163,7 +163,7 @@ func TestServerDeadlockIsTriedAgain(t *testing.T) {
 				t.Errorf("got %v, %v", u, err)
 			}
 		}
-		// Not for ever: the context, or the patience, ends it.
+		// The context or the patience ends the repetitions.
 		f.Fail(func(statement string) error {
 			if statement == "COMMIT" {
 				return s.deadlock
@@ -183,16 +183,16 @@ func TestServerDeadlockIsTriedAgain(t *testing.T) {
 			return nil
 		})
 		if err := brief.DeleteUser(t.Context(), "u1"); !errors.Is(err, s.deadlock) || !strings.Contains(err.Error(), "for 50ms") {
-			t.Errorf("got %v, want the deadlock, and how long it was tried", err)
+			t.Errorf("got %v, want the deadlock and how long the call was repeated", err)
 		}
 	})
 }
 
-// Deadlocks for real: transactions that lock two rows, in either order.
+// Real deadlocks: transactions that lock two rows in either order.
 func TestServerDeadlocks(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		ctx := t.Context()
-		// PostgreSQL takes a second to find one deadlock.
+		// PostgreSQL needs a second to detect a deadlock.
 		a, err := s.open(ctx, s.database(t), entclient.Options{BusyTimeout: time.Minute})
 		if err != nil {
 			t.Fatal(err)
@@ -221,15 +221,15 @@ func TestServerDeadlocks(t *testing.T) {
 			})
 		}
 		wg.Wait()
-		one, err1 := a.GetUser(ctx, "u1")
+		runSteps, err1 := a.GetUser(ctx, "u1")
 		two, err2 := a.GetUser(ctx, "u2")
-		if err1 != nil || err2 != nil || *one.Name != *two.Name {
-			t.Errorf("got %q and %q (%v, %v), want both of one transaction", *one.Name, *two.Name, err1, err2)
+		if err1 != nil || err2 != nil || *runSteps.Name != *two.Name {
+			t.Errorf("got %q and %q (%v, %v), want both from one transaction", *runSteps.Name, *two.Name, err1, err2)
 		}
 	})
 }
 
-// A write that waits for a row when its context ends is not done later.
+// A write that waits for a row when its context ends has no effect later.
 func TestServerNothingLate(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		a := s.populated(t)
@@ -247,7 +247,7 @@ func TestServerNothingLate(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		// Waits for whoever is still at work on the row.
+		// Waits for a statement that may still hold the row.
 		u, err := a.UpdateUser(t.Context(), store.UserUpdate{ID: "u1", Email: store.Clear[string]()})
 		if err != nil || *u.Name != "first" || *u.Image == "late" {
 			t.Errorf("got %v, %v", u, err)
@@ -255,7 +255,7 @@ func TestServerNothingLate(t *testing.T) {
 	})
 }
 
-// A write through the adapter inside of its own transaction fails clearly.
+// A write through the outer adapter inside a transaction fails with a clear error.
 func TestServerTxOuterWriteFails(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		a, err := s.open(t.Context(), s.database(t), entclient.Options{BusyTimeout: time.Second})
@@ -272,13 +272,13 @@ func TestServerTxOuterWriteFails(t *testing.T) {
 			}
 			return a.DeleteSession(t.Context(), "s1")
 		})
-		if err == nil || !strings.Contains(err.Error(), "must be short and use the adapter it is given") {
+		if err == nil || !strings.Contains(err.Error(), "must be short and use only the adapter passed to it") {
 			t.Fatalf("got %v", err)
 		}
 	})
 }
 
-// Works inside of a transaction of the application's own.
+// WithTx works in a transaction of the application.
 func TestServerWithTx(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		ctx, a := t.Context(), s.populated(t)
@@ -298,7 +298,7 @@ func TestServerWithTx(t *testing.T) {
 			}
 		}
 		if now := snapshot(t, a); now != before {
-			t.Errorf("seen outside:\n%s\nof\n%s", now, before)
+			t.Errorf("visible outside:\n%s\nof\n%s", now, before)
 		}
 		if err := tx.Commit(); err != nil {
 			t.Fatal(err)
@@ -309,7 +309,8 @@ func TestServerWithTx(t *testing.T) {
 	})
 }
 
-// Every unique key and foreign key by its field; no value in the text.
+// Violations of unique keys name the field and do not contain the value; those of
+// foreign keys are ErrNotFound.
 func TestServerErrors(t *testing.T) {
 	onServers(t, func(t *testing.T, s server) {
 		ctx, a := t.Context(), s.populated(t)
@@ -342,7 +343,7 @@ func TestServerErrors(t *testing.T) {
 			}
 			for _, value := range []string{email, "expired", "'t1'", "a-t1"} {
 				if strings.Contains(fmt.Sprint(err, conflict.Err), value) {
-					t.Errorf("%s: %v holds a value", field, err)
+					t.Errorf("%s: %v contains a value", field, err)
 				}
 			}
 		}
@@ -364,7 +365,7 @@ func TestServerErrors(t *testing.T) {
 				t.Errorf("%s: got %v, want ErrNotFound", call, err)
 			}
 		}
-		// A key that no index has room for. Random text does not compress.
+		// A key that is too long for an index. Random text does not compress.
 		var long strings.Builder
 		for i := range 2000 {
 			fmt.Fprintf(&long, "%x", i*7919*7919)
@@ -408,7 +409,7 @@ func TestServerSecondHandle(t *testing.T) {
 	})
 }
 
-// What the DSN must have is checked, or set.
+// Required settings of the DSN are checked by New and set by OpenMySQL.
 func TestServerSettings(t *testing.T) {
 	for name, c := range map[string]struct{ params, want string }{
 		"lax":             {"clientFoundRows=true&charset=utf8mb4&sql_mode=%27%27", "STRICT_ALL_TABLES"},
@@ -430,12 +431,12 @@ func TestServerSettings(t *testing.T) {
 			}
 			defer db.Close()
 			if _, err := entclient.New(t.Context(), dialect.MySQL, db, entclient.Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want an error that says %q", err, c.want)
+				t.Errorf("got %v, want an error that contains %q", err, c.want)
 			}
 			a, err := entclient.OpenMySQL(t.Context(), dsn, entclient.Options{})
 			if c.params == "" {
 				if err == nil || !strings.Contains(err.Error(), c.want) {
-					t.Errorf("got %v, want an error that says %q", err, c.want)
+					t.Errorf("got %v, want an error that contains %q", err, c.want)
 				}
 				return
 			}
@@ -462,9 +463,9 @@ func TestServerSettings(t *testing.T) {
 		for _, dsn := range []string{"user:hunter2", "postgres://user:hunter2@:x/", "user:hunter2@tcp(127.0.0.1:1)/db", "postgres://user:hunter2@127.0.0.1:1/db"} {
 			if a, err := open(t.Context(), dsn, entclient.Options{}); err == nil {
 				a.Close()
-				t.Errorf("%s opened", dsn)
+				t.Errorf("opening %s succeeded", dsn)
 			} else if strings.Contains(err.Error(), "hunter2") {
-				t.Errorf("a password in %q", err)
+				t.Errorf("the error %q contains a password", err)
 			}
 		}
 	}

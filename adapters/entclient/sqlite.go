@@ -37,13 +37,13 @@ func sqlite(d *sqlstore.Dialect) *backend {
 	}
 }
 
-// OpenSQLite opens the database file at path and returns its adapter. A
-// missing file is created with mode 0600 (SQLite gives its -wal and -shm files
-// the same); its folder must exist. Missing tables are created, older ones
-// migrated; any number of processes may do so at once.
+// OpenSQLite opens the database file at path and returns an adapter for it. It
+// creates a missing file with mode 0600 (SQLite gives its -wal and -shm files the
+// same); its directory must exist. OpenSQLite creates missing tables and migrates
+// older ones; any number of processes may do so at once.
 //
-// It waits up to 15 seconds while another process holds the file locked,
-// unless ctx ends first.
+// It waits up to 15 seconds while another process locks the file, unless ctx ends
+// first.
 func OpenSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 	if err := sqlstore.CheckPath(path); err != nil {
 		return nil, fmt.Errorf("entclient: open: %w", err)
@@ -60,9 +60,9 @@ func openSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 	case path == "":
 		return nil, errors.New("the path is empty")
 	case strings.HasPrefix(path, "file:"):
-		return nil, errors.New("want the path of a file, not a DSN; to set other parameters, open the database yourself and call New")
+		return nil, errors.New("want the path of a file, not a DSN; to set other parameters, open the database and call New")
 	case path == ":memory:":
-		return nil, errors.New("every connection to :memory: is a database of its own; use a temporary file or adapters/memory")
+		return nil, errors.New("every connection to :memory: is a separate database; use a temporary file or adapters/memory")
 	}
 	if err := checkSchema(o.Schema); err != nil {
 		return nil, err
@@ -74,7 +74,7 @@ func openSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	if path, err = filepath.Abs(path); err != nil { // for the errors
+	if path, err = filepath.Abs(path); err != nil { // for error messages
 		return nil, err
 	}
 	if err := createPrivate(path); err != nil {
@@ -96,8 +96,8 @@ func openSQLite(ctx context.Context, path string, o Options) (*Adapter, error) {
 	return a, err
 }
 
-// createPrivate makes a file that only its owner can read. It never touches a
-// file that exists: closing any handle of a database file drops the locks that
+// createPrivate creates a file that only its owner can read. It never opens an
+// existing file: closing any handle on a database file releases the locks that
 // SQLite holds on it in this process.
 func createPrivate(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE|os.O_EXCL, 0o600)
@@ -105,22 +105,22 @@ func createPrivate(path string) error {
 	case errors.Is(err, fs.ErrExist):
 		return nil
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("%w (make the folder %s first)", err, filepath.Dir(path))
+		return fmt.Errorf("%w (create the directory %s first)", err, filepath.Dir(path))
 	case err != nil:
 		return err
 	}
 	return f.Close()
 }
 
-// useWAL turns the write-ahead log on, so that readers and the writer do not
-// block each other. It is a property of the file and stays.
+// useWAL enables the write-ahead log, so that readers and the writer do not block
+// each other. The file keeps this setting.
 func useWAL(ctx context.Context, db *sql.DB) error {
 	var mode string
 	if err := db.QueryRowContext(ctx, `PRAGMA journal_mode = WAL`).Scan(&mode); err != nil {
 		return err
 	}
 	if mode != "wal" {
-		return fmt.Errorf("no write-ahead log here (journal mode %q); is the file on a network file system?", mode)
+		return fmt.Errorf("cannot use a write-ahead log (journal mode %q); is the file on a network file system?", mode)
 	}
 	return nil
 }

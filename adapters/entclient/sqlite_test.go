@@ -20,7 +20,7 @@ import (
 	"github.com/sesame-auth/sesame/internal/lab/adaptercalls"
 )
 
-// allConns takes every connection of the pool.
+// allConns returns every connection of the pool.
 func allConns(t testing.TB, db *sql.DB) []*sql.Conn {
 	t.Helper()
 	var conns []*sql.Conn
@@ -56,7 +56,7 @@ func TestCascadeOnEveryConnection(t *testing.T) {
 	a := open(t)
 	conns := allConns(t, a.DB())
 	for i, conn := range conns {
-		conn.Close() // the adapter has this one and no other
+		conn.Close() // the only connection that the adapter can use
 		if err := adaptercalls.Populate(t.Context(), a); err != nil {
 			t.Fatal(err)
 		}
@@ -70,7 +70,7 @@ func TestCascadeOnEveryConnection(t *testing.T) {
 			t.Errorf("connection %d: the session outlives its user: %v", i, err)
 		}
 		if _, err := a.LinkAccount(t.Context(), store.Account{UserID: "u1"}); !errors.Is(err, store.ErrNotFound) {
-			t.Errorf("connection %d: an account without a user: %v", i, err)
+			t.Errorf("connection %d: the account outlives its user: %v", i, err)
 		}
 		again, err := a.DB().Conn(t.Context())
 		if err != nil {
@@ -126,8 +126,8 @@ func TestReopen(t *testing.T) {
 	}
 }
 
-// sql/second-handle: what must be unique is unique between two handles, as
-// between two processes, and each sees what the other writes.
+// sql/second-handle: two handles enforce uniqueness, as two processes do, and each
+// sees the writes of the other.
 func TestSecondHandle(t *testing.T) {
 	ctx, path := t.Context(), filepath.Join(t.TempDir(), "auth.db")
 	handles := []*entclient.Adapter{openAt(t, path), openAt(t, path)}
@@ -191,8 +191,8 @@ func TestSecondHandle(t *testing.T) {
 	}
 }
 
-// Transactions of two handles, as of two processes, that read and then write
-// what they read plus one: none is lost, and none is turned away.
+// Transactions of two handles, as of two processes, that increment a counter: no
+// increment is lost, and no transaction is rejected.
 func TestTxOnTwoHandles(t *testing.T) {
 	ctx, path := t.Context(), filepath.Join(t.TempDir(), "auth.db")
 	handles := []*entclient.Adapter{openAt(t, path), openAt(t, path)}
@@ -214,7 +214,7 @@ func TestTxOnTwoHandles(t *testing.T) {
 	}
 }
 
-// countOn adds one to the counter of c1, in a transaction that reads it first.
+// countOn increments the counter of c1 in a transaction that reads it first.
 func countOn(ctx context.Context, a *entclient.Adapter) error {
 	return a.Tx(ctx, func(tx store.Adapter) error {
 		a := tx.(store.AuthenticatorAdapter)
@@ -239,8 +239,8 @@ func TestPaths(t *testing.T) {
 		if err != nil || info.Size() == 0 {
 			t.Errorf("%q is not the database: %v", path, err)
 		}
-		// A connection made after a change of the working directory is one to
-		// the same file.
+		// A connection opened after a change of the working directory uses the
+		// same file.
 		t.Chdir(t.TempDir())
 		for _, conn := range allConns(t, a.DB()) {
 			var n int
@@ -260,15 +260,15 @@ func TestSchemaWithColumnsIsRefused(t *testing.T) {
 		path := filepath.Join(t.TempDir(), "auth.db")
 		_, err := entclient.OpenSQLite(t.Context(), path, entclient.Options{Schema: s})
 		if err == nil {
-			t.Fatalf("%s: it opened", name)
+			t.Fatalf("%s: opening succeeded", name)
 		}
-		for _, want := range []string{name + " field", "adapters/sqltables", "ent package of your own"} {
+		for _, want := range []string{name + " field", "adapters/sqltables", "your own ent package"} {
 			if !strings.Contains(err.Error(), want) {
-				t.Errorf("%s: %q does not say %q", name, err, want)
+				t.Errorf("%s: %q does not contain %q", name, err, want)
 			}
 		}
 		if _, err := os.Stat(path); err == nil {
-			t.Errorf("%s: the refusal left a file", name)
+			t.Errorf("%s: the refusal left a file behind", name)
 		}
 	}
 	fine := &schema.Schema{
@@ -285,7 +285,7 @@ func TestSchemaWithColumnsIsRefused(t *testing.T) {
 func TestNewRefuses(t *testing.T) {
 	for name, c := range map[string]struct{ dialect, params, want string }{
 		"no foreign keys": {dialect.SQLite, "_fk=0", "add _fk=1"},
-		"another dialect": {dialect.Gremlin, "_fk=1", "no support"},
+		"another dialect": {dialect.Gremlin, "_fk=1", "unsupported dialect"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			db, err := sql.Open("sqlite3", "file:"+filepath.Join(t.TempDir(), "auth.db")+"?"+c.params)
@@ -294,7 +294,7 @@ func TestNewRefuses(t *testing.T) {
 			}
 			defer db.Close()
 			if _, err := entclient.New(t.Context(), c.dialect, db, entclient.Options{}); err == nil || !strings.Contains(err.Error(), c.want) {
-				t.Errorf("got %v, want an error that says %q", err, c.want)
+				t.Errorf("got %v, want an error that contains %q", err, c.want)
 			}
 			if err := db.Ping(); err != nil {
 				t.Errorf("the database was closed: %v", err)

@@ -19,7 +19,7 @@ func authenticators(d *data) map[string]store.Authenticator { return d.authentic
 func (a *Adapter) CreateUser(ctx context.Context, u store.User) (store.User, error) {
 	err := a.write(ctx, func(d *data) (err error) {
 		if u.ID == "" {
-			return fmt.Errorf("memory: %w: the id of a user is empty", store.ErrInvalid)
+			return fmt.Errorf("memory: %w: the user id is empty", store.ErrInvalid)
 		}
 		if u.Extra, err = mergeExtra("user", nil, u.Extra, a.schema.UserField); err != nil {
 			return err

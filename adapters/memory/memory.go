@@ -1,5 +1,5 @@
-// Package memory is an adapter that keeps everything in this process, for
-// tests and for development. What it holds is gone when the process ends.
+// Package memory provides an adapter that keeps everything in memory, for tests
+// and for development. All data is lost when the process exits.
 package memory
 
 import (
@@ -14,12 +14,13 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// Adapter is a store.Adapter, and an AuthenticatorAdapter, Transactor,
-// Purger and SessionLister. Use [New] to make one.
+// Adapter is a store.Adapter that also implements store.AuthenticatorAdapter,
+// store.Transactor, store.Purger and store.SessionLister. Use [New] to create
+// one.
 type Adapter struct {
 	schema *schema.Schema
 
-	writing chan struct{} // full while a writer or a transaction is at work
+	writing chan struct{} // full while a write or a transaction is running
 
 	mu     sync.RWMutex // guards data and closed
 	data   *data
@@ -34,8 +35,8 @@ var (
 	_ store.SessionLister        = (*Adapter)(nil)
 )
 
-// data is all that is stored. A stored value is never changed in place and
-// shares nothing with a caller, so that copying the maps copies everything.
+// data holds everything that is stored. A stored value is never changed in place
+// and shares no memory with a caller, so that copying the maps copies everything.
 type data struct {
 	users          map[string]store.User
 	emails         map[string]string // address to user id
@@ -59,8 +60,8 @@ func (d *data) clone() *data {
 	}
 }
 
-// New returns an empty adapter. It accepts the extra fields of users and
-// sessions that s declares and no others; nil declares none.
+// New returns an empty adapter. It accepts only the extra fields of users and
+// sessions that s declares; nil declares none.
 func New(s *schema.Schema) *Adapter {
 	return &Adapter{
 		schema:  s,
@@ -76,14 +77,15 @@ func New(s *schema.Schema) *Adapter {
 	}
 }
 
-// Close drops everything. Every method fails afterwards.
+// Close discards all data. Every later call of another method fails. Close
+// always returns nil.
 func (a *Adapter) Close() error {
 	_, _ = a.end(errors.New("memory: the adapter is closed"))
 	return nil
 }
 
-// end makes every later call fail with err. It returns what was stored, or the
-// error when it had ended before.
+// end makes every later call fail with err. It returns the stored data, or the
+// earlier error if the adapter had already ended.
 func (a *Adapter) end(err error) (*data, error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -95,10 +97,9 @@ func (a *Adapter) end(err error) (*data, error) {
 	return last, nil
 }
 
-// Tx implements store.Transactor. Writes through a wait for the end of the
-// transaction: fn must use the adapter it is given only, or it waits for
-// itself until its context ends. The adapter given to fn is of no use after fn
-// has returned.
+// Tx implements store.Transactor. Writes through a block until the transaction
+// ends: fn must write only through the adapter passed to it, or it deadlocks
+// until its context ends. That adapter fails every call after fn has returned.
 func (a *Adapter) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	if err := a.beginWrite(ctx); err != nil {
 		return err
@@ -142,8 +143,7 @@ func (a *Adapter) beginWrite(ctx context.Context) error {
 
 func (a *Adapter) endWrite() { <-a.writing }
 
-// write calls f with the data to change. When f fails it must have changed
-// nothing.
+// write calls f with the data to change. If f fails it must have changed nothing.
 func (a *Adapter) write(ctx context.Context, f func(*data) error) error {
 	if err := a.beginWrite(ctx); err != nil {
 		return err
@@ -157,7 +157,7 @@ func (a *Adapter) write(ctx context.Context, f func(*data) error) error {
 	return f(a.data)
 }
 
-// read calls f with the data to look at.
+// read calls f with the data, which f must not change.
 func (a *Adapter) read(ctx context.Context, f func(*data) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -170,27 +170,27 @@ func (a *Adapter) read(ctx context.Context, f func(*data) error) error {
 	return f(a.data)
 }
 
-// get copies the value at key out of what in returns.
-func get[K comparable, V any](ctx context.Context, a *Adapter, key K, in func(*data) map[K]V, copied func(V) V) (V, error) {
+// get returns a clone of the value at key of a table.
+func get[K comparable, V any](ctx context.Context, a *Adapter, key K, table func(*data) map[K]V, clone func(V) V) (V, error) {
 	var v V
 	err := a.read(ctx, func(d *data) error {
-		stored, ok := in(d)[key]
+		stored, ok := table(d)[key]
 		if !ok {
 			return store.ErrNotFound
 		}
-		v = copied(stored)
+		v = clone(stored)
 		return nil
 	})
 	return v, err
 }
 
-// list copies the values that match.
-func list[K comparable, V any](ctx context.Context, a *Adapter, in func(*data) map[K]V, match func(V) bool, copied func(V) V) ([]V, error) {
+// list returns clones of the values of a table that match.
+func list[K comparable, V any](ctx context.Context, a *Adapter, table func(*data) map[K]V, match func(V) bool, clone func(V) V) ([]V, error) {
 	var found []V
 	err := a.read(ctx, func(d *data) error {
-		for _, v := range in(d) {
+		for _, v := range table(d) {
 			if match(v) {
-				found = append(found, copied(v))
+				found = append(found, clone(v))
 			}
 		}
 		return nil
@@ -244,7 +244,7 @@ func cloneAuthenticator(a store.Authenticator) store.Authenticator {
 	return a
 }
 
-// cloneExtra copies deep.
+// cloneExtra returns a deep copy.
 func cloneExtra(extra map[string]any) map[string]any {
 	if extra == nil {
 		return nil
@@ -270,11 +270,12 @@ func cloneValue(v any) any {
 	return v
 }
 
-// mergeExtra returns the extra fields of a user or a session after changes.
-func mergeExtra(of string, extra, changes map[string]any, declared func(string) (schema.Field, bool)) (map[string]any, error) {
+// mergeExtra returns the extra fields of a user or a session with the changes
+// applied.
+func mergeExtra(entity string, extra, changes map[string]any, declared func(string) (schema.Field, bool)) (map[string]any, error) {
 	merged, err := schema.MergeExtra(extra, changes, declared)
 	if err != nil {
-		return nil, fmt.Errorf("memory: %w: the %s field %w", store.ErrInvalid, of, err)
+		return nil, fmt.Errorf("memory: %w: the %s field %w", store.ErrInvalid, entity, err)
 	}
 	return merged, nil
 }

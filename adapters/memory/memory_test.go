@@ -95,7 +95,7 @@ func TestExtraIsCopiedDeep(t *testing.T) {
 		got, err := a.GetUser(ctx, "u1")
 		equal(t, got, store.User{ID: "u1", Extra: extra()}, err)
 	}
-	// Nor is what happens to those of a session.
+	// Nor are changes to those of a session.
 	seen := func() map[string]any { return map[string]any{"seen": []any{"a"}} }
 	want := store.Session{SessionToken: "s1", UserID: "u1", Expires: time.Unix(0, 0).UTC(), Extra: seen()}
 	session := want
@@ -112,7 +112,7 @@ func TestExtraIsCopiedDeep(t *testing.T) {
 		s, err = a.GetSession(ctx, "s1")
 		equal(t, s, want, err)
 	}
-	// What a rolled back transaction did to its copy is not seen either.
+	// Nor are the changes of a transaction that was rolled back.
 	rollback := errors.New("roll back")
 	err = a.Tx(ctx, func(tx store.Adapter) error {
 		u, err := tx.GetUser(ctx, "u1")
@@ -165,7 +165,7 @@ func TestExtraRefused(t *testing.T) {
 	}
 }
 
-// A transaction inside a transaction is undone by itself, or with the outer one.
+// A nested transaction is rolled back alone, or together with the outer one.
 func TestTxNested(t *testing.T) {
 	ctx, a := t.Context(), memory.New(nil)
 	rollback := errors.New("roll back")
@@ -193,8 +193,8 @@ func TestTxNested(t *testing.T) {
 	}
 }
 
-// A write through the adapter itself waits for the transaction, no longer than
-// its context allows.
+// A write through the adapter itself waits for the end of the transaction, but no
+// longer than its context allows.
 func TestTxOuterWriteWaits(t *testing.T) {
 	a := memory.New(nil)
 	err := a.Tx(t.Context(), func(store.Adapter) error {
@@ -208,8 +208,8 @@ func TestTxOuterWriteWaits(t *testing.T) {
 	}
 }
 
-// The adapter of a transaction is of no use after it, however it ended; and
-// none begins after Close.
+// The adapter of a transaction fails after its end, whatever the outcome, and no
+// transaction begins after Close.
 func TestTxEnds(t *testing.T) {
 	ctx, a := t.Context(), memory.New(nil)
 	for _, end := range []error{nil, errors.New("roll back")} {
@@ -218,14 +218,14 @@ func TestTxEnds(t *testing.T) {
 			t.Fatal(err)
 		}
 		if _, err := left.CreateUser(ctx, store.User{ID: "u1"}); err == nil {
-			t.Errorf("written after the transaction ended with %v", end)
+			t.Errorf("a write succeeded after the transaction ended with %v", end)
 		}
 		if _, err := left.GetUser(ctx, "u1"); err == nil || errors.Is(err, store.ErrNotFound) {
-			t.Errorf("read after the transaction ended with %v: %v", end, err)
+			t.Errorf("after the transaction ended with %v, a read returned %v", end, err)
 		}
 	}
 	a.Close()
-	if err := a.Tx(ctx, func(store.Adapter) error { t.Error("begun after Close"); return nil }); err == nil {
+	if err := a.Tx(ctx, func(store.Adapter) error { t.Error("a transaction began after Close"); return nil }); err == nil {
 		t.Error("no error after Close")
 	}
 }

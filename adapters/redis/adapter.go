@@ -11,38 +11,38 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// rows runs a script and returns its rows, which begin after the 'ok'. No
-// answer is store.ErrNotFound.
+// rows runs a script and returns the rows of its reply. It returns
+// store.ErrNotFound for an empty reply.
 func (a *Adapter) rows(ctx context.Context, s script, keys []string, args ...any) ([]any, error) {
-	answer, err := a.run(ctx, s, keys, args...)
+	reply, err := a.run(ctx, s, keys, args...)
 	if err != nil {
 		return nil, err
 	}
-	if len(answer) == 0 {
+	if len(reply) == 0 {
 		return nil, store.ErrNotFound
 	}
-	switch answer[0] {
+	switch reply[0] {
 	case "ok":
-		return answer[1:], nil
+		return reply[1:], nil
 	case "stale":
 		return nil, store.ErrStaleCounter
 	case "taken":
-		if len(answer) == 2 {
-			if field, ok := answer[1].(string); ok {
+		if len(reply) == 2 {
+			if field, ok := reply[1].(string); ok {
 				return nil, &store.ConflictError{Field: field}
 			}
 		}
 	}
-	return nil, a.fail(ctx, s.name, errors.New("the script gave an answer that it has not"))
+	return nil, a.fail(ctx, s.name, errors.New("unexpected reply from the script"))
 }
 
-// exec runs a script whose rows nobody needs.
+// exec runs a script and discards its rows.
 func (a *Adapter) exec(ctx context.Context, s script, keys []string, args ...any) error {
 	_, err := a.rows(ctx, s, keys, args...)
 	return err
 }
 
-// remove is exec, and content when there was nothing to remove.
+// remove is like exec but succeeds if there is nothing to remove.
 func (a *Adapter) remove(ctx context.Context, s script, keys []string, args ...any) error {
 	err := a.exec(ctx, s, keys, args...)
 	if errors.Is(err, store.ErrNotFound) {
@@ -51,7 +51,7 @@ func (a *Adapter) remove(ctx context.Context, s script, keys []string, args ...a
 	return err
 }
 
-// one runs a script and reads its one row.
+// one runs a script and reads its single row.
 func one[V any](ctx context.Context, a *Adapter, read func(row) (V, error), s script, keys []string, args ...any) (V, error) {
 	rows, err := a.rows(ctx, s, keys, args...)
 	if err != nil {
@@ -64,7 +64,7 @@ func one[V any](ctx context.Context, a *Adapter, read func(row) (V, error), s sc
 	return read(r)
 }
 
-// list runs a script and reads all its rows.
+// list runs a script and reads all of its rows.
 func list[V any](ctx context.Context, a *Adapter, read func(row) (V, error), s script, keys []string, args ...any) ([]V, error) {
 	rows, err := a.rows(ctx, s, keys, args...)
 	if err != nil {
@@ -85,8 +85,8 @@ func list[V any](ctx context.Context, a *Adapter, read func(row) (V, error), s s
 	return all, nil
 }
 
-// rowAt returns a row of an answer. An empty one is a row that a list names and
-// that is not there: another program has written to these keys, or the server
+// rowAt returns a row of a reply. An empty row is one that an index refers to but
+// that does not exist: another program has written to these keys, or the server
 // has evicted some.
 func rowAt(rows []any, i int) (row, error) {
 	if i < len(rows) {
@@ -94,7 +94,7 @@ func rowAt(rows []any, i int) (row, error) {
 			return r, nil
 		}
 	}
-	return nil, errors.New("redis: a row is missing that another one names; does the server evict keys (maxmemory-policy)?")
+	return nil, errors.New("redis: a row that another row refers to is missing; check that the server does not evict keys (maxmemory-policy noeviction)")
 }
 
 // CreateUser implements store.UserAdapter.
@@ -113,13 +113,13 @@ func (a *Adapter) CreateUser(ctx context.Context, u store.User) (store.User, err
 	return a.readUser(row(f))
 }
 
-// newUser returns the row of a user who can be created.
+// newUser checks a user to be created and returns its row.
 func (a *Adapter) newUser(ctx context.Context, u store.User) (fields, error) {
-	if err := a.ready(ctx); err != nil {
+	if err := a.usable(ctx); err != nil {
 		return nil, err
 	}
 	if u.ID == "" {
-		return nil, fmt.Errorf("redis: %w: the id of a user is empty", store.ErrInvalid)
+		return nil, fmt.Errorf("redis: %w: the user id is empty", store.ErrInvalid)
 	}
 	if u.EmailVerified != nil {
 		if err := storable("emailVerified", *u.EmailVerified); err != nil {
@@ -167,7 +167,7 @@ func (a *Adapter) GetUserByEmail(ctx context.Context, email string) (store.User,
 
 // UpdateUser implements store.UserAdapter.
 func (a *Adapter) UpdateUser(ctx context.Context, up store.UserUpdate) (store.User, error) {
-	if err := a.ready(ctx); err != nil {
+	if err := a.usable(ctx); err != nil {
 		return store.User{}, err
 	}
 	set, clear, err := splitExtra("user", a.schema.UserField, up.Extra)
@@ -205,9 +205,10 @@ func (a *Adapter) UpdateUser(ctx context.Context, up store.UserUpdate) (store.Us
 	return one(ctx, a, a.readUser, updateUser, keys, changes(set, clear, up.ID, emailChanges)...)
 }
 
-// changes are the arguments of a script that ends in what to set and to clear.
-func changes(set, clear fields, first ...any) []any {
-	args := append(first, len(set)/2)
+// changes returns the arguments of a script: leading ones, then the fields to set
+// and to clear.
+func changes(set, clear fields, leading ...any) []any {
+	args := append(leading, len(set)/2)
 	return append(append(args, set...), clear...)
 }
 
@@ -248,10 +249,10 @@ func (a *Adapter) ListAccountsByUserID(ctx context.Context, userID string) ([]st
 	return list(ctx, a, readAccount, listAccounts, []string{a.key("accounts", userID)})
 }
 
-// CreateSession implements store.SessionAdapter. A session that has expired is
-// gone at once.
+// CreateSession implements store.SessionAdapter. Redis removes a session that has
+// already expired at once.
 func (a *Adapter) CreateSession(ctx context.Context, s store.Session) (store.Session, error) {
-	if err := a.ready(ctx); err != nil {
+	if err := a.usable(ctx); err != nil {
 		return store.Session{}, err
 	}
 	if err := storable("expires", s.Expires); err != nil {
@@ -266,14 +267,15 @@ func (a *Adapter) CreateSession(ctx context.Context, s store.Session) (store.Ses
 		keys = append(keys, a.key("user", s.UserID))
 	}
 	f := sessionFields(s, extra)
-	if err := a.exec(ctx, createSession, keys, append(fields{s.SessionToken, end(s.Expires)}, f...)...); err != nil {
+	if err := a.exec(ctx, createSession, keys, append(fields{s.SessionToken, expiryMillis(s.Expires)}, f...)...); err != nil {
 		return store.Session{}, err
 	}
 	return a.readSession(row(f))
 }
 
-// end is when Redis removes a row, in UNIX milliseconds.
-func end(expires time.Time) string { return strconv.FormatInt(expires.UnixMilli(), 10) }
+// expiryMillis returns the instant at which Redis removes a row, in UNIX
+// milliseconds.
+func expiryMillis(expires time.Time) string { return strconv.FormatInt(expires.UnixMilli(), 10) }
 
 // GetSession implements store.SessionAdapter.
 func (a *Adapter) GetSession(ctx context.Context, sessionToken string) (store.Session, error) {
@@ -305,10 +307,10 @@ func (a *Adapter) GetSessionAndUser(ctx context.Context, sessionToken string) (s
 	return s, u, nil
 }
 
-// UpdateSession implements store.SessionAdapter. An instant in the past ends
-// the session at once.
+// UpdateSession implements store.SessionAdapter. Redis removes a session at once
+// if the new Expires is in the past.
 func (a *Adapter) UpdateSession(ctx context.Context, up store.SessionUpdate) (store.Session, error) {
-	if err := a.ready(ctx); err != nil {
+	if err := a.usable(ctx); err != nil {
 		return store.Session{}, err
 	}
 	set, clear, err := splitExtra("session", a.schema.SessionField, up.Extra)
@@ -321,7 +323,7 @@ func (a *Adapter) UpdateSession(ctx context.Context, up store.SessionUpdate) (st
 			return store.Session{}, err
 		}
 		set.time("expires", *up.Expires)
-		at = end(*up.Expires)
+		at = expiryMillis(*up.Expires)
 	}
 	keys := []string{a.key("session", up.SessionToken)}
 	return one(ctx, a, a.readSession, updateSession, keys, changes(set, clear, up.SessionToken, at)...)
@@ -342,22 +344,22 @@ func (a *Adapter) ListSessionsByUserID(ctx context.Context, userID string) ([]st
 	return list(ctx, a, a.readSession, listSessions, []string{a.key("sessions", userID)}, userID)
 }
 
-// CreateVerificationToken implements store.VerificationTokenAdapter. A token
-// that has expired is gone at once.
+// CreateVerificationToken implements store.VerificationTokenAdapter. Redis removes
+// a token that has already expired at once.
 func (a *Adapter) CreateVerificationToken(ctx context.Context, t store.VerificationToken) (store.VerificationToken, error) {
-	if err := a.ready(ctx); err != nil {
+	if err := a.usable(ctx); err != nil {
 		return store.VerificationToken{}, err
 	}
 	if err := storable("expires", t.Expires); err != nil {
 		return store.VerificationToken{}, err
 	}
 	t.Expires = schema.Instant(t.Expires)
-	at := max(1, t.Expires.UnixMilli()) // SET refuses what PEXPIREAT takes
-	answer, err := a.do(ctx, "create verification token", "set", a.key("token", pair(t.Identifier, t.Token)), t.Expires.UnixMilli(), "nx", "pxat", at)
+	at := max(1, t.Expires.UnixMilli()) // unlike PEXPIREAT, SET refuses 0 and less
+	reply, err := a.do(ctx, "create verification token", "set", a.key("token", pair(t.Identifier, t.Token)), t.Expires.UnixMilli(), "nx", "pxat", at)
 	if err != nil {
 		return store.VerificationToken{}, err
 	}
-	if answer == nil {
+	if reply == nil {
 		return store.VerificationToken{}, &store.ConflictError{Field: "token"}
 	}
 	return t, nil
@@ -365,15 +367,15 @@ func (a *Adapter) CreateVerificationToken(ctx context.Context, t store.Verificat
 
 // UseVerificationToken implements store.VerificationTokenAdapter.
 func (a *Adapter) UseVerificationToken(ctx context.Context, identifier, token string) (store.VerificationToken, error) {
-	answer, err := a.do(ctx, "use verification token", "getdel", a.key("token", pair(identifier, token)))
+	reply, err := a.do(ctx, "use verification token", "getdel", a.key("token", pair(identifier, token)))
 	if err != nil {
 		return store.VerificationToken{}, err
 	}
-	if answer == nil {
+	if reply == nil {
 		return store.VerificationToken{}, store.ErrNotFound
 	}
 	var r reader
-	text, _ := answer.(string)
+	text, _ := reply.(string)
 	t := store.VerificationToken{Identifier: identifier, Token: token, Expires: r.time("expires", text)}
 	if r.err != nil {
 		return store.VerificationToken{}, r.err

@@ -10,9 +10,8 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// BenchmarkSessionAndUser reads a session with its user, beside the least that
-// Redis could be asked for: the two hashes in one pipeline, by someone who knows
-// the user before asking.
+// BenchmarkSessionAndUser reads a session with its user, and for comparison both
+// hashes in one pipeline, by a caller who already knows the user.
 func BenchmarkSessionAndUser(b *testing.B) {
 	ctx := b.Context()
 	a, c, prefix := fresh(b, redis.Options{})

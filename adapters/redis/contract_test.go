@@ -19,7 +19,7 @@ func TestContract(t *testing.T) {
 
 func TestContractCluster(t *testing.T) {
 	cluster := testdb.NewRedisCluster(t)
-	t.Run("cases", func(t *testing.T) { // ends when its parallel cases have
+	t.Run("cases", func(t *testing.T) { // ends after its parallel cases
 		adaptertest.Run(t, func(t testing.TB, s *schema.Schema) store.Adapter {
 			_, prefix := testdb.Redis(t)
 			return open(t, cluster.URL, redis.Options{Schema: s, Prefix: prefix})

@@ -20,7 +20,7 @@ func ExampleOpen() {
 	_, _ = eng, err
 }
 
-// A client that the application has for other things too.
+// A client that the application uses for other purposes too.
 func ExampleNew() {
 	client := goredis.NewUniversalClient(&goredis.UniversalOptions{
 		Addrs:                 []string{"127.0.0.1:7000", "127.0.0.1:7001"}, // a cluster

@@ -9,7 +9,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// Redis itself says when it will remove what; nothing here waits for it.
+// Redis reports when each key will expire, so that the test does not have to wait.
 
 func TestRowsEndWithTheirExpires(t *testing.T) {
 	ctx := t.Context()
@@ -18,7 +18,7 @@ func TestRowsEndWithTheirExpires(t *testing.T) {
 		t.Helper()
 		ms, err := c.Do(ctx, "pexpiretime", "{"+prefix+"}:"+key).Int64()
 		if err != nil || ms < 0 {
-			t.Fatalf("%s ends at %d, %v", key, ms, err)
+			t.Fatalf("%s expires at %d, %v", key, ms, err)
 		}
 		return time.UnixMilli(ms).UTC()
 	}
@@ -47,13 +47,13 @@ func TestRowsEndWithTheirExpires(t *testing.T) {
 
 	for _, key := range []string{"user:u1", "email:u1@example.com"} {
 		if ms := must(c.Do(ctx, "pexpiretime", "{"+prefix+"}:"+key).Int64()); ms != -1 {
-			t.Errorf("%s ends at %d", key, ms)
+			t.Errorf("%s expires at %d", key, ms)
 		}
 	}
 }
 
-// What is stored with an instant in the past is gone at once, and leaves
-// nothing.
+// A row stored with an instant in the past is removed at once and leaves nothing
+// behind.
 func TestExpiredAtOnce(t *testing.T) {
 	ctx := t.Context()
 	a, c, prefix := fresh(t, redis.Options{})
@@ -80,8 +80,8 @@ func TestExpiredAtOnce(t *testing.T) {
 	}
 }
 
-// Sessions that ended by themselves leave the list of their user when the next
-// one begins, and a token that another user has by now stays with that one.
+// Expired sessions are dropped from the list of their user when the next one
+// begins, and an expired token that another user has by now is kept.
 func TestListsForgetWhatHasEnded(t *testing.T) {
 	ctx := t.Context()
 	a, c, prefix := fresh(t, redis.Options{})
@@ -89,7 +89,7 @@ func TestListsForgetWhatHasEnded(t *testing.T) {
 	user(t, a, "u2")
 	list := "{" + prefix + "}:sessions:u1"
 	session(t, a, "s0", "u1", time.Now().Add(time.Hour))
-	// As if these had ended by themselves.
+	// As if these had expired.
 	for i := range 20 {
 		if err := c.Do(ctx, "zadd", list, time.Now().Add(-time.Minute).UnixMilli(), fmt.Sprint("ended", i)).Err(); err != nil {
 			t.Fatal(err)

@@ -19,7 +19,7 @@ import (
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
-// calls are all calls that an adapter without a Purger offers.
+// calls returns a call of every method of an adapter without a Purger.
 func calls() []adaptercalls.Call {
 	var all []adaptercalls.Call
 	for _, c := range append(adaptercalls.Reads(), adaptercalls.Writes()...) {
@@ -30,7 +30,7 @@ func calls() []adaptercalls.Call {
 	return all
 }
 
-// broken wants every call to fail as a failure of the store.
+// broken wants every call to fail with the error of a failed store.
 func broken(t *testing.T, a store.Adapter) {
 	t.Helper()
 	for _, c := range calls() {
@@ -40,7 +40,7 @@ func broken(t *testing.T, a store.Adapter) {
 	}
 }
 
-// failure reports whether err is what a failed store gives, and no answer.
+// failure reports whether err is that of a failed store, and not a result.
 func failure(err error) bool {
 	for _, answer := range []error{store.ErrNotFound, store.ErrConflict, store.ErrInvalid, store.ErrStaleCounter} {
 		if errors.Is(err, answer) {
@@ -50,8 +50,8 @@ func failure(err error) bool {
 	return err != nil
 }
 
-// recovers asks until the server answers: after many failed attempts go-redis
-// looks for it once a second only.
+// recovers retries until the server answers: after many failed attempts go-redis
+// dials only once a second.
 func recovers(t *testing.T, a store.Adapter) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
@@ -66,13 +66,13 @@ func recovers(t *testing.T, a store.Adapter) {
 		select {
 		case <-tick.C:
 		case <-ctx.Done():
-			t.Fatalf("the server is back, and the adapter still says: %v", err)
+			t.Fatalf("the server is back, but the adapter still returns: %v", err)
 		}
 	}
 }
 
-// A server that is killed is a failure and nothing else, and one that comes
-// back is found again, with its scripts gone.
+// A killed server only causes errors, and a restarted one, which has lost its
+// scripts, is used again.
 func TestKilledServer(t *testing.T) {
 	for name, start := range map[string]func(testing.TB) *testdb.RedisServer{"single": testdb.NewRedisServer, "cluster": testdb.NewRedisCluster} {
 		t.Run(name, func(t *testing.T) {
@@ -81,7 +81,7 @@ func TestKilledServer(t *testing.T) {
 			if err := adaptercalls.Populate(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
-			// In the middle of many calls.
+			// During many calls.
 			var under sync.WaitGroup
 			stop := make(chan struct{})
 			problems := make(chan error, 8)
@@ -107,28 +107,28 @@ func TestKilledServer(t *testing.T) {
 			under.Wait()
 			select {
 			case err := <-problems:
-				t.Fatalf("during the end of the server: %v", err)
+				t.Fatalf("while the server stopped: %v", err)
 			default:
 			}
 			if name == "cluster" {
-				return // it comes back without its slots, which is another story
+				return // it would come back without its slots
 			}
 			s.Start(t)
 			recovers(t, a)
 			if err := adaptercalls.Populate(t.Context(), a); err != nil {
-				t.Fatalf("after the server has come back: %v", err)
+				t.Fatalf("after the restart: %v", err)
 			}
 			for _, c := range calls() {
 				if err := c.Do(t.Context(), a); err != nil {
-					t.Fatalf("after the server has come back: %s: %v", c.Name, err)
+					t.Fatalf("after the restart: %s: %v", c.Name, err)
 				}
 			}
 		})
 	}
 }
 
-// A server that is there and silent costs a caller no more than its deadline.
-// The margin is wide: this looks for a hang.
+// An unresponsive server costs a caller no more than its deadline. The limit is
+// high, to find only a hang.
 func TestSilentServer(t *testing.T) {
 	s := testdb.NewRedisServer(t)
 	a := testdb.Late(open(t, s.URL, redis.Options{}))
@@ -154,10 +154,10 @@ func TestSilentServer(t *testing.T) {
 	}
 }
 
-// needMemory are the calls that a server without memory must refuse.
+// needMemory holds the calls that a server without memory must refuse.
 var needMemory = []string{"CreateUser", "LinkAccount", "CreateSession", "CreateVerificationToken", "CreateAuthenticator"}
 
-// A server that is full, or a replica, fails without a trace.
+// A call to a full server or to a replica fails and has no effect.
 func TestRefusingServer(t *testing.T) {
 	for name, refuse := range map[string][]any{
 		"full":    {"config", "set", "maxmemory", "1"},
@@ -187,8 +187,8 @@ func TestRefusingServer(t *testing.T) {
 	}
 }
 
-// A token whose answer is lost was used up: that is a failure, and never "not
-// found" because the command was sent a second time.
+// If the reply of UseVerificationToken is lost, the token is used up. That is an
+// error, and never "not found" because the command was sent again.
 func TestLostAnswer(t *testing.T) {
 	for name, connect := range map[string]func(t *testing.T, address string) *redis.Adapter{
 		"opened": func(t *testing.T, address string) *redis.Adapter {
@@ -215,7 +215,7 @@ func TestLostAnswer(t *testing.T) {
 			if err := adaptercalls.Populate(t.Context(), a); err != nil {
 				t.Fatal(err)
 			}
-			for _, call := range calls() { // so that every script is known
+			for _, call := range calls() { // so that the server has every script
 				_ = call.Do(t.Context(), a)
 			}
 			if err := raw(t, s.URL).FlushAll(t.Context()).Err(); err != nil {
@@ -231,16 +231,16 @@ func TestLostAnswer(t *testing.T) {
 					t.Fatalf("%s: %v", call.Name, err)
 				}
 				if p.losing() {
-					t.Fatalf("%s: no answer was lost", call.Name)
+					t.Fatalf("%s: no reply was lost", call.Name)
 				}
-				// The connection is gone; the next answer would be to a greeting.
+				// The connection is closed; the next reply would be one to HELLO.
 				_, _ = a.GetUser(t.Context(), "nobody")
 			}
 		})
 	}
 }
 
-// proxy is a connection to a server that can be cut before an answer.
+// proxy forwards connections to a server and can close one before a reply.
 type proxy struct {
 	address string
 	mu      sync.Mutex
@@ -291,7 +291,7 @@ func (p *proxy) serve(ctx context.Context, client net.Conn, address string) {
 	}
 }
 
-// losing reports whether to cut the connection now, which it does once.
+// losing reports, once, whether to close the connection now.
 func (p *proxy) losing() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -300,14 +300,14 @@ func (p *proxy) losing() bool {
 	return lose
 }
 
-// loseNext makes the next answer get lost.
+// loseNext makes the proxy lose the next reply.
 func (p *proxy) loseNext() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.lose = true
 }
 
-// A script that removes before it adds is all or nothing on a full server too.
+// A script that removes before it adds is atomic on a full server too.
 func TestFullServerChangesAnAddress(t *testing.T) {
 	ctx := t.Context()
 	s := testdb.NewRedisServer(t)

@@ -1,34 +1,33 @@
-// Package redis is the adapter over Redis 7 or newer (or a server that speaks
-// like it, such as Valkey), a cluster too.
+// Package redis provides the adapter for Redis 7 or newer, or a compatible server
+// such as Valkey, including clusters.
 //
 //	adapter, err := redis.Open(ctx, "redis://127.0.0.1:6379", redis.Options{})
 //	if err != nil { … }
 //	defer adapter.Close()
 //	eng, err := engine.New(engine.Config{Adapter: adapter, …})
 //
-// # Where things are
+// # Keys
 //
-// Every row is a hash of its own, and every key begins with the same hash tag,
-// {sesame}: unless Options.Prefix says otherwise. So every call is one script
-// that runs on one server, all or nothing, on a cluster as well. The price is
-// that all rows of one application live in one slot, on one node: a cluster
-// does not divide them. Scripts compute keys below the tag that are not in
-// their KEYS, such as the key of a session's user.
+// Each row is a hash, and every key begins with the same hash tag, {sesame}:
+// unless Options.Prefix sets another. Every call is therefore one script that
+// runs atomically on one server, in a cluster too. The price is that all rows of
+// one application are in one slot, on one node: a cluster does not distribute
+// them. Scripts compute keys under the tag that are not among their KEYS, such
+// as the key of a session's user.
 //
 // # Expiry
 //
 // Sessions and verification tokens have a time to live: Redis removes them at
-// the instant of their Expires, by its own clock, and they are not found from
-// then on. One that is stored with an instant in the past is gone at once. The
-// adapter is therefore no store.Purger: there is nothing to purge.
+// their Expires, by its own clock, and they are not found from then on. A row
+// stored with an Expires in the past is removed at once. There is nothing to
+// purge, so the adapter is not a store.Purger.
 //
 // # Durability
 //
-// The server must be told to keep what it stores (appendonly yes) and not to
-// evict it (maxmemory-policy noeviction, the default). After a failover of
-// asynchronous replicas the last writes may be lost, a used verification token
-// may then work again. Users and accounts may better be kept in SQL, see
-// package split.
+// Configure the server to persist its data (appendonly yes) and not to evict
+// keys (maxmemory-policy noeviction, the default). A failover to an asynchronous
+// replica may lose the last writes; a used verification token may then work
+// again. To keep users and accounts in SQL instead, see package split.
 package redis
 
 import (
@@ -48,27 +47,28 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// Options are the choices of an adapter. The zero value is good.
+// Options are optional settings of an adapter. The zero value is right for most
+// applications.
 type Options struct {
-	// Schema declares the extra fields of users and sessions. Others are
-	// store.ErrInvalid. nil declares none.
+	// Schema declares the extra fields of users and sessions. Others are refused
+	// with store.ErrInvalid. nil declares none.
 	Schema *schema.Schema
-	// Prefix is the hash tag that all keys begin with: with "shop" they begin
-	// with {shop}: and live in the slot of that word. Applications that share
-	// a server must differ in it. "" is "sesame"; { and } are refused.
+	// Prefix is the hash tag of all keys: with "shop" they begin with {shop}:
+	// and are in the slot of that word. Applications that share a server need
+	// different prefixes. "" means "sesame"; it must not contain { or }.
 	Prefix string
-	// UsersElsewhere: the users of the sessions are kept by another adapter,
-	// as package split does. CreateSession then asks for no user, and
-	// GetSessionAndUser, which finds none, is of no use.
+	// UsersElsewhere declares that another adapter keeps the users, as with
+	// package split. CreateSession then does not require the user to exist, and
+	// GetSessionAndUser finds nothing.
 	UsersElsewhere bool
 }
 
-// Adapter is a store.Adapter, and an AuthenticatorAdapter, SignUpAdapter and
-// SessionLister.
-// It is no Transactor: a transaction of Redis cannot read what it decides on.
+// Adapter is a store.Adapter that also implements store.AuthenticatorAdapter,
+// store.SignUpAdapter and store.SessionLister. It is not a store.Transactor,
+// because a transaction of Redis cannot read the values it depends on.
 type Adapter struct {
 	client         redis.UniversalClient
-	own            bool // Close closes client
+	ownsClient     bool // Close closes client
 	tag            string
 	schema         *schema.Schema
 	usersElsewhere bool
@@ -84,20 +84,20 @@ var (
 
 var errClosed = errors.New("redis: the adapter is closed")
 
-// New returns the adapter over a client, which stays the caller's. It touches
-// no network.
+// New returns an adapter that uses client, which Close does not close. It does
+// not connect.
 //
-// The client must have ContextTimeoutEnabled, or calls would wait for a silent
-// server longer than their context allows. Cancelling a context does not
-// interrupt a call whose command has been sent; it ends with its answer, or
-// after the client's ReadTimeout. Reads must go to the master: ReadOnly,
-// RouteByLatency and RouteRandomly of a cluster client are not for this.
+// The client must have ContextTimeoutEnabled, or calls would wait for an
+// unresponsive server longer than their context allows. Canceling a context does
+// not interrupt a call whose command has been sent; the call returns with its
+// reply, or after the client's ReadTimeout. Reads must go to the master: New
+// refuses a cluster client with ReadOnly, RouteByLatency or RouteRandomly.
 func New(client redis.UniversalClient, o Options) (*Adapter, error) {
 	if o.Prefix == "" {
 		o.Prefix = "sesame"
 	}
 	if strings.ContainsAny(o.Prefix, "{}") {
-		return nil, fmt.Errorf("redis: the prefix %q holds a brace, which would end the hash tag early; leave the braces away", o.Prefix)
+		return nil, fmt.Errorf("redis: the prefix %q contains a brace, which would break the hash tag; remove it", o.Prefix)
 	}
 	var deadlines, replicas bool
 	switch c := client.(type) {
@@ -111,18 +111,18 @@ func New(client redis.UniversalClient, o Options) (*Adapter, error) {
 	case nil:
 		return nil, errors.New("redis: the client is nil")
 	default:
-		deadlines = true // as far as can be seen
+		deadlines = true // cannot be checked
 	}
 	switch {
 	case !deadlines:
-		return nil, errors.New("redis: the client ignores the deadlines of contexts; make it with ContextTimeoutEnabled: true")
+		return nil, errors.New("redis: the client ignores the deadlines of contexts; create it with ContextTimeoutEnabled: true")
 	case replicas:
-		return nil, errors.New("redis: the client reads from replicas, which do not have what was just written; make it without ReadOnly, RouteByLatency and RouteRandomly")
+		return nil, errors.New("redis: the client reads from replicas, which may lack the latest writes; create it without ReadOnly, RouteByLatency and RouteRandomly")
 	}
 	return &Adapter{client: client, tag: "{" + o.Prefix + "}:", schema: o.Schema, usersElsewhere: o.UsersElsewhere}, nil
 }
 
-// Open connects to the server at a URL, as go-redis reads it:
+// Open connects to the server at a URL, in the format of go-redis:
 //
 //	redis://user:password@host:6379/0
 //	rediss://…                            with TLS
@@ -130,7 +130,7 @@ func New(client redis.UniversalClient, o Options) (*Adapter, error) {
 //	redis://host:6379?addr=host2:6379     a cluster, by at least two of its
 //	                                      nodes (or one of them twice)
 //
-// It fails when the server does not answer. Close closes the connection.
+// It fails if the server does not answer. Close closes the connection.
 func Open(ctx context.Context, url string, o Options) (*Adapter, error) {
 	client, err := dial(url)
 	if err != nil {
@@ -141,13 +141,13 @@ func Open(ctx context.Context, url string, o Options) (*Adapter, error) {
 		client.Close()
 		return nil, err
 	}
-	a.own = true
-	// Any key of ours: a node of a cluster says so when asked as a single
-	// server.
+	a.ownsClient = true
+	// Any key with our tag will do: a node of a cluster answers MOVED to a client
+	// for a single server.
 	if err := client.Exists(ctx, a.tag).Err(); err != nil {
 		client.Close()
 		if redis.HasErrorPrefix(err, "MOVED") {
-			err = fmt.Errorf("the server is a node of a cluster: name a second node in the URL, as ?addr=host:port (%w)", err)
+			err = fmt.Errorf("the server is a node of a cluster; add a second node to the URL as ?addr=host:port (%w)", err)
 		}
 		return nil, a.fail(ctx, "connect", err)
 	}
@@ -163,59 +163,61 @@ func dial(address string) (redis.UniversalClient, error) {
 	}
 	if err != nil {
 		// The error quotes parts of the URL, which holds the password.
-		return nil, errors.New("redis: the URL cannot be read; want redis://user:password@host:6379/0, in the password %23 for #, %25 for %, %2F for /, %3F for ? and %40 for @")
+		return nil, errors.New("redis: invalid URL; want redis://user:password@host:6379/0, with %23 for #, %25 for %, %2F for /, %3F for ? and %40 for @ in the password")
 	}
 	silent := &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
 	if u.Query().Has("addr") {
 		o, err := redis.ParseClusterURL(address)
 		if err != nil {
-			return nil, fmt.Errorf("redis: the URL of the cluster: %w", err)
+			return nil, fmt.Errorf("redis: invalid URL of a cluster: %w", err)
 		}
 		o.ContextTimeoutEnabled, o.MaintNotificationsConfig = true, silent
 		return redis.NewClusterClient(o), nil
 	}
 	o, err := redis.ParseURL(address)
 	if err != nil {
-		return nil, fmt.Errorf("redis: the URL: %w", err)
+		return nil, fmt.Errorf("redis: invalid URL: %w", err)
 	}
 	o.ContextTimeoutEnabled, o.MaintNotificationsConfig = true, silent
 	return redis.NewClient(o), nil
 }
 
-// Close closes the connection that Open made. Every method fails afterwards.
+// Close closes the connection opened by [Open]. Every later call of another
+// method fails. A second call of Close does nothing.
 func (a *Adapter) Close() error {
-	if a.closed.Swap(true) || !a.own {
+	if a.closed.Swap(true) || !a.ownsClient {
 		return nil
 	}
 	return a.client.Close()
 }
 
-// once is a command that go-redis must not send a second time when its answer
-// is lost: the first may have been carried out, and a token that is handed out
-// would then be reported as not found.
-type once struct{ *redis.Cmd }
+// unrepeatable is a command that go-redis must not send again if its reply is
+// lost: the server may have executed it, and a token that was used up by the
+// first would be reported as not found by the second.
+type unrepeatable struct{ *redis.Cmd }
 
 // NoRetry implements redis.Cmder.
-func (once) NoRetry() bool { return true }
+func (unrepeatable) NoRetry() bool { return true }
 
-// do sends a command once. A nil answer is nil without an error.
-func (a *Adapter) do(ctx context.Context, doing string, args ...any) (any, error) {
-	if err := a.ready(ctx); err != nil {
+// do sends a command once and returns its reply. A nil reply is not an error.
+func (a *Adapter) do(ctx context.Context, operation string, args ...any) (any, error) {
+	if err := a.usable(ctx); err != nil {
 		return nil, err
 	}
 	cmd := redis.NewCmd(ctx, args...)
-	_ = a.client.Process(ctx, once{cmd})
-	answer, err := cmd.Result()
+	_ = a.client.Process(ctx, unrepeatable{cmd})
+	reply, err := cmd.Result()
 	if errors.Is(err, redis.Nil) {
 		return nil, nil
 	}
 	if err != nil {
-		return nil, a.fail(ctx, doing, err)
+		return nil, a.fail(ctx, operation, err)
 	}
-	return answer, nil
+	return reply, nil
 }
 
-// run runs a script, which the server knows by its hash or is told now.
+// run runs a script by its hash, or sends its text if the server does not have
+// it.
 func (a *Adapter) run(ctx context.Context, s script, keys []string, args ...any) ([]any, error) {
 	call := make([]any, 0, 4+len(keys)+len(args))
 	call = append(call, "evalsha", s.sha, len(keys))
@@ -224,23 +226,23 @@ func (a *Adapter) run(ctx context.Context, s script, keys []string, args ...any)
 	}
 	call = append(call, a.tag)
 	call = append(call, args...)
-	answer, err := a.do(ctx, s.name, call...)
+	reply, err := a.do(ctx, s.name, call...)
 	if redis.HasErrorPrefix(err, "NOSCRIPT") {
 		call[0], call[1] = "eval", s.text
-		answer, err = a.do(ctx, s.name, call...)
+		reply, err = a.do(ctx, s.name, call...)
 	}
-	if err != nil || answer == nil {
+	if err != nil || reply == nil {
 		return nil, err
 	}
-	list, ok := answer.([]any)
+	list, ok := reply.([]any)
 	if !ok {
-		return nil, a.fail(ctx, s.name, fmt.Errorf("the script answered with a %T", answer))
+		return nil, a.fail(ctx, s.name, fmt.Errorf("unexpected reply of type %T from the script", reply))
 	}
 	return list, nil
 }
 
-// ready says why no call can be made.
-func (a *Adapter) ready(ctx context.Context) error {
+// usable returns the error of a call that must not be sent, or nil.
+func (a *Adapter) usable(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
@@ -250,14 +252,15 @@ func (a *Adapter) ready(ctx context.Context) error {
 	return nil
 }
 
-// fail makes the error of a failed call match its cause.
-func (a *Adapter) fail(ctx context.Context, doing string, err error) error {
+// fail returns the error of a failed call. It matches the error of ctx if that is
+// the cause.
+func (a *Adapter) fail(ctx context.Context, operation string, err error) error {
 	cause := ctx.Err()
 	if deadline, ok := ctx.Deadline(); cause == nil && ok && errors.Is(err, os.ErrDeadlineExceeded) && !time.Now().Before(deadline) {
-		cause = context.DeadlineExceeded // the connection's timer was faster
+		cause = context.DeadlineExceeded // the timer of the connection fired first
 	}
 	if cause != nil && !errors.Is(err, cause) {
-		return fmt.Errorf("redis: %s: %w (%w)", doing, cause, err)
+		return fmt.Errorf("redis: %s: %w (%w)", operation, cause, err)
 	}
-	return fmt.Errorf("redis: %s: %w", doing, err)
+	return fmt.Errorf("redis: %s: %w", operation, err)
 }

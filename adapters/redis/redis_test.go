@@ -39,7 +39,7 @@ func open(t testing.TB, url string, o redis.Options) *redis.Adapter {
 	return a
 }
 
-// raw connects to the server by the driver itself.
+// raw connects to the server with go-redis.
 func raw(t testing.TB, url string) *goredis.Client {
 	t.Helper()
 	o, err := goredis.ParseURL(url)
@@ -52,7 +52,7 @@ func raw(t testing.TB, url string) *goredis.Client {
 	return c
 }
 
-// fresh opens an adapter with a prefix of its own, and the driver beside it.
+// fresh opens an adapter with a new prefix, and a plain client for the same server.
 func fresh(t testing.TB, o redis.Options) (*redis.Adapter, *goredis.Client, string) {
 	t.Helper()
 	url, prefix := testdb.Redis(t)
@@ -95,7 +95,7 @@ func equal[V any](t testing.TB, got, want V, err error) {
 	}
 }
 
-// keys are all keys of a prefix.
+// keys returns all keys with a prefix.
 func keys(t testing.TB, c *goredis.Client, prefix string) []string {
 	t.Helper()
 	all, err := c.Keys(t.Context(), "{"+prefix+"}*").Result()
@@ -109,7 +109,7 @@ func keys(t testing.TB, c *goredis.Client, prefix string) []string {
 	return append([]string(nil), all...)
 }
 
-// hostile are strings that have broken a store somewhere.
+// hostile holds strings that have broken some store.
 var hostile = []string{
 	"", ":", "1:", "3:a:b", "{other}:key", "}", "a\x00b", "\xff\xfe", "*", "?[a-z]", "\r\n$-1\r\n", "'; DROP TABLE users; --",
 	`"\`, "2026-11-21T10:20:30.123Z", "null", "false", "0", "-1", "1e5", " padded ", "😀", strings.Repeat("x", 64<<10),
@@ -159,7 +159,7 @@ func TestHostileStrings(t *testing.T) {
 	}
 }
 
-// Nothing of a user is left, whatever it had.
+// Deleting a user leaves nothing, whatever belonged to it.
 func TestDeleteUserLeavesNoKey(t *testing.T) {
 	ctx := t.Context()
 	a, c, prefix := fresh(t, redis.Options{})
@@ -180,7 +180,7 @@ func TestDeleteUserLeavesNoKey(t *testing.T) {
 	equal(t, keys(t, c, prefix), before, nil)
 }
 
-// Taking things away one by one leaves nothing either.
+// Deleting its rows one by one leaves nothing either.
 func TestRemovalsLeaveNoKey(t *testing.T) {
 	ctx := t.Context()
 	a, c, prefix := fresh(t, redis.Options{})
@@ -209,7 +209,7 @@ func TestRemovalsLeaveNoKey(t *testing.T) {
 
 var declared = &schema.Schema{
 	User: []schema.Field{
-		{Name: "name", Client: schema.Write}, // built in, no extra field
+		{Name: "name", Client: schema.Write}, // built in, not an extra field
 		{Name: "plan", Type: schema.Type{Nullable: true}},
 		{Name: "seats", Type: schema.Type{Kind: schema.Int, Nullable: true}},
 		{Name: "ratio", Type: schema.Type{Kind: schema.Float, Nullable: true}},
@@ -277,8 +277,8 @@ func TestExtraRefused(t *testing.T) {
 	is(t, err, store.ErrInvalid)
 }
 
-// A field that the schema forgets stays stored; one whose type changes is
-// handed out as it is.
+// A field that is removed from the schema stays stored; one whose type changes is
+// returned unchanged.
 func TestSchemaChanges(t *testing.T) {
 	ctx := t.Context()
 	url, prefix := testdb.Redis(t)
@@ -331,7 +331,7 @@ func TestNew(t *testing.T) {
 		"ContextTimeoutEnabled: true": second(redis.New(deaf, redis.Options{})),
 		"without ReadOnly":            second(redis.New(cluster, redis.Options{})),
 		"the client is nil":           second(redis.New(nil, redis.Options{})),
-		"holds a brace":               second(redis.New(good, redis.Options{Prefix: "{a}"})),
+		"contains a brace":            second(redis.New(good, redis.Options{Prefix: "{a}"})),
 	} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %s", err, want)
@@ -344,12 +344,12 @@ func TestNew(t *testing.T) {
 
 func second(_ *redis.Adapter, err error) error { return err }
 
-// The errors of Open say what is wrong, and no password.
+// The errors of Open do not contain the password.
 func TestOpenRefuses(t *testing.T) {
 	for _, bad := range []string{
 		"redis://user:geheim@127.0.0.1:6379/\x7f", "http://user:geheim@127.0.0.1:6379", "redis://user:geheim@127.0.0.1:1",
 		"redis://user:geheim@127.0.0.1:6379/words", "redis://:geheim@h:1?addr=h:2&nothing=1", "::geheim",
-		// A password that is not escaped.
+		// The password is not escaped.
 		"redis://:geheim#@127.0.0.1:1", "redis://user:geheim/@127.0.0.1:1", "redis://user:1/geheim@127.0.0.1:1", "redis://user:geheim?@127.0.0.1:1",
 		"redis://user:%geheim@127.0.0.1:1", "redis:/user:geheim@127.0.0.1:1/0",
 	} {
@@ -360,22 +360,22 @@ func TestOpenRefuses(t *testing.T) {
 	}
 }
 
-// What Redis expires itself needs no purge, and the server is not asked.
+// Redis expires rows itself, so a purge sends it no command.
 func TestNothingToPurge(t *testing.T) {
-	c := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:1", ContextTimeoutEnabled: true}) // nobody listens there
+	c := goredis.NewClient(&goredis.Options{Addr: "127.0.0.1:1", ContextTimeoutEnabled: true}) // nothing listens there
 	defer c.Close()
 	a := must(redis.New(c, redis.Options{}))
 	if _, ok := any(a).(store.Purger); ok {
 		t.Error("the adapter is a Purger")
 	}
-	eng := must(engine.New(engine.Config{Secret: strings.Repeat("secret ", 6), Adapter: a, Getenv: func(string) string { return "" }}))
+	eng := must(engine.New(engine.Config{Secrets: []string{strings.Repeat("secret ", 6)}, Adapter: a, Getenv: func(string) string { return "" }}))
 	defer eng.Close()
 	if n, err := eng.Purge(t.Context()); n != 0 || err != nil {
 		t.Errorf("removed %d, %v", n, err)
 	}
 }
 
-// A client of the caller's own stays open.
+// Close leaves a client passed to New open.
 func TestCloseLeavesTheCallersClient(t *testing.T) {
 	url, prefix := testdb.Redis(t)
 	c := raw(t, url)
@@ -392,7 +392,7 @@ func TestCloseLeavesTheCallersClient(t *testing.T) {
 	}
 }
 
-// together calls f n times at once.
+// together calls f n times concurrently.
 func together(n int, f func(i int) error) []error {
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})
@@ -411,8 +411,8 @@ func together(n int, f func(i int) error) []error {
 	return errs
 }
 
-// 64 at once create, move, link, sign in and delete on four users: whatever
-// the order, the indexes agree with the rows, and nothing is left in the end.
+// 64 goroutines create, change, link, sign in and delete four users: in any order,
+// the indexes agree with the rows, and nothing is left at the end.
 func TestScriptsAreAtomic(t *testing.T) {
 	ctx := t.Context()
 	a, c, prefix := fresh(t, redis.Options{})
@@ -459,7 +459,7 @@ func TestScriptsAreAtomic(t *testing.T) {
 	equal(t, keys(t, c, prefix), nil, nil)
 }
 
-// A user and an account are created both or neither.
+// A user and an account are both created, or neither is.
 func TestCreateUserWithAccount(t *testing.T) {
 	for name, url := range map[string]string{"server": testdb.NewRedisServer(t).URL, "cluster": testdb.NewRedisCluster(t).URL} {
 		t.Run(name, func(t *testing.T) {
@@ -506,7 +506,7 @@ func TestCreateUserWithAccount(t *testing.T) {
 	}
 }
 
-// agree wants every index to name a row, and every row to be named.
+// agree wants every index entry to refer to a row, and every row to have one.
 func agree(t *testing.T, a *redis.Adapter, c *goredis.Client, prefix string) {
 	t.Helper()
 	ctx := t.Context()
@@ -545,7 +545,7 @@ func agree(t *testing.T, a *redis.Adapter, c *goredis.Client, prefix string) {
 	equal(t, keys(t, c, prefix), want, nil)
 }
 
-// The scripts are told to a server that does not know them, again and again.
+// Scripts are sent again whenever the server has lost them.
 func TestScriptsAreLoadedWhenNeeded(t *testing.T) {
 	s := testdb.NewRedisServer(t)
 	a, c := open(t, s.URL, redis.Options{}), raw(t, s.URL)
@@ -558,8 +558,8 @@ func TestScriptsAreLoadedWhenNeeded(t *testing.T) {
 	}
 }
 
-// No command but those of one row, one index or one script is ever sent: no
-// scan of keys, and one round trip for a session with its user.
+// Only commands on one row, one index or one script are sent: keys are never
+// scanned, and a session with its user takes one round trip.
 func TestCommands(t *testing.T) {
 	ctx := context.Background()
 	s := testdb.NewRedisServer(t)

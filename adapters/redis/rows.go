@@ -13,20 +13,19 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// Keys. A key of two parts has the length of the first before it, so that
-// (a:b, c) and (a, b:c) are two.
-
 func (a *Adapter) key(kind, id string) string { return a.tag + kind + ":" + id }
 
+// pair joins two parts of a key. The length of the first precedes it, so that
+// (a:b, c) and (a, b:c) differ.
 func pair(first, second string) string {
 	return strconv.Itoa(len(first)) + ":" + first + ":" + second
 }
 
-// extraPrefix is before the names of extra fields, whose values are JSON.
+// extraPrefix precedes the names of extra fields, whose values are JSON.
 const extraPrefix = "extra:"
 
-// fields collects what a row is to hold: pairs of field and value. A field that
-// is nil is not there.
+// fields holds the fields of a row as pairs of name and value. A nil field is left
+// out.
 type fields []any
 
 func (f *fields) text(name, value string) { *f = append(*f, name, value) }
@@ -92,7 +91,7 @@ func authenticatorFields(a store.Authenticator) fields {
 	return f
 }
 
-// row is an answer of HGETALL.
+// row is a reply of HGETALL.
 type row []any
 
 func (r row) all() iter.Seq2[string, string] {
@@ -113,7 +112,7 @@ type reader struct{ err error }
 func (r *reader) number(name, value string) int64 {
 	n, err := strconv.ParseInt(value, 10, 64)
 	if err != nil && r.err == nil {
-		r.err = fmt.Errorf("redis: a stored %s is no number: %w", name, errors.Unwrap(err))
+		r.err = fmt.Errorf("redis: a stored %s is not a number: %w", name, errors.Unwrap(err))
 	}
 	return n
 }
@@ -234,21 +233,21 @@ func readAuthenticator(from row) (store.Authenticator, error) {
 	return a, nil
 }
 
-// storable refuses instants that are no whole milliseconds of 53 bits, beyond
-// which Redis cannot sort them; that is beyond the year 280000.
+// storable refuses instants whose milliseconds exceed 53 bits, which Redis cannot
+// sort; they are after the year 280000.
 func storable(name string, t time.Time) error {
-	const most = 1 << 53
-	if s := t.Unix(); s < -most/1000 || s > most/1000 {
-		return fmt.Errorf("redis: %w: %s is in the year %d", store.ErrInvalid, name, t.Year())
+	const limit = 1 << 53
+	if s := t.Unix(); s < -limit/1000 || s > limit/1000 {
+		return fmt.Errorf("redis: %w: %s is out of range (year %d)", store.ErrInvalid, name, t.Year())
 	}
 	return nil
 }
 
-// splitExtra returns what to write of extra fields, and which to clear.
-func splitExtra(of string, declared func(string) (schema.Field, bool), extra map[string]any) (set, clear fields, err error) {
+// splitExtra returns the extra fields to write and those to clear.
+func splitExtra(entity string, declared func(string) (schema.Field, bool), extra map[string]any) (set, clear fields, err error) {
 	kept, err := schema.MergeExtra(nil, extra, declared)
 	if err != nil {
-		return nil, nil, fmt.Errorf("redis: %w: the %s field %w", store.ErrInvalid, of, err)
+		return nil, nil, fmt.Errorf("redis: %w: the %s field %w", store.ErrInvalid, entity, err)
 	}
 	for name := range extra {
 		v, ok := kept[name]
@@ -258,16 +257,16 @@ func splitExtra(of string, declared func(string) (schema.Field, bool), extra map
 		}
 		text, err := json.Marshal(v)
 		if err != nil {
-			return nil, nil, fmt.Errorf("redis: %w: the %s field %q: %w", store.ErrInvalid, of, name, err)
+			return nil, nil, fmt.Errorf("redis: %w: the %s field %q: %w", store.ErrInvalid, entity, name, err)
 		}
 		set.text(extraPrefix+name, string(text))
 	}
 	return set, clear, nil
 }
 
-// readExtra reads an extra field into a map. One that the schema no longer
-// declares stays where it is; one that no longer fits is returned as it is, for
-// the engine to judge.
+// readExtra reads an extra field into a map. It ignores a field that the schema no
+// longer declares, and returns a value that no longer fits its type unchanged,
+// for the engine to handle.
 func readExtra(r *reader, declared func(string) (schema.Field, bool), into *map[string]any, name, text string) {
 	name, ok := strings.CutPrefix(name, extraPrefix)
 	if !ok {

@@ -5,13 +5,13 @@ import (
 	"encoding/hex"
 )
 
-// script is a Lua script. ARGV[1] is the hash tag with its colon; ARGV[2] and
-// so on are the script's own. A script looks at all it needs before it writes,
-// and answers with one of
+// script is a Lua script. ARGV[1] is the hash tag with its colon; the arguments of
+// the script follow. A script makes all checks before it writes, so that it has
+// no effect unless it succeeds, and replies with one of
 //
 //	nil                    there is no such row
 //	{'taken', field}       a unique value is taken
-//	{'stale'}              a counter would go back
+//	{'stale'}              a counter would not increase
 //	{'ok', row...}         each row as the flat list of HGETALL
 type script struct{ name, text, sha string }
 
@@ -23,15 +23,15 @@ func newScript(name, text string) script {
 
 const prelude = `local tag = ARGV[1]
 
--- change writes n pairs of ARGV from position i on, and removes the fields that follow them.
+-- change sets the n pairs of ARGV from position i on, and removes the fields that follow them.
 local function change(key, i, n)
   local last = i + 2 * n - 1
   if n > 0 then redis.call('HSET', key, unpack(ARGV, i, last)) end
   if #ARGV > last then redis.call('HDEL', key, unpack(ARGV, last + 1)) end
 end
 
--- remember notes when a session ends in the list of its user. Those that have ended leave it, and it ends with the last.
-local function remember(list, token, at)
+-- index adds a session to the list of its user, sorted by expiry. It drops expired sessions from the list, which expires with its last one.
+local function index(list, token, at)
   local time = redis.call('TIME')
   redis.call('ZADD', list, at, token)
   redis.call('ZREMRANGEBYSCORE', list, '-inf', '(' .. string.format('%.0f', time[1] * 1000 + math.floor(time[2] / 1000)))
@@ -39,8 +39,8 @@ local function remember(list, token, at)
   if last[2] then redis.call('PEXPIREAT', list, string.format('%.0f', last[2])) end
 end
 
--- forget removes the sessions in the list of a user. A token that has ended may be another user's by now.
-local function forget(list, user)
+-- delete_sessions removes the sessions in the list of a user. Another user may by now have a token that expired.
+local function delete_sessions(list, user)
   for _, token in ipairs(redis.call('ZRANGE', list, 0, -1)) do
     local key = tag .. 'session:' .. token
     if redis.call('HGET', key, 'userId') == user then redis.call('DEL', key) end
@@ -48,7 +48,7 @@ local function forget(list, user)
   redis.call('DEL', list)
 end
 
--- rows reads the rows of a kind that a set names.
+-- rows reads the rows of a kind whose keys a set holds.
 local function rows(kind, set)
   local found = {'ok'}
   for _, member in ipairs(redis.call('SMEMBERS', set)) do
@@ -70,7 +70,7 @@ return {'ok'}
 `)
 
 	// KEYS: user, account, the user's accounts, [email]. ARGV: id, member,
-	// number of the user's pairs, field, value, ..., those of the account.
+	// number of pairs of the user, field, value, ..., the pairs of the account.
 	createUserWithAccount = newScript("create user with account", `
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken', 'id'} end
 if KEYS[4] and redis.call('EXISTS', KEYS[4]) == 1 then return {'taken', 'email'} end
@@ -120,13 +120,13 @@ local email = redis.call('HGET', KEYS[1], 'email')
 if email then redis.call('DEL', tag .. 'email:' .. email) end
 for _, member in ipairs(redis.call('SMEMBERS', KEYS[2])) do redis.call('DEL', tag .. 'account:' .. member) end
 for _, member in ipairs(redis.call('SMEMBERS', KEYS[4])) do redis.call('DEL', tag .. 'authenticator:' .. member) end
-forget(KEYS[3], ARGV[2])
+delete_sessions(KEYS[3], ARGV[2])
 redis.call('DEL', KEYS[1], KEYS[2], KEYS[4])
 return {'ok'}
 `)
 
-	// KEYS: row, user, set of the user's rows. ARGV: member, the field that is
-	// taken, field, value, ...
+	// KEYS: row, user, set of the user's rows. ARGV: member, name of the unique
+	// field, field, value, ...
 	createOwned = newScript("create row of a user", `
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken', ARGV[3]} end
 if redis.call('EXISTS', KEYS[2]) == 0 then return false end
@@ -155,14 +155,14 @@ return {'ok', redis.call('HGETALL', tag .. 'user:' .. user)}
 	listAccounts       = newScript("list accounts", `return rows('account', KEYS[1])`)
 	listAuthenticators = newScript("list authenticators", `return rows('authenticator', KEYS[1])`)
 
-	// KEYS: session, the user's sessions, [user]. ARGV: token, end in
+	// KEYS: session, the user's sessions, [user]. ARGV: token, expiry in
 	// milliseconds, field, value, ...
 	createSession = newScript("create session", `
 if redis.call('EXISTS', KEYS[1]) == 1 then return {'taken', 'sessionToken'} end
 if KEYS[3] and redis.call('EXISTS', KEYS[3]) == 0 then return false end
 redis.call('HSET', KEYS[1], unpack(ARGV, 4))
 redis.call('PEXPIREAT', KEYS[1], ARGV[3])
-remember(KEYS[2], ARGV[2], ARGV[3])
+index(KEYS[2], ARGV[2], ARGV[3])
 return {'ok'}
 `)
 
@@ -178,7 +178,7 @@ end
 return false
 `)
 
-	// KEYS: session. ARGV: token, end in milliseconds or empty, number of
+	// KEYS: session. ARGV: token, expiry in milliseconds or empty, number of
 	// pairs, field, value, ..., field to clear, ...
 	updateSession = newScript("update session", `
 local user = redis.call('HGET', KEYS[1], 'userId')
@@ -187,7 +187,7 @@ change(KEYS[1], 5, tonumber(ARGV[4]))
 local row = redis.call('HGETALL', KEYS[1])
 if ARGV[3] ~= '' then
   redis.call('PEXPIREAT', KEYS[1], ARGV[3])
-  remember(tag .. 'sessions:' .. user, ARGV[2], ARGV[3])
+  index(tag .. 'sessions:' .. user, ARGV[2], ARGV[3])
 end
 return {'ok', row}
 `)
@@ -203,7 +203,7 @@ return {'ok'}
 
 	// KEYS: the user's sessions. ARGV: user id.
 	deleteSessions = newScript("delete sessions", `
-forget(KEYS[1], ARGV[2])
+delete_sessions(KEYS[1], ARGV[2])
 return {'ok'}
 `)
 

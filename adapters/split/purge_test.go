@@ -11,8 +11,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// What expires lies in the store of the sessions, so that is the one which is
-// purged; the one of the users is left alone.
+// Expiring rows are in the store of the sessions, so only that store is purged.
 func TestPurge(t *testing.T) {
 	ctx := t.Context()
 	for _, c := range []struct {
@@ -34,7 +33,7 @@ func TestPurge(t *testing.T) {
 			t.Fatal(err)
 		}
 		now := expires.Add(25 * time.Hour)
-		eng, err := engine.New(engine.Config{Secret: strings.Repeat("secret ", 6), Adapter: a, Now: func() time.Time { return now }, Getenv: func(string) string { return "" }})
+		eng, err := engine.New(engine.Config{Secrets: []string{strings.Repeat("secret ", 6)}, Adapter: a, Now: func() time.Time { return now }, Getenv: func(string) string { return "" }})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -42,7 +41,7 @@ func TestPurge(t *testing.T) {
 		if _, err := a.CreateUser(ctx, store.User{ID: "u1"}); err != nil {
 			t.Fatal(err)
 		}
-		for _, to := range []store.Adapter{a, users} { // the second: from before the split
+		for _, to := range []store.Adapter{a, users} { // users: from before the split
 			if _, err := to.CreateSession(ctx, store.Session{SessionToken: "s1", UserID: "u1", Expires: expires}); err != nil {
 				t.Fatal(err)
 			}

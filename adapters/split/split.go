@@ -1,42 +1,41 @@
-// Package split makes one adapter of two: users and accounts in one store,
-// sessions and verification tokens in another, such as PostgreSQL and Redis.
+// Package split combines two adapters into one: users and accounts are kept in
+// one store, sessions and verification tokens in another, such as PostgreSQL and
+// Redis.
 //
 //	users, err := entclient.OpenSQLite(ctx, "auth.db", entclient.Options{})
 //	sessions, err := redis.Open(ctx, url, redis.Options{UsersElsewhere: true})
 //	adapter, err := split.New(users, sessions)
 //
-// # What two stores cannot do
+// # Limits of two stores
 //
-// Nothing is atomic across two stores, so the result is no store.Transactor,
-// and rule R8 of store.Adapter holds in this form: a session without its user
-// is never handed out, whatever is left of it in its store.
+// Nothing is atomic across two stores. The combined adapter is therefore not a
+// store.Transactor, and it keeps rule R8 of store.Adapter in this form: a
+// session without its user is never returned, even if its store still holds it.
 //
-//   - Every read of a session asks the store of the users for its user. That
-//     is a second round trip for GetSessionAndUser, and when the user is gone
-//     the session is removed on the way.
-//   - CreateSession looks for the user before it stores the session and once
-//     more afterwards; when the user has been deleted meanwhile it takes the
-//     session back.
+//   - Every read of a session also reads its user from the store of the users.
+//     This costs GetSessionAndUser a second round trip. If the user is gone, the
+//     session is deleted.
+//   - CreateSession checks that the user exists before it stores the session and
+//     again afterwards; if the user has been deleted in between, it deletes the
+//     session.
 //   - DeleteUser removes the sessions, then the user, then the sessions that
-//     began in between. When the store of the sessions fails at first, nothing
-//     has changed. When the store of the users fails, the user is signed out
-//     everywhere and otherwise intact. When the process ends, or a store fails,
-//     after that, what is left cannot be used, and deleting the user again
-//     removes it.
+//     began in between. If the first step fails, nothing has changed. If the
+//     second fails, the user is signed out everywhere and otherwise intact. If a
+//     store fails or the process exits after that, the remaining rows cannot be
+//     used, and deleting the user again removes them.
 //
-// What concerns the users alone is as atomic as their store: a user and an
-// account are created in one step (store.SignUpAdapter) when the store of the
-// users is a store.Transactor or a store.SignUpAdapter, and one after the
-// other when it is neither.
+// Operations on users alone are as atomic as their store: a user and an account
+// are created in one step (store.SignUpAdapter) if the store of the users is a
+// store.Transactor or a store.SignUpAdapter, and one after the other otherwise.
 //
-// An id must not be used for a second user (the engine never does): sessions
-// that a failed DeleteUser has left would be theirs.
+// An id must not be reused for a second user (the engine never does): that user
+// would inherit any sessions left by a failed DeleteUser.
 //
 // # Moving sessions out of a store
 //
-// The sessions and tokens that the store of the users may still hold from
-// before are of no use any more, and are not purged with the others. When they
-// have all expired, its own PurgeExpired removes them.
+// Sessions and tokens that the store of the users still holds from earlier are
+// ignored, and are not purged with the others. Once they have expired, the
+// PurgeExpired method of that store removes them.
 package split
 
 import (
@@ -49,44 +48,43 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// Users is what keeps the users. When it is a store.AuthenticatorAdapter too,
-// so is the whole.
+// Users is the store of the users. If it is also a store.AuthenticatorAdapter,
+// so is the combined adapter.
 type Users interface {
 	store.UserAdapter
 	store.AccountAdapter
 }
 
-// Sessions is what keeps the sessions. When it is a store.SessionLister or
-// store.Purger too, so is the whole.
+// Sessions is the store of the sessions. If it is also a store.SessionLister or
+// a store.Purger, so is the combined adapter.
 //
-// When it insists on the user of a session (CreateSession is ErrNotFound) and
-// is a store.UserAdapter, as every full adapter is, it gets a stand-in with
-// the id of the user and nothing else. It must keep no users of its own:
-// deleting a user deletes the one of that id in both stores. adapters/redis
-// needs no stand-ins with Options.UsersElsewhere.
+// If its CreateSession requires the user to exist (it returns ErrNotFound) and
+// it is a store.UserAdapter, as every complete adapter is, a stand-in with only
+// the id of the user is created in it. It must not hold other users: deleting a
+// user deletes the user with that id from both stores. adapters/redis needs no
+// stand-ins with Options.UsersElsewhere.
 type Sessions interface {
 	store.SessionAdapter
 	store.VerificationTokenAdapter
 }
 
-// New returns the adapter over both. The two stay the caller's; the adapter's
-// Close (io.Closer) closes those of the two that have one.
+// New returns an adapter that combines both stores. It implements io.Closer;
+// Close closes each of the two that is an io.Closer.
 //
-// It fails when an Auth.js app shares one store and not the other (see
-// store.Traits), for it would look for the sessions where it finds the users;
-// and when the store of the sessions makes the ids of users, which are made
-// elsewhere.
+// New fails if an argument is nil, if an Auth.js app shares only one of the
+// stores (see store.Traits), because it needs users and sessions in the same
+// database, and if the store of the sessions assigns the ids of users.
 func New(users Users, sessions Sessions) (store.Adapter, error) {
 	if users == nil || sessions == nil {
-		return nil, errors.New("split: one of the two adapters is nil")
+		return nil, errors.New("split: an adapter is nil")
 	}
 	ours, theirs := traits(users), traits(sessions)
 	if ours.SharedWithAuthJS != theirs.SharedWithAuthJS {
-		return nil, fmt.Errorf("split: %T and %T do not fit together: an Auth.js app shares the tables of one of them only, "+
-			"so it would not find the sessions of the users or the users of the sessions; let it share both or none", users, sessions)
+		return nil, fmt.Errorf("split: cannot combine %T and %T: an Auth.js app shares the tables of only one of them, "+
+			"so it would find either the users or their sessions; share both or neither", users, sessions)
 	}
 	if theirs.AssignsIDs {
-		return nil, fmt.Errorf("split: %T makes the ids of users itself, so it cannot keep the sessions of users that have theirs from elsewhere", sessions)
+		return nil, fmt.Errorf("split: %T makes the ids of users itself, so it cannot keep the sessions of users whose ids another store makes", sessions)
 	}
 	a := &adapter{users: users, sessions: sessions, traits: ours}
 	a.Users, a.VerificationTokenAdapter = users, sessions
@@ -147,15 +145,15 @@ func traits(v any) store.Traits {
 	return store.Traits{}
 }
 
-// adapter is what every combination has. What it does not define itself goes to
-// the users or, of the verification tokens, to the sessions.
+// adapter has the methods of every combination. Methods that it does not define
+// are those of the users and, for verification tokens, of the sessions.
 type adapter struct {
 	Users
 	store.VerificationTokenAdapter
 
 	users    Users
 	sessions Sessions
-	standIns store.UserAdapter // nil: sessions keeps no users
+	standIns store.UserAdapter // nil: sessions is not a UserAdapter
 	traits   store.Traits
 }
 
@@ -168,7 +166,8 @@ var (
 // Traits implements store.TraitsDeclarer.
 func (a *adapter) Traits() store.Traits { return a.traits }
 
-// Close closes those of the two that have a Close.
+// Close closes each of the two stores that is an io.Closer, and returns their
+// errors, joined.
 func (a *adapter) Close() error {
 	var errs []error
 	for _, part := range []any{a.users, a.sessions} {
@@ -179,8 +178,8 @@ func (a *adapter) Close() error {
 	return errors.Join(errs...)
 }
 
-// CreateUserWithAccount implements store.SignUpAdapter, as well as the store of
-// the users lets it.
+// CreateUserWithAccount implements store.SignUpAdapter, in one step if the store
+// of the users allows it.
 func (a *adapter) CreateUserWithAccount(ctx context.Context, u store.User, n store.Account) (created store.User, linked store.Account, err error) {
 	switch users := a.users.(type) {
 	case store.SignUpAdapter:
@@ -210,20 +209,20 @@ func (a *adapter) CreateUserWithAccount(ctx context.Context, u store.User, n sto
 	return created, linked, nil
 }
 
-// DeleteUser implements store.UserAdapter. See the package comment for what a
-// failure leaves.
+// DeleteUser implements store.UserAdapter. The package comment describes what a
+// failure leaves behind.
 func (a *adapter) DeleteUser(ctx context.Context, id string) error {
-	if err := a.forget(ctx, id); err != nil {
+	if err := a.deleteSessions(ctx, id); err != nil {
 		return err
 	}
 	if err := a.users.DeleteUser(ctx, id); err != nil {
 		return err
 	}
-	return a.forget(ctx, id)
+	return a.deleteSessions(ctx, id)
 }
 
-// forget removes the sessions of a user, and its stand-in.
-func (a *adapter) forget(ctx context.Context, userID string) error {
+// deleteSessions removes the sessions of a user and its stand-in.
+func (a *adapter) deleteSessions(ctx context.Context, userID string) error {
 	if a.standIns != nil {
 		if err := a.standIns.DeleteUser(ctx, userID); err != nil {
 			return err
@@ -248,24 +247,24 @@ func (a *adapter) CreateSession(ctx context.Context, s store.Session) (store.Ses
 		return store.Session{}, err
 	}
 	if _, err := a.users.GetUser(ctx, s.UserID); err != nil {
-		return store.Session{}, errors.Join(err, a.takeBack(ctx, s, errors.Is(err, store.ErrNotFound)))
+		return store.Session{}, errors.Join(err, a.undoCreateSession(ctx, s, errors.Is(err, store.ErrNotFound)))
 	}
 	return stored, nil
 }
 
-// takeBack removes a session that has just been stored, also when the caller
-// has gone. userGone: the stand-in goes too.
-func (a *adapter) takeBack(ctx context.Context, s store.Session, userGone bool) error {
+// undoCreateSession removes a session that has just been stored, even if ctx has
+// ended. With userGone it also removes the stand-in.
+func (a *adapter) undoCreateSession(ctx context.Context, s store.Session, userGone bool) error {
 	ctx, cancel := detached(ctx)
 	defer cancel()
 	if userGone {
-		return a.forget(ctx, s.UserID)
+		return a.deleteSessions(ctx, s.UserID)
 	}
 	return a.sessions.DeleteSession(ctx, s.SessionToken)
 }
 
-// detached is a context for taking something back: it outlives the caller, but
-// not for long.
+// detached returns a context for undoing a write, which ctx does not cancel but a
+// short timeout does.
 func detached(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
 }
@@ -289,8 +288,8 @@ func (a *adapter) GetSessionAndUser(ctx context.Context, sessionToken string) (s
 	return s, u, nil
 }
 
-// owner returns the user of a session. A session that has none is removed; when
-// that fails it stays for the next time.
+// owner returns the user of a session. It removes a session whose user is gone; if
+// that fails, the next read tries again.
 func (a *adapter) owner(ctx context.Context, s store.Session) (store.User, error) {
 	u, err := a.users.GetUser(ctx, s.UserID)
 	if errors.Is(err, store.ErrNotFound) {

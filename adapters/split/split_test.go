@@ -17,8 +17,8 @@ import (
 
 var expires = time.Date(2026, 11, 21, 10, 20, 30, 123e6, time.UTC)
 
-// staged is a store whose calls can be seen, and made to fail, before they
-// happen.
+// staged is a store whose calls are recorded, and can be made to fail, before they
+// run.
 type staged struct {
 	*memory.Adapter
 	name  string
@@ -27,7 +27,7 @@ type staged struct {
 
 type stage struct {
 	calls []string
-	// before is told each call; its error is the call's.
+	// before runs before each call and may return an error for it.
 	before func(call string) error
 }
 
@@ -89,8 +89,7 @@ func (s staged) DeleteSessionsByUserID(ctx context.Context, userID string) error
 	return s.Adapter.DeleteSessionsByUserID(ctx, userID)
 }
 
-// set is a split adapter over two staged stores, with one user who has one
-// session.
+// set is a split adapter over two staged stores, with one user and one session.
 type set struct {
 	*stage
 	a               store.Adapter
@@ -130,7 +129,7 @@ func equal[V any](t *testing.T, got, want V) {
 	}
 }
 
-// unusable wants the session to be found by no call.
+// unusable wants no call to find the session.
 func (s *set) unusable(t *testing.T, token string) {
 	t.Helper()
 	ctx := t.Context()
@@ -150,7 +149,7 @@ func (s *set) unusable(t *testing.T, token string) {
 
 var errDown = errors.New("the store is down")
 
-// failing makes the n-th call fail, and all that follow when forever is set.
+// failing makes the n-th call fail, and with forever all later ones.
 func failing(n int, forever bool) func(string) error {
 	return func(string) error {
 		n--
@@ -161,9 +160,9 @@ func failing(n int, forever bool) func(string) error {
 	}
 }
 
-// Whatever call DeleteUser fails at: a user that is gone has no session that
-// works, one that is not gone is whole but for the sessions, and deleting it
-// again removes all.
+// Whichever call of DeleteUser fails, a deleted user has no session that works,
+// a user that still exists has lost at most its sessions, and deleting it again
+// removes everything.
 func TestDeleteUserFailsHalfWay(t *testing.T) {
 	ctx := t.Context()
 	whole := newSet(t)
@@ -172,7 +171,7 @@ func TestDeleteUserFailsHalfWay(t *testing.T) {
 	}
 	steps := len(whole.calls)
 	if steps < 3 {
-		t.Fatalf("only %q", whole.calls)
+		t.Fatalf("DeleteUser made only the calls %q", whole.calls)
 	}
 	for n := 1; n <= steps; n++ {
 		s := newSet(t)
@@ -229,8 +228,8 @@ func TestDeleteUserWithoutSessions(t *testing.T) {
 	}
 }
 
-// Wherever a deletion falls into a sign-in, and a sign-in into a deletion, no
-// session is left.
+// Wherever a deletion interrupts a sign-in, or a sign-in a deletion, no session is
+// left.
 func TestSignInMeetsDeletion(t *testing.T) {
 	ctx := t.Context()
 	signIn := func(s *set) error { return s.signIn(ctx, "s2") }
@@ -254,7 +253,7 @@ func TestSignInMeetsDeletion(t *testing.T) {
 				err := do.outer(s)
 				if !met {
 					if n < 4 {
-						t.Fatalf("only %d calls", n-1)
+						t.Fatalf("only %d calls were made", n-1)
 					}
 					return
 				}
@@ -265,7 +264,7 @@ func TestSignInMeetsDeletion(t *testing.T) {
 				is(t, err, store.ErrNotFound)
 				for _, token := range []string{"s1", "s2"} {
 					if _, err := s.sessions.GetSession(ctx, token); !errors.Is(err, store.ErrNotFound) {
-						t.Fatalf("call %d: %s is left: %v", n, token, err)
+						t.Fatalf("call %d: the session %s is left: %v", n, token, err)
 					}
 				}
 			}
@@ -273,7 +272,7 @@ func TestSignInMeetsDeletion(t *testing.T) {
 	}
 }
 
-// A sign-in that fails leaves no session, even when its caller has gone.
+// A sign-in that fails leaves no session, even if its context has ended.
 func TestSignInFailsHalfWay(t *testing.T) {
 	for n := 1; n <= 3; n++ {
 		s := newSet(t)
@@ -299,7 +298,7 @@ func TestSignInFailsHalfWay(t *testing.T) {
 	equal(t, s.calls, []string{"users.GetUser", "sessions.CreateSession", "users.GetUser", "sessions.DeleteSession"})
 }
 
-// A session whose user is gone is no session, and goes when it is seen.
+// A session whose user is gone is not found, and is deleted when it is read.
 func TestOrphan(t *testing.T) {
 	ctx := t.Context()
 	for name, look := range map[string]func(*set) error{
@@ -320,7 +319,7 @@ func TestOrphan(t *testing.T) {
 			_, err := s.sessions.GetSession(ctx, "s1")
 			is(t, err, store.ErrNotFound)
 		})
-		// While the store of the users is down it may have its user still.
+		// While the store of the users is down, the user may still exist.
 		t.Run(name+" in an outage", func(t *testing.T) {
 			s := newSet(t)
 			s.before = func(call string) error {
@@ -348,7 +347,7 @@ func TestRoundTrips(t *testing.T) {
 	equal(t, s.calls, []string{"sessions.GetSession", "users.GetUser"})
 }
 
-// The parts of a store that offer no more than they must.
+// Stores with the required methods only.
 type (
 	onlyUsers interface {
 		store.UserAdapter
@@ -360,8 +359,8 @@ type (
 	}
 )
 
-// What is optional is offered when the part that it needs offers it, and no
-// transaction ever.
+// An optional interface is offered if the store it needs offers it; Transactor
+// never is.
 func TestOptionalInterfaces(t *testing.T) {
 	m := memory.New(nil)
 	for i := range 8 {
@@ -403,7 +402,7 @@ func TestOptionalInterfaces(t *testing.T) {
 	}
 }
 
-// together is a store of users with a store.SignUpAdapter of its own.
+// together is a store of users that is a store.SignUpAdapter.
 type together struct {
 	onlyUsers
 	calls int
@@ -414,8 +413,8 @@ func (s *together) CreateUserWithAccount(context.Context, store.User, store.Acco
 	return store.User{ID: "theirs"}, store.Account{UserID: "theirs"}, nil
 }
 
-// A user comes with its account or not at all, by what the store of the users
-// has for it.
+// A user is created with its account or not at all, whatever the store of the users
+// offers.
 func TestCreateUserWithAccount(t *testing.T) {
 	ctx := t.Context()
 	signUp := func(users split.Users) (store.User, store.Account, error) {
@@ -483,14 +482,14 @@ func TestTraits(t *testing.T) {
 		equal(t, a.(store.TraitsDeclarer).Traits(), c.want)
 	}
 	if _, err := split.New(nil, memory.New(nil)); err == nil {
-		t.Error("no users")
+		t.Error("New accepts nil users")
 	}
 	if _, err := split.New(memory.New(nil), nil); err == nil {
-		t.Error("no sessions")
+		t.Error("New accepts nil sessions")
 	}
 }
 
-// Stand-ins hold no more than the id, and are gone with their user.
+// A stand-in holds only the id, and is deleted with its user.
 func TestStandIns(t *testing.T) {
 	ctx := t.Context()
 	s := newSet(t)
@@ -507,7 +506,7 @@ func TestStandIns(t *testing.T) {
 
 func ExampleNew() {
 	ctx := context.Background()
-	users, sessions := memory.New(nil), memory.New(nil) // in earnest: SQL and Redis
+	users, sessions := memory.New(nil), memory.New(nil) // in production: SQL and Redis
 	adapter, err := split.New(users, sessions)
 	if err != nil {
 		fmt.Println(err)
@@ -515,5 +514,5 @@ func ExampleNew() {
 	}
 	_, err = adapter.CreateSession(ctx, store.Session{SessionToken: "s1", UserID: "nobody"})
 	fmt.Println(err)
-	// Output: not found
+	// Output: store: not found
 }

@@ -15,7 +15,7 @@ import (
 func BenchmarkSessionAndUser(b *testing.B) {
 	for name, l := range map[string]sqltables.Layout{"sqlite": sqltables.DrizzleSQLite(), "mysql": sqltables.DrizzleMySQL(), "postgres": sqltables.DrizzlePostgres()} {
 		b.Run(name, func(b *testing.B) {
-			dsn := conformance.NewPlace(b, l).DSN
+			dsn := conformance.NewDatabase(b, l).DSN
 			if l.Dialect == dialect.SQLite {
 				dsn, _, _ = strings.Cut(dsn, "?")
 			}

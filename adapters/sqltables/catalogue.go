@@ -10,29 +10,29 @@ import (
 	"entgo.io/ent/dialect"
 )
 
-// foundTable is a table as the catalogue of the database has it.
+// foundTable is a table in the catalog of the database.
 type foundTable struct {
 	name    string
 	view    bool
-	engine  string // of MySQL
+	engine  string // MySQL only
 	columns map[string]foundColumn
-	order   []string       // of the columns
-	keys    []foundKey     // unique, on whole columns and whole tables
-	foreign []foundForeign // of one column
+	order   []string       // names of the columns in order
+	keys    []foundKey     // unique keys, not partial, on whole columns
+	foreign []foundForeign // foreign keys on one column
 }
 
 type foundColumn struct {
 	name     string
-	typ      string // without its length: "varchar"
-	declared string // as it is declared: "varchar(255)"
+	typ      string // without length: "varchar"
+	declared string // as declared: "varchar(255)"
 	null     bool
 	filled   bool // by a default, a sequence or an expression
-	exact    bool // compares byte for byte
+	exact    bool // compared byte for byte
 	collated string
-	charset  string // of MySQL, when it has not every character
+	charset  string // MySQL only; "" if it has every character
 	maxChars int    // 0: no limit
 	maxBytes int    // 0: no limit
-	fraction int    // of a time: digits below the second
+	fraction int    // of a time: digits after the second
 }
 
 type foundKey struct {
@@ -45,8 +45,8 @@ type foundForeign struct {
 	cascade                   bool
 }
 
-// key returns the unique key whose columns are all among these, or nil: more
-// columns are unique all the more.
+// key returns a unique key whose columns are all among these, or nil. Such a key
+// makes the larger set of columns unique too.
 func (f *foundTable) key(columns []string) *foundKey {
 	for i, k := range f.keys {
 		if within(k.columns, columns) {
@@ -56,8 +56,8 @@ func (f *foundTable) key(columns []string) *foundKey {
 	return nil
 }
 
-// catalogue reads what there is of tables, by the names they are asked for.
-// What is not there is not in the map.
+// catalogue reads the tables with these names. The map has the tables that exist,
+// by these names.
 func catalogue(ctx context.Context, db *sql.DB, d string, tables []string) (map[string]*foundTable, error) {
 	c := catalog{ctx: ctx, db: db, found: map[string]*foundTable{}}
 	var err error
@@ -74,21 +74,21 @@ func catalogue(ctx context.Context, db *sql.DB, d string, tables []string) (map[
 		}
 	}
 	if err != nil {
-		return nil, fmt.Errorf("read the catalogue: %w", err)
+		return nil, fmt.Errorf("read the catalog: %w", err)
 	}
 	return c.found, nil
 }
 
-// catalog is the reading of a catalogue.
+// catalog reads the catalog of a database.
 type catalog struct {
 	ctx   context.Context
 	db    *sql.DB
-	found map[string]*foundTable // by the name asked for
+	found map[string]*foundTable // by the requested name
 }
 
-func (c *catalog) add(asked, name string) *foundTable {
+func (c *catalog) add(requested, name string) *foundTable {
 	f := &foundTable{name: name, columns: map[string]foundColumn{}}
-	c.found[asked] = f
+	c.found[requested] = f
 	return f
 }
 
@@ -126,15 +126,15 @@ func (c *catalog) readPostgres(tables []string) error {
 	byOID := map[int64]*foundTable{}
 	var oid int64
 	var oids []int64
-	var asked, name, kind string
+	var requested, name, kind string
 	err := c.each(`
 		SELECT w.name, c.oid::bigint, c.relname, c.relkind::text
 		FROM unnest($1::text[]) AS w(name) JOIN pg_class c ON c.oid = to_regclass(quote_ident(w.name))`, []any{tables}, func() {
-		f := c.add(asked, name)
+		f := c.add(requested, name)
 		f.view = kind != "r" && kind != "p"
 		byOID[oid] = f
 		oids = append(oids, oid)
-	}, &asked, &oid, &name, &kind)
+	}, &requested, &oid, &name, &kind)
 	if err != nil || len(oids) == 0 {
 		return err
 	}
@@ -187,8 +187,8 @@ func (c *catalog) readPostgres(tables []string) error {
 }
 
 func (c *catalog) readMySQL(tables []string) error {
-	// The catalogue compares names without regard to case. A server may keep
-	// the names of tables in lower case.
+	// The catalog ignores case when it compares names. A server may convert the
+	// names of tables to lower case.
 	byName := map[string]*foundTable{}
 	var name, kind string
 	var folds int
@@ -197,11 +197,11 @@ func (c *catalog) readMySQL(tables []string) error {
 	for i, table := range tables {
 		args[i] = table
 	}
-	ofTables := "`TABLE_SCHEMA` = DATABASE() AND `TABLE_NAME` IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(tables)), ", ") + ")"
-	err := c.each("SELECT `TABLE_NAME`, `TABLE_TYPE`, `ENGINE`, @@lower_case_table_names FROM information_schema.TABLES WHERE "+ofTables, args, func() {
-		for _, asked := range tables {
-			if name == asked || folds != 0 && strings.EqualFold(name, asked) {
-				f := c.add(asked, name)
+	inTables := "`TABLE_SCHEMA` = DATABASE() AND `TABLE_NAME` IN (" + strings.TrimSuffix(strings.Repeat("?, ", len(tables)), ", ") + ")"
+	err := c.each("SELECT `TABLE_NAME`, `TABLE_TYPE`, `ENGINE`, @@lower_case_table_names FROM information_schema.TABLES WHERE "+inTables, args, func() {
+		for _, requested := range tables {
+			if name == requested || folds != 0 && strings.EqualFold(name, requested) {
+				f := c.add(requested, name)
 				f.view, f.engine = kind != "BASE TABLE", engine.String
 				byName[name] = f
 			}
@@ -210,8 +210,8 @@ func (c *catalog) readMySQL(tables []string) error {
 	if err != nil || len(byName) == 0 {
 		return err
 	}
-	// found calls do with the table of a row, unless it is another one whose
-	// name differs by case.
+	// found calls do with the table of a row, unless that is a different table
+	// whose name differs in case.
 	found := func(do func(f *foundTable)) func() {
 		return func() {
 			if f := byName[name]; f != nil {
@@ -224,7 +224,7 @@ func (c *catalog) readMySQL(tables []string) error {
 	var byDefault, charset, collation sql.NullString
 	var chars, octets, fraction sql.NullInt64
 	err = c.each("SELECT `TABLE_NAME`, `COLUMN_NAME`, `DATA_TYPE`, `COLUMN_TYPE`, `IS_NULLABLE`, `COLUMN_DEFAULT`, `EXTRA`, `CHARACTER_MAXIMUM_LENGTH`, "+
-		"`CHARACTER_OCTET_LENGTH`, `DATETIME_PRECISION`, `CHARACTER_SET_NAME`, `COLLATION_NAME` FROM information_schema.COLUMNS WHERE "+ofTables+
+		"`CHARACTER_OCTET_LENGTH`, `DATETIME_PRECISION`, `CHARACTER_SET_NAME`, `COLLATION_NAME` FROM information_schema.COLUMNS WHERE "+inTables+
 		" ORDER BY `TABLE_NAME`, `ORDINAL_POSITION`", args, found(func(f *foundTable) {
 		extra = strings.ToLower(extra)
 		col.null = nullable == "YES"
@@ -233,7 +233,7 @@ func (c *catalog) readMySQL(tables []string) error {
 		if charset.String != "utf8mb4" {
 			col.charset = charset.String
 		}
-		// Others ignore the case of letters, or blanks at the end.
+		// Other collations ignore letter case or trailing spaces.
 		col.exact = !charset.Valid || col.collated == "utf8mb4_nopad_bin" || col.collated == "utf8mb4_0900_bin"
 		col.maxChars, col.maxBytes, col.fraction = int(min(chars.Int64, 1<<31-1)), int(min(octets.Int64, 1<<31-1)), int(fraction.Int64)
 		f.add(col)
@@ -244,10 +244,10 @@ func (c *catalog) readMySQL(tables []string) error {
 	var key string
 	var column sql.NullString
 	var part sql.NullInt64
-	err = c.each("SELECT `TABLE_NAME`, `INDEX_NAME`, `COLUMN_NAME`, `SUB_PART` FROM information_schema.STATISTICS WHERE `NON_UNIQUE` = 0 AND "+ofTables+
+	err = c.each("SELECT `TABLE_NAME`, `INDEX_NAME`, `COLUMN_NAME`, `SUB_PART` FROM information_schema.STATISTICS WHERE `NON_UNIQUE` = 0 AND "+inTables+
 		" ORDER BY `TABLE_NAME`, `INDEX_NAME`, `SEQ_IN_INDEX`", args, found(func(f *foundTable) {
 		if part.Valid || !column.Valid {
-			column.String = "" // a part of a column, or an expression: no column of that name
+			column.String = "" // a prefix of a column, or an expression
 		}
 		f.addKey(key, column.String)
 	}), &name, &key, &column, &part)
@@ -259,13 +259,13 @@ func (c *catalog) readMySQL(tables []string) error {
 	return c.each("SELECT k.`TABLE_NAME`, k.`COLUMN_NAME`, k.`REFERENCED_TABLE_NAME`, k.`REFERENCED_COLUMN_NAME`, r.`DELETE_RULE` "+
 		"FROM information_schema.KEY_COLUMN_USAGE k JOIN information_schema.REFERENTIAL_CONSTRAINTS r "+
 		"ON r.`CONSTRAINT_SCHEMA` = k.`CONSTRAINT_SCHEMA` AND r.`CONSTRAINT_NAME` = k.`CONSTRAINT_NAME` AND r.`TABLE_NAME` = k.`TABLE_NAME` "+
-		"WHERE r.`CONSTRAINT_SCHEMA` = DATABASE() AND k."+strings.Replace(ofTables, "`TABLE_NAME`", "k.`TABLE_NAME`", 1), args, found(func(f *foundTable) {
+		"WHERE r.`CONSTRAINT_SCHEMA` = DATABASE() AND k."+strings.Replace(inTables, "`TABLE_NAME`", "k.`TABLE_NAME`", 1), args, found(func(f *foundTable) {
 		k.cascade = rule == "CASCADE"
 		f.foreign = append(f.foreign, k)
 	}), &name, &k.column, &k.table, &k.references, &rule)
 }
 
-// folding finds collations that do not compare byte for byte.
+// folding matches collations that do not compare byte for byte.
 var folding = regexp.MustCompile("(?i)\\bcollate\\s+[\"'`\\[]?(nocase|rtrim)\\b")
 
 func (c *catalog) readSQLite(table string) error {
@@ -285,7 +285,7 @@ func (c *catalog) readSQLite(table string) error {
 	var inKey []string
 	err = c.each(`SELECT name, type, "notnull", dflt_value, pk, hidden FROM pragma_table_xinfo(?) ORDER BY cid`, []any{f.name}, func() {
 		col.typ = col.declared
-		// An INTEGER PRIMARY KEY is the row's number, which SQLite makes.
+		// An INTEGER PRIMARY KEY is the rowid, which SQLite assigns.
 		col.filled = byDefault.Valid && !strings.EqualFold(byDefault.String, "NULL") || hidden > 1 || primary > 0 && strings.EqualFold(col.declared, "integer")
 		col.null, col.exact, col.fraction = !notNull && primary == 0, !folds, 3
 		if primary > 0 {

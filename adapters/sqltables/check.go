@@ -14,25 +14,26 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// A MismatchError says how the tables of a database differ from their layout.
+// A MismatchError reports how the tables of a database differ from a layout.
 type MismatchError struct {
 	// Layout is the name of the layout.
 	Layout string
-	// Differences are all of them.
+	// Differences holds all differences.
 	Differences []Difference
 }
 
-// A Difference is one between a table and its layout.
+// A Difference is a difference between a table and its layout.
 type Difference struct {
-	// Table and Column are named as in the database; Column is "" when the
-	// difference is one of the whole table.
+	// Table and Column are the names in the database; Column is "" if the
+	// difference concerns the whole table.
 	Table, Column string
-	// Problem says what is there, and what the layout says.
+	// Problem describes what the database has and what the layout declares.
 	Problem string
-	// Fix says what to do: a statement, or a change of the layout.
+	// Fix is how to fix it: a statement, or a change of the layout.
 	Fix string
 }
 
+// String formats the difference in one line.
 func (d Difference) String() string {
 	where := d.Table
 	if d.Column != "" {
@@ -43,14 +44,14 @@ func (d Difference) String() string {
 
 func (e *MismatchError) Error() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "the tables are not what layout %s says; nothing was changed:", e.Layout)
+	fmt.Fprintf(&b, "the tables do not match layout %s; nothing was changed:", e.Layout)
 	for _, d := range e.Differences {
 		b.WriteString("\n  - " + d.String())
 	}
 	return b.String()
 }
 
-// tables are the tables of a layout as they were found.
+// tables holds the tables of a layout as they were found.
 type tables struct {
 	user, account, session, token table
 	authenticator                 *table // nil: there is none
@@ -58,21 +59,21 @@ type tables struct {
 
 type table struct {
 	name    string
-	quoted  string    // as statements have it
-	columns []*column // those that are read: of the contract, and extra fields
-	filled  []*column // those that the adapter fills
+	quoted  string    // name, quoted
+	columns []*column // the columns that are read: of the contract, and extra fields
+	filled  []*column // the columns that the adapter fills
 	byField map[string]*column
 	byName  map[string]*column
 	keys    []foundKey
-	unique  [][]string  // keys of the contract, by field
-	missing [][]*column // keys of the contract that the database does not have
+	unique  [][]string  // unique keys of the contract, by field
+	missing [][]*column // unique keys of the contract that the database lacks
 	owned   bool        // a foreign key refuses rows without a user
-	cascade bool        // and deletes them with it
+	cascade bool        // the foreign key deletes rows with their user
 }
 
 func (t *table) column(field string) *column { return t.byField[field] }
 
-// contract has the fields of each table, and its unique keys (R3).
+// contract holds the fields of a table and its unique keys (R3).
 type contract struct {
 	fields []string
 	keys   [][]string
@@ -85,27 +86,27 @@ var (
 	tokenContract         = contract{[]string{"identifier", "token", "expires"}, [][]string{{"identifier", "token"}}}
 	authenticatorContract = contract{[]string{"credentialID", "userId", "providerAccountId", "credentialPublicKey", "counter", "credentialDeviceType", "credentialBackedUp", "transports"}, [][]string{{"credentialID"}}}
 
-	// nullable are the fields that the contract knows without a value.
+	// nullable holds the fields that may be null in the contract.
 	nullable = []string{"name", "email", "emailVerified", "image", "refresh_token", "access_token", "expires_at", "token_type", "scope", "id_token", "session_state", "transports"}
 )
 
-// checker compares a layout with the catalogue.
+// checker compares a layout with the catalog.
 type checker struct {
 	layout      *Layout
 	differences []Difference
-	// What the layout need not have, and the database has or lacks:
-	missingKeys []string // statements that would make the keys
-	strictKeys  []string // what keys forbid that the contract allows
-	folding     []string // columns that do not compare byte for byte
-	instants    []string // columns with instants of another kind, and the layout's
+	// For the log: deviations from the contract that are not errors.
+	missingKeys []string // statements that create missing unique keys
+	strictKeys  []string // what keys forbid although the contract allows it
+	folding     []string // columns that are not compared byte for byte
+	instants    []string // columns with instants of a different kind than in the layout
 }
 
-func (c *checker) differ(table, column, fix, format string, args ...any) {
+func (c *checker) report(table, column, fix, format string, args ...any) {
 	c.differences = append(c.differences, Difference{table, column, fmt.Sprintf(format, args...), fix})
 }
 
-// check reads the catalogue, and returns the tables of the layout or all that
-// is wrong with them. It changes nothing.
+// check reads the catalog and returns the tables of the layout, or a *MismatchError
+// with all differences. It changes nothing.
 func (c *checker) check(ctx context.Context, db *sql.DB, s *schema.Schema) (*tables, error) {
 	l := c.layout
 	var extraUser, extraSession []schema.Field
@@ -147,13 +148,13 @@ func (c *checker) check(ctx context.Context, db *sql.DB, s *schema.Schema) (*tab
 		f := all[part.layout.Name]
 		switch {
 		case f == nil:
-			c.differ(part.layout.Name, "", "open the database of the Auth.js app, or change the names in the layout; on PostgreSQL, is the table's schema in search_path?", "there is no such table")
+			c.report(part.layout.Name, "", "open the database of the Auth.js app, or change the names in the layout; on PostgreSQL, check that search_path includes the schema of the table", "there is no such table")
 			continue
 		case f.view:
-			c.differ(part.layout.Name, "", "name the table itself", "it is no table")
+			c.report(part.layout.Name, "", "set the name of a table in the layout", "it is not a table")
 			continue
 		case f.engine != "" && !strings.EqualFold(f.engine, "InnoDB"):
-			c.differ(f.name, "", "ALTER TABLE "+c.quote(f.name)+" ENGINE InnoDB", "its engine %s has no transactions", f.engine)
+			c.report(f.name, "", "ALTER TABLE "+c.quote(f.name)+" ENGINE InnoDB", "its engine %s does not support transactions", f.engine)
 		}
 		*part.to = c.table(part.layout, part.contract, part.extra, f)
 		if err := c.sample(ctx, db, part.to); err != nil {
@@ -166,8 +167,9 @@ func (c *checker) check(ctx context.Context, db *sql.DB, s *schema.Schema) (*tab
 	return &out, nil
 }
 
-// sample looks at the newest expiry: columns of SQLite hold whatever was put into
-// them. Both kinds are read, so another one is no error.
+// sample compares the kind of the newest expiry with the layout, because columns
+// of SQLite hold values of any type. The adapter reads both kinds, so a difference
+// is not an error.
 func (c *checker) sample(ctx context.Context, db *sql.DB, t *table) error {
 	col := t.column("expires")
 	if c.layout.Dialect != dialect.SQLite || col == nil || col.Kind != Millis && !col.Kind.isoText() {
@@ -182,12 +184,12 @@ func (c *checker) sample(ctx context.Context, db *sql.DB, t *table) error {
 		return err
 	}
 	if (held == "text") != col.Kind.isoText() {
-		c.instants = append(c.instants, fmt.Sprintf("%s.%s holds %s and the layout writes %s", t.name, col.Name, held, col.Kind))
+		c.instants = append(c.instants, fmt.Sprintf("%s.%s holds %s but the layout writes %s", t.name, col.Name, held, col.Kind))
 	}
 	return nil
 }
 
-// checkLayout wants the layout itself to be complete.
+// checkLayout returns an error if the layout itself is incomplete.
 func (c *checker) checkLayout(t *Table, want contract) error {
 	if t.Name == "" {
 		return fmt.Errorf("layout %s: a table has no name", c.layout.Name)
@@ -207,20 +209,20 @@ func (c *checker) table(l *Table, want contract, extra []schema.Field, f *foundT
 		fc, ok := f.column(lc.Name, c.layout.Dialect)
 		if !ok {
 			if !lc.Optional {
-				c.differ(f.name, lc.Name, "add it, or change its name in the layout", "there is no such column; the layout has it for %s", lc.Field)
+				c.report(f.name, lc.Name, "add it, or change its name in the layout", "there is no such column; the layout uses it for %s", lc.Field)
 			}
 			continue
 		}
-		ofContract := slices.Contains(want.fields, lc.Field)
-		if !ofContract && (lc.Fill == FromCaller || lc.Fill == FromDatabase) {
+		inContract := slices.Contains(want.fields, lc.Field)
+		if !inContract && (lc.Fill == FromCaller || lc.Fill == FromDatabase) {
 			t.byName[fc.name] = &column{Column: *lc}
-			continue // the database's own
+			continue // filled by the database
 		}
 		col := c.column(f, fc, *lc)
 		if col == nil {
 			continue
 		}
-		if !ofContract {
+		if !inContract {
 			t.filled = append(t.filled, col)
 			t.byName[fc.name] = col
 			continue
@@ -248,8 +250,7 @@ func (t *table) add(c *column) {
 	t.byField[c.Field], t.byName[c.Name] = c, c
 }
 
-// column returns the column with the name. SQLite does not tell the case of
-// letters apart, and MySQL does not either.
+// column returns the column with the name. SQLite and MySQL ignore letter case.
 func (f *foundTable) column(name, d string) (foundColumn, bool) {
 	if c, ok := f.columns[name]; ok || d == dialect.Postgres {
 		return c, ok
@@ -262,20 +263,23 @@ func (f *foundTable) column(name, d string) (foundColumn, bool) {
 	return foundColumn{}, false
 }
 
-// column returns the column of the layout as it was found, or nil when it is
-// of another kind.
+// column returns the column of the layout as it was found, or nil if it is of a
+// different kind.
 func (c *checker) column(f *foundTable, fc foundColumn, lc Column) *column {
 	col := &column{Column: lc, table: f.name, dialect: c.layout.Dialect, null: fc.null, filled: fc.filled, exact: fc.exact, charset: fc.charset, collated: fc.collated}
 	col.Name = fc.name
 	if !slices.Contains(fitting(c.layout.Dialect, lc.Kind), class(c.layout.Dialect, fc)) {
 		if lc.Fill == NewID && fc.filled {
-			return nil // the database makes an id of another kind
+			return nil // the database makes an id of a different kind
 		}
-		want := strings.Join(fitting(c.layout.Dialect, lc.Kind), " or ")
-		if want == "" {
-			want = "nothing that " + c.layout.Dialect + " has"
+		fix := "change its Kind in the layout"
+		problem := fmt.Sprintf("it is %s, but the layout declares %s", orNone(fc.declared), lc.Kind)
+		if fits := strings.Join(fitting(c.layout.Dialect, lc.Kind), " or "); fits != "" {
+			fix = "change the column to " + fits + ", or " + fix
+		} else {
+			problem += ", which " + c.layout.Dialect + " does not have"
 		}
-		c.differ(f.name, fc.name, "change the column to "+want+", or its Kind in the layout", "it is %s; the layout says %s, which is %s", orNone(fc.declared), lc.Kind, want)
+		c.report(f.name, fc.name, fix, "%s", problem)
 		return nil
 	}
 	col.native = lc.Kind == UUID && slices.Contains([]string{"uuid", "numeric"}, class(c.layout.Dialect, fc))
@@ -287,29 +291,29 @@ func (c *checker) column(f *foundTable, fc foundColumn, lc Column) *column {
 			col.maxChars = lc.Max
 		}
 		if !col.exact && c.layout.Dialect == dialect.Postgres {
-			c.differ(f.name, fc.name, "ALTER TABLE "+c.quote(f.name)+" ALTER COLUMN "+c.quote(fc.name)+` TYPE `+fc.declared+` COLLATE "C"`,
-				"its collation %s takes different texts for equal", fc.collated)
+			c.report(f.name, fc.name, "ALTER TABLE "+c.quote(f.name)+" ALTER COLUMN "+c.quote(fc.name)+` TYPE `+fc.declared+` COLLATE "C"`,
+				"its collation %s treats different texts as equal", fc.collated)
 		}
 	case Int:
 		col.bits = bits(fc.typ, c.layout.Dialect)
 	case Time:
 		if lc.Precision < time.Second && fc.fraction < 3 {
-			c.differ(f.name, fc.name, "make it "+fc.typ+"(3), or set its Precision in the layout to "+precisionName(fc.fraction), "it is %s, which cuts milliseconds", fc.declared)
+			c.report(f.name, fc.name, "make it "+fc.typ+"(3), or set its Precision in the layout to "+precisionName(fc.fraction), "it is %s, which truncates milliseconds", fc.declared)
 		}
 		if fc.typ == "timestamp" && c.layout.Dialect == dialect.MySQL {
 			col.first, col.last = time.Unix(1, 0).UTC(), time.Unix(1<<31-1, 0).UTC()
 			if c.layout.SessionZone != "" {
-				// The text ends earlier or later, by the offset of the zone.
+				// The offset of the zone moves the limits of the text.
 				col.first, col.last = col.first.AddDate(0, 0, 1), col.last.AddDate(0, 0, -1)
 			}
 		}
 		if fc.typ == "datetime" {
-			// Others are out of its range.
+			// The range of the type.
 			col.first, col.last = time.Date(1000, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)
 		}
 	}
 	if lc.Null && !fc.null {
-		c.differ(f.name, fc.name, c.dropNotNull(f.name, fc)+", or set Null of the column to false in the layout", "it is NOT NULL; a %s need not have one", f.name)
+		c.report(f.name, fc.name, c.dropNotNull(f.name, fc)+", or set Null of the column to false in the layout", "it is NOT NULL, but the field of table %s may be null", f.name)
 	}
 	return col
 }
@@ -323,7 +327,7 @@ func precisionName(fraction int) string {
 
 func orNone(declared string) string {
 	if declared == "" {
-		return "of no type"
+		return "without a type"
 	}
 	return declared
 }
@@ -332,12 +336,12 @@ func orNone(declared string) string {
 func (c *checker) extra(f *foundTable, field *schema.Field, taken map[string]*column) *column {
 	fc, ok := f.column(field.Name, c.layout.Dialect)
 	if !ok {
-		c.differ(f.name, field.Name, "ALTER TABLE "+c.quote(f.name)+" ADD "+c.quote(field.Name)+" "+extraType(c.layout.Dialect, field)+", or take the field out of the schema given here (with jwt sessions, session fields are claims and need no column)",
+		c.report(f.name, field.Name, "ALTER TABLE "+c.quote(f.name)+" ADD "+c.quote(field.Name)+" "+extraType(c.layout.Dialect, field)+", or remove the field from Options.Schema (with jwt sessions, session fields are claims and need no column)",
 			"there is no such column; the schema declares the field")
 		return nil
 	}
 	if _, ok := taken[field.Name]; ok {
-		c.differ(f.name, field.Name, "give the field another name", "the schema declares a field with the name of a column that Auth.js has")
+		c.report(f.name, field.Name, "rename the field", "the schema declares a field with the name of a column of Auth.js")
 		return nil
 	}
 	lc := Column{Field: field.Name, Name: fc.name, Null: fc.null}
@@ -360,7 +364,7 @@ func (c *checker) extra(f *foundTable, field *schema.Field, taken map[string]*co
 		lc.Kind = Text
 	}
 	if field.Type.Nullable && !fc.null {
-		c.differ(f.name, fc.name, c.dropNotNull(f.name, fc)+", or make the field not nullable", "it is NOT NULL; the schema says that the field is nullable")
+		c.report(f.name, fc.name, c.dropNotNull(f.name, fc)+", or make the field not nullable", "it is NOT NULL, but the schema declares the field nullable")
 	}
 	col := c.column(f, fc, lc)
 	if col != nil {
@@ -369,7 +373,7 @@ func (c *checker) extra(f *foundTable, field *schema.Field, taken map[string]*co
 	return col
 }
 
-// unfilled wants no column that would keep every row out.
+// unfilled reports columns without a value, which would make every INSERT fail.
 func (c *checker) unfilled(f *foundTable, t *table) {
 	for _, name := range f.order {
 		fc := f.columns[name]
@@ -377,12 +381,12 @@ func (c *checker) unfilled(f *foundTable, t *table) {
 			continue
 		}
 		if !fc.null && !fc.filled {
-			c.differ(f.name, name, "give it a default, or "+c.dropNotNull(f.name, fc)+"; an extra field may be declared in the schema", "it is NOT NULL without a default, and nothing here fills it")
+			c.report(f.name, name, "give it a default, or "+c.dropNotNull(f.name, fc)+", or declare an extra field for it in the schema", "it is NOT NULL without a default, and the adapter does not fill it")
 		}
 	}
 }
 
-// keys looks for the unique keys.
+// keys checks the unique keys.
 func (c *checker) keys(f *foundTable, l *Table, want contract, t *table) {
 	names := func(fields []string) (names []string) {
 		for _, field := range fields {
@@ -395,9 +399,9 @@ func (c *checker) keys(f *foundTable, l *Table, want contract, t *table) {
 		return names
 	}
 	for _, fields := range l.Unique {
-		// A key over the columns that are there would be another key.
+		// A key over the existing columns only would be a different key.
 		if columns := names(fields); len(columns) == len(fields) && f.key(columns) == nil {
-			c.differ(f.name, strings.Join(columns, ", "), c.createIndex(f.name, columns), "there is no such unique key")
+			c.report(f.name, strings.Join(columns, ", "), c.createIndex(f.name, columns), "there is no such unique key")
 		}
 	}
 	for _, fields := range want.keys {
@@ -416,7 +420,7 @@ func (c *checker) keys(f *foundTable, l *Table, want contract, t *table) {
 	}
 	if user := t.byField["userId"]; user != nil {
 		if k := f.key([]string{user.Name}); k != nil {
-			c.strictKeys = append(c.strictKeys, fmt.Sprintf("%s.%s is unique (%s): a user can have one row only", f.name, user.Name, k.name))
+			c.strictKeys = append(c.strictKeys, fmt.Sprintf("%s.%s is unique (%s): a user can have only one row", f.name, user.Name, k.name))
 		}
 	}
 	for _, fields := range want.keys {
@@ -428,12 +432,12 @@ func (c *checker) keys(f *foundTable, l *Table, want contract, t *table) {
 	}
 }
 
-// within reports whether every one of part is in whole.
+// within reports whether whole contains every element of part.
 func within(part, whole []string) bool {
 	return !slices.ContainsFunc(part, func(s string) bool { return !slices.Contains(whole, s) })
 }
 
-// owner looks for the foreign key to the user.
+// owner checks the foreign key to the user.
 func (c *checker) owner(f *foundTable, l *Table, t *table) {
 	user := t.byField["userId"]
 	if user == nil {
@@ -446,12 +450,12 @@ func (c *checker) owner(f *foundTable, l *Table, t *table) {
 		}
 	}
 	if l.Owner != NoForeignKey && !t.owned || l.Owner == Cascade && !t.cascade {
-		fix := "set Owner of the table in the layout, and the adapter deletes the rows of a user itself"
+		fix := "set Owner of the table in the layout, so that the adapter itself deletes the rows of a user"
 		if c.layout.Dialect != dialect.SQLite {
 			fix = fmt.Sprintf("ALTER TABLE %s ADD FOREIGN KEY (%s) REFERENCES %s (%s) ON DELETE CASCADE; or ", c.quote(f.name), c.quote(user.Name),
 				c.quote(c.layout.User.Name), c.quote(c.layout.User.Column("id").Name)) + fix
 		}
-		c.differ(f.name, user.Name, fix, "there is no foreign key to the user with ON DELETE %s", strings.ToUpper(string(l.Owner)))
+		c.report(f.name, user.Name, fix, "there is no foreign key to the user with ON DELETE %s", strings.ToUpper(string(l.Owner)))
 	}
 }
 
@@ -475,8 +479,8 @@ func (c *checker) dropNotNull(table string, fc foundColumn) string {
 	return "make it nullable"
 }
 
-// quote makes an identifier of a name, as ent's builder wants it: what is not
-// quoted it may take for an expression ("ALL_USERS", "user (old)").
+// quote quotes an identifier. ent's builder may treat an unquoted name as an
+// expression ("ALL_USERS", "user (old)").
 func quote(d, name string) string {
 	q := "`"
 	if d == dialect.Postgres {

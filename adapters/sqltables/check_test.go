@@ -18,15 +18,15 @@ import (
 	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
-// One broken table for each difference, and what the error must say.
+// One broken table for each difference, and the text that the error must contain.
 func TestMismatch(t *testing.T) {
 	type broken struct {
 		name       string
-		statements []string // after the tables were made
+		statements []string // run after the tables were created
 		layout     func(*sqltables.Layout)
 		schema     *schema.Schema
-		want       []string // of each difference one
-		only       int      // how many differences there are; 0: not counted
+		want       []string // one for each difference
+		only       int      // the number of differences; 0: not checked
 	}
 	q := func(d, s string) string {
 		if d == dialect.MySQL {
@@ -38,16 +38,16 @@ func TestMismatch(t *testing.T) {
 		{name: "missing table", statements: []string{`DROP TABLE "session"`}, want: []string{"session: there is no such table"}},
 		{name: "missing column", statements: []string{`ALTER TABLE "user" DROP COLUMN "image"`}, want: []string{"user.image: there is no such column"}},
 		{name: "renamed column", layout: func(l *sqltables.Layout) { l.User.Column("emailVerified").Name = "email_verified" },
-			want: []string{"user.email_verified: there is no such column; the layout has it for emailVerified"}},
+			want: []string{"user.email_verified: there is no such column; the layout uses it for emailVerified"}},
 		{name: "a column nothing fills", statements: []string{`ALTER TABLE "user" ADD "tenant" varchar(20) NOT NULL DEFAULT ''`, `ALTER TABLE "user" ALTER COLUMN "tenant" DROP DEFAULT`},
-			want: []string{"user.tenant: it is NOT NULL without a default, and nothing here fills it"}},
+			want: []string{"user.tenant: it is NOT NULL without a default, and the adapter does not fill it"}},
 		{name: "another kind", layout: func(l *sqltables.Layout) { l.Session.Column("expires").Kind = sqltables.MillisText },
-			want: []string{"session.expires: it is ", "the layout says milliseconds as text"}},
+			want: []string{"session.expires: it is ", "the layout declares milliseconds as text"}},
 		{name: "a field without a column", schema: &schema.Schema{User: []schema.Field{{Name: "plan"}}, Session: []schema.Field{{Name: "device"}}},
 			want: []string{"user.plan: there is no such column; the schema declares the field (ALTER TABLE", "session.device: there is no such column"}},
 		{name: "all at once", statements: []string{`DROP TABLE "session"`, `ALTER TABLE "user" DROP COLUMN "image"`, `ALTER TABLE "account" DROP COLUMN "scope"`},
 			want: []string{"session: there is no such table", "user.image: ", "account.scope: "}, only: 3},
-		// No key over provider alone is asked for.
+		// A key on provider alone is not required.
 		{name: "a column of a key", layout: func(l *sqltables.Layout) { l.Account.Column("providerAccountId").Name = "account_id" },
 			want: []string{"account.account_id: there is no such column", "account.providerAccountId: it is NOT NULL without a default"}, only: 2},
 	}
@@ -62,27 +62,27 @@ func TestMismatch(t *testing.T) {
 				want: []string{"session.userId: there is no foreign key to the user with ON DELETE CASCADE (ALTER TABLE"}},
 			{name: "no foreign key", statements: []string{`ALTER TABLE "account" DROP CONSTRAINT "account_userId_user_id_fk"`}, want: []string{"account.userId: there is no foreign key"}},
 			{name: "whole seconds", statements: []string{`ALTER TABLE "session" ALTER COLUMN expires TYPE timestamp(0)`},
-				want: []string{"session.expires: it is timestamp(0) without time zone, which cuts milliseconds (make it timestamp(3), or set its Precision in the layout to time.Second)"}},
+				want: []string{"session.expires: it is timestamp(0) without time zone, which truncates milliseconds (make it timestamp(3), or set its Precision in the layout to time.Second)"}},
 			{name: "no address", statements: []string{`ALTER TABLE "user" ALTER COLUMN email SET NOT NULL`}, want: []string{"user.email: it is NOT NULL", "DROP NOT NULL"}},
 			{name: "a type that pads", statements: []string{`ALTER TABLE "session" ALTER COLUMN "sessionToken" TYPE char(64)`}, want: []string{"session.sessionToken: it is character(64)"}},
 			{name: "a collation that folds", statements: []string{`CREATE COLLATION folds (provider = icu, locale = 'und-u-ks-level2', deterministic = false)`, `ALTER TABLE "user" ALTER COLUMN email TYPE text COLLATE folds`},
-				want: []string{"user.email: its collation folds takes different texts for equal"}},
-			{name: "a view", statements: []string{`ALTER TABLE "session" RENAME TO sessions`, `CREATE VIEW "session" AS SELECT * FROM sessions`}, want: []string{"session: it is no table"}},
+				want: []string{"user.email: its collation folds treats different texts as equal"}},
+			{name: "a view", statements: []string{`ALTER TABLE "session" RENAME TO sessions`, `CREATE VIEW "session" AS SELECT * FROM sessions`}, want: []string{"session: it is not a table"}},
 		},
 		dialect.MySQL: {
 			{name: "missing unique key", statements: []string{`ALTER TABLE "user" DROP INDEX "user_email_unique"`}, want: []string{"user.email: there is no such unique key (CREATE UNIQUE INDEX `user_email_key` ON `user` (`email`))"}},
 			{name: "a prefix", statements: []string{`ALTER TABLE "user" DROP INDEX "user_email_unique"`, `CREATE UNIQUE INDEX e ON "user" (email(8))`}, want: []string{"user.email: there is no such unique key"}},
 			{name: "no cascade", statements: []string{`ALTER TABLE "session" DROP FOREIGN KEY "session_userId_user_id_fk"`, `ALTER TABLE "session" ADD FOREIGN KEY ("userId") REFERENCES "user" ("id")`},
 				want: []string{"session.userId: there is no foreign key to the user with ON DELETE CASCADE"}},
-			{name: "no transactions", statements: []string{`ALTER TABLE "verificationToken" MODIFY "identifier" varchar(50) NOT NULL`, `ALTER TABLE "verificationToken" MODIFY "token" varchar(50) NOT NULL`, `ALTER TABLE "verificationToken" ENGINE MyISAM`}, want: []string{"verificationToken: its engine MyISAM has no transactions (ALTER TABLE `verificationToken` ENGINE InnoDB)"}},
-			{name: "whole seconds", layout: func(l *sqltables.Layout) { l.Session.Column("expires").Precision = 0 }, want: []string{"session.expires: it is timestamp, which cuts milliseconds"}},
+			{name: "no transactions", statements: []string{`ALTER TABLE "verificationToken" MODIFY "identifier" varchar(50) NOT NULL`, `ALTER TABLE "verificationToken" MODIFY "token" varchar(50) NOT NULL`, `ALTER TABLE "verificationToken" ENGINE MyISAM`}, want: []string{"verificationToken: its engine MyISAM does not support transactions (ALTER TABLE `verificationToken` ENGINE InnoDB)"}},
+			{name: "whole seconds", layout: func(l *sqltables.Layout) { l.Session.Column("expires").Precision = 0 }, want: []string{"session.expires: it is timestamp, which truncates milliseconds"}},
 		},
 		dialect.SQLite: {
 			{name: "missing unique key", statements: []string{`DROP INDEX user_email_unique`}, want: []string{`user.email: there is no such unique key (CREATE UNIQUE INDEX`}},
 			{name: "no foreign key", statements: []string{`DROP TABLE "session"`, `CREATE TABLE "session" ("sessionToken" text PRIMARY KEY NOT NULL, "userId" text NOT NULL, "expires" integer NOT NULL)`},
 				want: []string{"session.userId: there is no foreign key to the user with ON DELETE CASCADE (set Owner"}},
 			{name: "a type that makes numbers of text", statements: []string{`DROP TABLE "session"`, `CREATE TABLE "session" ("sessionToken" string PRIMARY KEY NOT NULL, "userId" text NOT NULL REFERENCES "user" ("id") ON DELETE CASCADE, "expires" integer NOT NULL)`},
-				want: []string{"session.sessionToken: it is string; the layout says text"}},
+				want: []string{"session.sessionToken: it is string, but the layout declares text"}},
 		},
 	}
 	for _, l := range []sqltables.Layout{sqltables.DrizzlePostgres(), sqltables.DrizzleMySQL(), sqltables.DrizzleSQLite()} {
@@ -97,7 +97,7 @@ func TestMismatch(t *testing.T) {
 				for _, s := range c.statements {
 					text += q(l.Dialect, s) + ";\n"
 				}
-				p := conformance.NewPlaceOf(t, l, text)
+				p := conformance.NewDatabaseOf(t, l, text)
 				if c.layout != nil {
 					p.Layout = clone(l)
 					c.layout(&p.Layout)
@@ -134,8 +134,8 @@ func clone(l sqltables.Layout) sqltables.Layout {
 	panic("no layout " + l.Name)
 }
 
-// What a layout lacks is one line of the log, with the statements that help.
-// Once they were run the line is gone.
+// Missing keys are logged in one line with the statements that create them. After
+// these were run, nothing is logged.
 func TestMissingKeys(t *testing.T) {
 	for name, c := range map[string]struct {
 		layout sqltables.Layout
@@ -155,7 +155,7 @@ func TestMissingKeys(t *testing.T) {
 		}},
 	} {
 		t.Run(name, func(t *testing.T) {
-			p := conformance.NewPlace(t, c.layout)
+			p := conformance.NewDatabase(t, c.layout)
 			lines := func() []string {
 				t.Helper()
 				var log bytes.Buffer
@@ -171,7 +171,7 @@ func TestMissingKeys(t *testing.T) {
 			}
 			got := lines()
 			if len(got) != 1 {
-				t.Errorf("%d lines: %s", len(got), got)
+				t.Errorf("got %d lines, want 1: %s", len(got), got)
 			}
 			for _, want := range c.want {
 				if !strings.Contains(strings.ReplaceAll(got[0], `\"`, `"`), want) {
@@ -180,7 +180,7 @@ func TestMissingKeys(t *testing.T) {
 			}
 			p.Exec(t, strings.Join(c.want, ";\n"))
 			if got := lines(); len(got) != 1 || got[0] != "" {
-				t.Errorf("with the keys: %s", got)
+				t.Errorf("with the keys the log has: %s", got)
 			}
 			if s, conn := statements(t, p), 0; strings.Contains(s, "advisory") || strings.Contains(s, "GET_LOCK") {
 				t.Errorf("with the keys a lock is taken: %s (%d)", s, conn)
@@ -189,8 +189,8 @@ func TestMissingKeys(t *testing.T) {
 	}
 }
 
-// statements returns those of a user's creation and an account's.
-func statements(t *testing.T, p *conformance.Place) string {
+// statements returns the statements that create a user and an account.
+func statements(t *testing.T, p *conformance.Database) string {
 	t.Helper()
 	a, err := p.Open(t, quiet(nil))
 	if err != nil {
@@ -210,15 +210,15 @@ func statements(t *testing.T, p *conformance.Place) string {
 	return strings.Join(all, "\n")
 }
 
-// Prisma's documentation has userId unique on MySQL.
+// The schema in Prisma's documentation has a unique userId on MySQL.
 func TestOneAccountPerUser(t *testing.T) {
-	p := conformance.NewPlace(t, sqltables.PrismaMySQL())
+	p := conformance.NewDatabase(t, sqltables.PrismaMySQL())
 	var log bytes.Buffer
 	a, err := p.Open(t, sqltables.Options{Logger: slog.New(slog.NewTextHandler(&log, nil))})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(log.String(), "Account.userId is unique (Account_userId_key): a user can have one row only") {
+	if !strings.Contains(log.String(), "Account.userId is unique (Account_userId_key): a user can have only one row") {
 		t.Errorf("got %s", log.String())
 	}
 	if _, err := a.CreateUser(t.Context(), store.User{ID: "u1"}); err != nil {
@@ -233,11 +233,11 @@ func TestOneAccountPerUser(t *testing.T) {
 	}
 }
 
-// Opening, and all that an adapter does, changes nothing in the catalogue.
+// Neither opening nor using an adapter changes the catalog.
 func TestNothingIsMigrated(t *testing.T) {
 	for _, l := range sqltables.Layouts() {
 		t.Run(l.Name, func(t *testing.T) {
-			p := conformance.NewPlace(t, l)
+			p := conformance.NewDatabase(t, l)
 			before := catalogueOf(t, p)
 			for range 2 {
 				a, err := p.Open(t, quiet(nil))
@@ -260,8 +260,8 @@ func TestNothingIsMigrated(t *testing.T) {
 	}
 }
 
-// catalogueOf prints all that the catalogue has.
-func catalogueOf(t *testing.T, p *conformance.Place) string {
+// catalogueOf returns the contents of the catalog as text.
+func catalogueOf(t *testing.T, p *conformance.Database) string {
 	t.Helper()
 	db := sql.OpenDB(p.Connector(t))
 	defer db.Close()
@@ -304,16 +304,16 @@ func catalogueOf(t *testing.T, p *conformance.Place) string {
 		rows.Close()
 	}
 	if out.Len() == 0 {
-		t.Fatal("an empty catalogue")
+		t.Fatal("the catalog is empty")
 	}
 	return out.String()
 }
 
-// What the connection must have is checked.
+// Required settings of a connection are checked.
 func TestSessionSettings(t *testing.T) {
-	my := conformance.NewPlace(t, sqltables.DrizzleMySQL())
+	my := conformance.NewDatabase(t, sqltables.DrizzleMySQL())
 	base, _, _ := strings.Cut(my.DSN, "?")
-	lite := conformance.NewPlace(t, sqltables.DrizzleSQLite())
+	lite := conformance.NewDatabase(t, sqltables.DrizzleSQLite())
 	const good = "charset=utf8mb4&parseTime=true&time_zone=%27%2B00:00%27&sql_mode=%27STRICT_ALL_TABLES%27"
 	for name, c := range map[string]struct {
 		driver, dsn string

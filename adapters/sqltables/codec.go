@@ -26,38 +26,39 @@ const (
 type column struct {
 	Column
 	table    string
-	extra    *schema.Field // of an extra field
-	required bool          // by the contract, which knows no NULL there
+	extra    *schema.Field // nil: not an extra field
+	required bool          // the contract does not allow NULL
 	dialect  string
 
-	native   bool   // UUID: a type of its own, which other text does not fit
-	null     bool   // NULL fits
-	filled   bool   // the database has a value for it
-	exact    bool   // compares byte for byte
-	charset  string // not "": one of MySQL that has not every character
+	native   bool   // UUID: a database type that holds no other text
+	null     bool   // the column may be NULL
+	filled   bool   // the database fills it
+	exact    bool   // compared byte for byte
+	charset  string // MySQL only; "" if it has every character
 	collated string // its collation
-	maxChars int    // 0: any number
-	maxBytes int    // 0: any number
-	bits     int    // of an integer, sign included
+	maxChars int    // 0: no limit
+	maxBytes int    // 0: no limit
+	bits     int    // of an integer, including the sign
 	first    time.Time
-	last     time.Time // of a time, when it is not that of the calendar
+	last     time.Time // range of a time, if limited; zero: not limited
 }
 
-// quoted is the name as statements have it.
+// quoted returns the quoted name.
 func (c *column) quoted() string { return quote(c.dialect, c.Name) }
 
-// invalid is a store.ErrInvalid that names the column and not the value.
+// invalid returns an error that matches store.ErrInvalid and names the column, but
+// not the value.
 func (c *column) invalid(format string, args ...any) error {
 	return fmt.Errorf("%w: %s of table %s: %s", store.ErrInvalid, c.Field, c.table, fmt.Sprintf(format, args...))
 }
 
-// keep returns the part of an instant that the column keeps, in UTC.
+// keep returns an instant truncated to the precision of the column, in UTC.
 func (c *column) keep(t time.Time) time.Time {
 	return t.UTC().Truncate(max(c.Precision, time.Millisecond))
 }
 
-// encode returns what the driver gets for v, which is nil, a string, an
-// int64, a bool, a time.Time, or any value of an extra field. Its error is
+// encode returns the value to pass to the driver for v, which is nil, a string, an
+// int64, a bool, a time.Time, or any value of an extra field. Its error matches
 // store.ErrInvalid.
 func (c *column) encode(v any) (any, error) {
 	if v == nil {
@@ -102,15 +103,15 @@ func (c *column) encode(v any) (any, error) {
 	return nil, c.invalid("a Go %T does not fit %s", v, c.Kind)
 }
 
-// checkText wants text that every database can hold and that is not cut.
+// checkText refuses text that not every database can hold or that is too long.
 func (c *column) checkText(s string) error {
 	switch {
 	case !authruntime.Storable(s):
-		return c.invalid("it holds a NUL byte or is not UTF-8")
+		return c.invalid("the text contains a NUL byte or is not valid UTF-8")
 	case c.maxBytes > 0 && len(s) > c.maxBytes:
-		return c.invalid("%d bytes, and %d fit", len(s), c.maxBytes)
+		return c.invalid("the text has %d bytes, but the column holds %d", len(s), c.maxBytes)
 	case c.maxChars > 0 && len(s) > c.maxChars && utf8.RuneCountInString(s) > c.maxChars:
-		return c.invalid("%d characters, and %d fit", utf8.RuneCountInString(s), c.maxChars)
+		return c.invalid("the text has %d characters, but the column holds %d", utf8.RuneCountInString(s), c.maxChars)
 	}
 	return nil
 }
@@ -123,13 +124,13 @@ func (c *column) encodeInt(v any) (any, error) {
 	case string: // an id
 		var err error
 		if n, err = strconv.ParseInt(v, 10, 64); err != nil || strconv.FormatInt(n, 10) != v {
-			return nil, c.invalid("want a whole number")
+			return nil, c.invalid("want an integer")
 		}
 	default:
 		return nil, c.invalid("a Go %T does not fit %s", v, c.Kind)
 	}
 	if c.bits < 64 && (n < -1<<(c.bits-1) || n > 1<<(c.bits-1)-1) {
-		return nil, c.invalid("the column has no room for a number of more than %d bits", c.bits)
+		return nil, c.invalid("the number has more than the %d bits of the column", c.bits)
 	}
 	return n, nil
 }
@@ -139,7 +140,7 @@ func (c *column) encodeTime(t time.Time) (any, error) {
 	case t.Year() < 0 || t.Year() > 9999:
 		return nil, c.invalid("want an instant in the years 0 to 9999")
 	case !c.last.IsZero() && (t.Before(c.first) || t.After(c.last)):
-		return nil, c.invalid("the column ends at %s", c.last.Format(time.RFC3339))
+		return nil, c.invalid("want an instant from %s to %s, the range of the column", c.first.Format(time.RFC3339), c.last.Format(time.RFC3339))
 	}
 	switch c.Kind {
 	case Millis:
@@ -155,7 +156,7 @@ func (c *column) encodeTime(t time.Time) (any, error) {
 		return s, c.checkText(s)
 	}
 	if c.dialect == dialect.MySQL {
-		// Text, so that no zone of the driver moves it.
+		// As text, so that the driver does not convert it between zones.
 		return t.Format(mysqlTime), nil
 	}
 	return t, nil
@@ -163,7 +164,7 @@ func (c *column) encodeTime(t time.Time) (any, error) {
 
 const mysqlTime = "2006-01-02 15:04:05.000"
 
-// isUUID reports whether s is a UUID as every database prints it.
+// isUUID reports whether s is a UUID in the form that every database returns.
 func isUUID(s string) bool {
 	if len(s) != 36 {
 		return false
@@ -183,22 +184,22 @@ func isUUID(s string) bool {
 	return true
 }
 
-// cell is a value that was read. It is made anew for every row, for what is
-// handed out points into it.
+// cell is a value read from a column. Every row has new cells, because entities
+// point into them.
 type cell struct {
 	c    *column
 	null bool
-	text string    // of text, and of ids whatever their kind
-	n    int64     // of Int; 0 and 1 of Bool
-	at   time.Time // UTC
-	x    any       // of extra fields
+	text string    // for text, and for ids of any kind
+	n    int64     // for Int; 0 or 1 for Bool
+	at   time.Time // in UTC
+	x    any       // for extra fields
 }
 
 // Scan implements sql.Scanner.
 func (v *cell) Scan(src any) error {
 	if src == nil {
 		if v.c.required {
-			return fmt.Errorf("%s.%s holds NULL in a row that Auth.js would not have written", v.c.table, v.c.Name)
+			return fmt.Errorf("%s.%s is NULL, in a row that Auth.js cannot have written", v.c.table, v.c.Name)
 		}
 		v.null = true
 		return nil
@@ -234,11 +235,11 @@ func (v *cell) Scan(src any) error {
 }
 
 func (v *cell) unfit(src any) error {
-	return fmt.Errorf("%s.%s holds a value that is no %s (a Go %T)", v.c.table, v.c.Name, v.c.Kind, src)
+	return fmt.Errorf("%s.%s holds a value that is not %s (a Go %T)", v.c.table, v.c.Name, v.c.Kind, src)
 }
 
-// scanExtra keeps the canonical value where there is one. Another is handed
-// out as it is: the engine gives such a field its default.
+// scanExtra stores the canonical value, or a value that does not fit the field
+// unchanged: the engine replaces it by the default of the field.
 func (v *cell) scanExtra(src any) error {
 	switch v.c.Kind {
 	case Time, Millis, MillisText, ISOText, ISOTextOffset:
@@ -253,7 +254,7 @@ func (v *cell) scanExtra(src any) error {
 		}
 	}
 	if b, ok := src.([]byte); ok {
-		src = append([]byte(nil), b...) // the driver's
+		src = append([]byte(nil), b...) // the driver reuses b
 	}
 	x, err := v.c.extra.Canon(src)
 	if err != nil {
@@ -291,8 +292,8 @@ func parseInt(s string) (int64, bool) {
 	return n, err == nil
 }
 
-// instant reads an instant, however it is held: SQLite's columns hold what was
-// put into them.
+// instant reads an instant of any type, because columns of SQLite hold values of
+// any type.
 func (c *column) instant(src any) (time.Time, bool) {
 	switch src := src.(type) {
 	case time.Time:
@@ -326,8 +327,7 @@ func (c *column) instantText(s string) (time.Time, bool) {
 	return time.Time{}, false
 }
 
-// The cell as the contract has it.
-
+// string, time and int return the value as a nullable field of the contract.
 func (v *cell) string() *string {
 	if v.null {
 		return nil

@@ -11,13 +11,13 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// What a kind writes it reads again, as the driver may hand it back.
+// A kind reads what it writes, in every form that the driver may return.
 func TestCodecs(t *testing.T) {
 	at := time.Date(2026, 1, 2, 3, 4, 5, 678_900_000, time.FixedZone("", 19800))
 	kept := time.Date(2026, 1, 1, 21, 34, 5, 678e6, time.UTC)
 	for name, c := range map[string]struct {
 		column column
-		want   any // what is written
+		want   any // the written value
 		read   []any
 		at     time.Time
 	}{
@@ -43,7 +43,8 @@ func TestCodecs(t *testing.T) {
 	}
 }
 
-// What does not fit is store.ErrInvalid, and never in the error.
+// A value that does not fit is refused with store.ErrInvalid, and is not part of the
+// error.
 func TestWhatDoesNotFit(t *testing.T) {
 	const secret = "hunter2"
 	for name, c := range map[string]struct {
@@ -71,15 +72,15 @@ func TestWhatDoesNotFit(t *testing.T) {
 			}
 		})
 	}
-	// Characters count, not bytes.
+	// The limit is in characters, not bytes.
 	fits := column{Column: Column{Kind: Text}, maxChars: 3}
 	if _, err := fits.encode("äöü"); err != nil {
 		t.Error(err)
 	}
 }
 
-// Whatever a column holds, reading it ends without a panic, and an instant that
-// was read is written back as the same.
+// Reading never panics, whatever a column holds, and an instant that was read is
+// written back unchanged.
 func FuzzInstant(f *testing.F) {
 	for _, s := range []string{"", "0", "-1", "1767303245678", "2026-01-01 21:34:05", "2026-01-01T21:34:05.678Z", "0000-00-00 00:00:00", "99999999999999999999"} {
 		f.Add(s)

@@ -5,16 +5,22 @@ import (
 	"database/sql"
 	"errors"
 	"fmt"
+	"log"
 	"log/slog"
+	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
+	"time"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
+	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// appDatabase stands for the database of an Auth.js app: Drizzle's tables in a
-// SQLite file, with somebody who is signed in.
+// appDatabase stands in for the database of an Auth.js app: Drizzle's tables in a
+// SQLite file, with a user who is signed in.
 func appDatabase() (path string, remove func()) {
 	dir, err := os.MkdirTemp("", "sqltables")
 	if err != nil {
@@ -42,7 +48,7 @@ func appDatabase() (path string, remove func()) {
 	return path, func() { os.RemoveAll(dir) }
 }
 
-// A session that an Auth.js app with @auth/drizzle-adapter has begun goes on.
+// A session that an Auth.js app with @auth/drizzle-adapter started stays valid.
 func Example() {
 	path, remove := appDatabase()
 	defer remove()
@@ -54,8 +60,6 @@ func Example() {
 		return
 	}
 	defer adapter.Close()
-	// eng, err := engine.New(engine.Config{Adapter: adapter, …})
-
 	session, user, err := adapter.GetSessionAndUser(ctx, "the token in the cookie")
 	if err != nil {
 		fmt.Println(err)
@@ -65,8 +69,45 @@ func Example() {
 	// Output: Ada ada@example.com 2030-01-01 00:00:00 +0000 UTC
 }
 
-// Tables that are called otherwise: take the layout that comes closest and
-// change the names. All that does not fit is said at once.
+// This example uses the database of a Next.js app.
+func ExampleOpen() {
+	ctx := context.Background()
+	adapter, err := sqltables.Open(ctx, os.Getenv("DATABASE_URL"), sqltables.DrizzlePostgres(), sqltables.Options{})
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer adapter.Close()
+	eng, err := engine.New(engine.Config{
+		Adapter: adapter,
+		Providers: []engine.Provider{
+			&engine.OIDC{ID: "google", Issuer: "https://accounts.google.com"}, // and AUTH_GOOGLE_ID, AUTH_GOOGLE_SECRET
+		},
+	}) // and AUTH_SECRET, AUTH_URL
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer eng.Close()
+	http.Handle("/api/auth/", eng)
+}
+
+// This example adapts a layout to columns in snake case.
+func ExampleLayout_RenameColumns() {
+	snakeCase := func(name string) string {
+		return strings.ToLower(regexp.MustCompile("[A-Z]").ReplaceAllString(name, "_$0"))
+	}
+
+	layout := sqltables.DrizzlePostgres()
+	layout.User.Name = "users"
+	layout.RenameColumns(snakeCase)                          // every column
+	layout.User.Column("image").Name = "avatar"              // one column
+	layout.Session.Column("expires").Precision = time.Second // timestamp(0)
+
+	fmt.Println(layout.User.Column("emailVerified").Name, layout.User.Column("image").Name)
+	// Output: email_verified avatar
+}
+
+// For tables with other names, take the closest layout and change the names. All
+// differences are reported at once.
 func ExampleLayout() {
 	path, remove := appDatabase()
 	defer remove()
@@ -84,11 +125,11 @@ func ExampleLayout() {
 		}
 	}
 	// Output:
-	// user email_verified - there is no such column; the layout has it for emailVerified
+	// user email_verified - there is no such column; the layout uses it for emailVerified
 	// sessions  - there is no such table
 }
 
-// Several calls, and statements of the application's own, in one transaction.
+// Several calls, and statements of the application, in one transaction.
 func ExampleAdapter_WithTx() {
 	path, remove := appDatabase()
 	defer remove()

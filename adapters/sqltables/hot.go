@@ -15,16 +15,16 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// What runs at every request, and what must decide and act in one step, is
-// prepared on the database.
+// statements holds the prepared statements: those that run on every request, or that
+// must check and write in one step.
 type statements struct {
-	sessionAndUser *prepared // gives the session without token and user, and the user
-	// useToken gives a token's columns and removes it, in one statement where
-	// the database can do both; else removeToken does the second.
+	sessionAndUser *prepared // returns the session without token and user id, and the user
+	// useToken returns the columns of a token and deletes it, if the database can
+	// do both in one statement; otherwise removeToken deletes it.
 	useToken, removeToken *prepared
 }
 
-// prepared is a statement whose arguments are those of a call in some order.
+// prepared is a statement whose arguments are those of a call in a given order.
 type prepared struct {
 	*sqlstore.Stmt
 	order   []int
@@ -34,8 +34,7 @@ type prepared struct {
 // argument stands for the n-th argument of a call while a statement is built.
 type argument int
 
-// prepare makes the statements. Those that are made before one fails are
-// closed.
+// prepare prepares the statements. If one fails, it closes the others.
 func (t *tables) prepare(ctx context.Context, db *sql.DB, on *sqlstore.Dialect) (s *statements, err error) {
 	s = &statements{}
 	defer func() {
@@ -94,17 +93,19 @@ func (s *statements) close() error {
 	return errors.Join(errs...)
 }
 
-func (p *prepared) args(given ...any) []any {
+// args returns the arguments of a call in the order of the statement.
+func (p *prepared) args(call ...any) []any {
 	args := make([]any, len(p.order))
 	for i, n := range p.order {
-		args[i] = given[n]
+		args[i] = call[n]
 	}
 	return args
 }
 
-// first runs a prepared statement to its end, for only then is what it wrote
-// done, and returns its first row, or nil. It reports whether there were more.
-func (s *rows) first(ctx context.Context, p *prepared, args ...any) (row []cell, more bool, err error) {
+// firstRow runs a prepared statement and returns its first row, or nil, and whether
+// there were more. It reads all rows, because only then the writes of the
+// statement are complete.
+func (s *rows) firstRow(ctx context.Context, p *prepared, args ...any) (row []cell, more bool, err error) {
 	rows, err := s.conn.Query(ctx, p.Stmt, p.args(args...)...)
 	if err != nil {
 		return nil, false, err
@@ -131,14 +132,14 @@ func (s *rows) GetSessionAndUser(ctx context.Context, sessionToken string) (stor
 		if err != nil {
 			return nil, store.ErrNotFound
 		}
-		row, more, err := s.first(ctx, s.hot.sessionAndUser, token)
+		row, more, err := s.firstRow(ctx, s.hot.sessionAndUser, token)
 		switch {
 		case err != nil:
 			return nil, err
 		case row == nil:
 			return nil, store.ErrNotFound
 		case more:
-			return theOne([][]cell{row, row}, nil, t, []match{{t.columns[0], nil}})
+			return single([][]cell{row, row}, nil, t, []match{{t.columns[0], nil}})
 		}
 		return row, nil
 	})
@@ -163,7 +164,7 @@ func (s *rows) UseVerificationToken(ctx context.Context, identifier, token strin
 		if err != nil {
 			return used, store.ErrNotFound
 		}
-		row, _, err := s.first(ctx, s.hot.useToken, a, b)
+		row, _, err := s.firstRow(ctx, s.hot.useToken, a, b)
 		switch {
 		case err != nil:
 			return used, err
@@ -176,7 +177,7 @@ func (s *rows) UseVerificationToken(ctx context.Context, identifier, token strin
 				return used, err
 			}
 			if n, err := result.RowsAffected(); err != nil || n < 1 {
-				return used, fmt.Errorf("a locked token was removed %d times: %w", n, errors.Join(err, sql.ErrNoRows))
+				return used, fmt.Errorf("the DELETE of one locked token removed %d rows: %w", n, errors.Join(err, sql.ErrNoRows))
 			}
 		}
 		return store.VerificationToken{Identifier: row[0].text, Token: row[1].text, Expires: row[2].at}, nil

@@ -12,19 +12,18 @@ import (
 	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
-// Tables that change while the adapter is in use are named by Inspect as New
-// would name them.
+// Inspect reports tables that changed while the adapter is in use, as New would.
 func TestInspect(t *testing.T) {
 	for _, l := range []sqltables.Layout{sqltables.DrizzlePostgres(), sqltables.DrizzleMySQL(), sqltables.DrizzleSQLite()} {
 		t.Run(l.Name, func(t *testing.T) {
-			p := conformance.NewPlaceOf(t, l, conformance.DDL(t, l))
+			p := conformance.NewDatabaseOf(t, l, conformance.DDL(t, l))
 			opened, err := p.Open(t, quiet(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
 			a := opened.(store.Inspector)
 			if err := a.Inspect(t.Context()); err != nil {
-				t.Fatalf("of tables that New took: %v", err)
+				t.Fatalf("with tables that New accepted: %v", err)
 			}
 			statement := `ALTER TABLE "user" DROP COLUMN "image"`
 			if l.Dialect == dialect.MySQL {

@@ -7,44 +7,44 @@ import (
 	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
 )
 
-// A Layout says what the tables of an Auth.js app are like. It is plain data:
-// take the layout that comes closest, rename what is called otherwise, and open
-// it.
+// A Layout describes the tables of an Auth.js app. It is plain data: take the
+// closest layout, change the names that differ, and open it.
 //
 //	l := sqltables.DrizzlePostgres()
 //	l.User.Name = "users"
 //	l.User.Column("emailVerified").Name = "email_verified"
 //
-// What a layout says is checked when it is opened; see [New].
+// Opening checks the tables against the layout; see [New].
 type Layout struct {
-	// Name is the layout's name in errors and in the log.
+	// Name is the name of the layout in errors and in the log.
 	Name string
 	// Dialect is dialect.Postgres, dialect.MySQL or dialect.SQLite of
 	// entgo.io/ent/dialect.
 	Dialect string
 
 	User, Account, Session, VerificationToken Table
-	// Authenticator has no name in a layout without such a table.
+	// Authenticator has an empty Name if the layout has no such table.
 	Authenticator Table
 
-	// SharedWithAuthJS: an Auth.js app uses these tables, and finds a session
-	// by the token itself. Without it tokens are stored as their SHA-256. See
-	// store.Traits.
+	// SharedWithAuthJS declares that an Auth.js app uses these tables and looks
+	// up sessions by the token itself. Otherwise tokens are stored as their
+	// SHA-256. See store.Traits.
 	SharedWithAuthJS bool
 
-	// SessionZone is, on MySQL and MariaDB, the time_zone in which the app's
-	// sessions write: "" is UTC, [ServerZone] the server's default, others are
-	// as MySQL has them, "-05:00". It matters to columns of the type TIMESTAMP,
-	// whose text is of the session's zone. Text in them is UTC by the clock
-	// (Drizzle), so that both ends must have the same zone, whichever it is.
+	// SessionZone is the time_zone of the app's sessions on MySQL and MariaDB: ""
+	// means UTC, [ServerZone] the default of the server, and other values are in
+	// the format of MySQL ("-05:00"). It matters for TIMESTAMP columns, whose
+	// text MySQL converts from and to the time zone of the session. The app writes
+	// UTC into them (Drizzle), so both programs must use the same time zone,
+	// whichever it is.
 	//
-	// In a zone with daylight saving time one hour of a year has no such text:
-	// an instant that is called like it in UTC is refused (store.ErrInvalid),
-	// as MySQL refuses it to Auth.js. A server in UTC has no such hour.
+	// A time zone with daylight saving time skips an hour every year. An instant
+	// whose UTC text falls into that hour is refused with store.ErrInvalid, as
+	// MySQL refuses it to Auth.js. A server in UTC has no such hour.
 	SessionZone string
 }
 
-// ServerZone is the time zone that the server gives to a session by default; see
+// ServerZone stands for the default time zone of the server; see
 // Layout.SessionZone.
 const ServerZone = sqlstore.ServerZone
 
@@ -59,103 +59,105 @@ func (l *Layout) sessionZone() string {
 type Table struct {
 	Name    string
 	Columns []Column
-	// Unique has the unique keys that the table must have, the primary key
-	// among them, by their fields. A key of the contract that is not listed
-	// (store.Adapter, R3) may be missing: then writes wait for each other and
-	// look first.
+	// Unique lists the unique keys that the table must have, including the
+	// primary key, by their fields. A key of the contract (store.Adapter, R3) that
+	// is not listed may be missing: writes then wait for each other and check for
+	// duplicates.
 	Unique [][]string
-	// Owner says what the database does about the user a row belongs to.
+	// Owner is the foreign key to the user that a row belongs to.
 	Owner ForeignKey
 }
 
 // A Column is a column of a table.
 type Column struct {
-	// Field is what Auth.js calls it: "emailVerified", "access_token". A column
-	// that Auth.js knows nothing of has a name of its own.
+	// Field is the name in Auth.js: "emailVerified", "access_token". For a column
+	// that Auth.js does not define it is any other name.
 	Field string
-	// Name is what the database calls it.
+	// Name is the name in the database.
 	Name string
 	Kind Kind
-	// Max is how many characters fit; 0 leaves that to the database. What does
-	// not fit is store.ErrInvalid.
+	// Max is the maximum number of characters; 0 means that of the database.
+	// Longer text is refused with store.ErrInvalid.
 	Max int
-	// Precision is what an instant is a multiple of; 0 is a millisecond.
+	// Precision is the precision of an instant; 0 means a millisecond.
 	Precision time.Duration
-	// Null: the column can hold NULL.
+	// Null declares that the column can hold NULL.
 	Null bool
-	// Fill says who gives the value.
+	// Fill is the source of the value.
 	Fill Fill
-	// Optional: the column need not be there.
+	// Optional declares that the column may be missing.
 	Optional bool
 }
 
-// Kind is how a column holds its value.
+// Kind is how a column stores its value.
 type Kind string
 
-// The kinds.
+// The kinds of columns.
 const (
 	// Text is text, or bytes.
 	Text Kind = "text"
-	// UUID is the database's type for UUIDs, or text with one. Other strings
-	// are no id: store.ErrNotFound to a lookup, store.ErrInvalid to a write.
+	// UUID is the UUID type of the database, or text that holds a UUID. With the
+	// former, looking up another string returns store.ErrNotFound, and writing it
+	// store.ErrInvalid.
 	UUID Kind = "uuid"
-	// Int is a whole number. What the column has no room for is
-	// store.ErrInvalid. As an id it is written in decimal digits.
+	// Int is an integer. A number that does not fit is refused with
+	// store.ErrInvalid. An id of this kind is a string of decimal digits.
 	Int Kind = "integer"
 	// Bool is a boolean, or 0 and 1.
 	Bool Kind = "boolean"
-	// Time is the database's type for dates with times, with or without a time
-	// zone: timestamp, timestamptz, datetime. It holds UTC.
+	// Time is the type of the database for a date with a time, with or without a
+	// time zone: timestamp, timestamptz, datetime. It holds UTC.
 	Time Kind = "time"
-	// Millis is a whole number: UNIX milliseconds. In SQLite a column that is
-	// declared as DATETIME is one too (Prisma); text that is found in it is
-	// read as an instant.
+	// Millis is an integer: UNIX milliseconds. In SQLite the column may be
+	// declared as DATETIME (Prisma), and text in it is read as an instant.
 	Millis Kind = "milliseconds"
-	// MillisText is the same in decimal digits (TypeORM).
+	// MillisText is UNIX milliseconds as decimal digits (TypeORM).
 	MillisText Kind = "milliseconds as text"
-	// ISOText is text as of JavaScript's toISOString (Kysely on SQLite).
+	// ISOText is text in the format of JavaScript's toISOString (Kysely on
+	// SQLite).
 	ISOText Kind = "ISO 8601 text"
-	// ISOTextOffset is the same with +00:00 for Z (Prisma 7 on SQLite).
+	// ISOTextOffset is like ISOText, with +00:00 instead of Z (Prisma 7 on
+	// SQLite).
 	ISOTextOffset Kind = "ISO 8601 text with an offset"
 )
 
-// isoText reports whether instants are written as text of ISO 8601.
+// isoText reports whether instants are written as ISO 8601 text.
 func (k Kind) isoText() bool { return k == ISOText || k == ISOTextOffset }
 
-// Fill is who gives the value of a column.
+// Fill is the source of the value of a column.
 type Fill string
 
-// The ways to fill a column.
+// The sources of values.
 const (
-	// FromCaller: the engine.
+	// FromCaller is a value from the engine.
 	FromCaller Fill = ""
-	// FromDatabase: a default or a sequence. As the id of users it makes for
+	// FromDatabase is a default or a sequence. For the id of users it implies
 	// store.Traits.AssignsIDs.
 	FromDatabase Fill = "database"
-	// NewID: the adapter, a random UUID.
+	// NewID is a random UUID from the adapter.
 	NewID Fill = "id"
-	// CreatedAt: the adapter, the instant of the INSERT.
+	// CreatedAt is the time of the INSERT, from the adapter.
 	CreatedAt Fill = "created"
-	// UpdatedAt: the adapter, the instant of the INSERT or the last UPDATE.
+	// UpdatedAt is the time of the INSERT or the last UPDATE, from the adapter.
 	UpdatedAt Fill = "updated"
 )
 
-// ForeignKey is what the database does about the user a row belongs to.
+// ForeignKey is a foreign key to the user that a row belongs to.
 type ForeignKey string
 
 // The foreign keys.
 const (
-	// NoForeignKey: nothing. The adapter looks for the user before it writes
-	// the row, and deletes the row with its user.
+	// NoForeignKey means that there is none. The adapter checks that the user
+	// exists before it writes a row, and deletes the row with its user.
 	NoForeignKey ForeignKey = ""
-	// Restrict: it refuses a row without a user, and a user's deletion as long
-	// as there are rows. The adapter deletes them first.
+	// Restrict refuses a row without a user, and the deletion of a user that has
+	// rows. The adapter deletes them first.
 	Restrict ForeignKey = "restrict"
-	// Cascade: it refuses a row without a user, and deletes it with the user.
+	// Cascade refuses a row without a user, and deletes it with its user.
 	Cascade ForeignKey = "cascade"
 )
 
-// Column returns the column of a field, to be changed in place, or nil.
+// Column returns a pointer to the column of a field, or nil.
 func (t *Table) Column(field string) *Column {
 	i := slices.IndexFunc(t.Columns, func(c Column) bool { return c.Field == field })
 	if i < 0 {
@@ -164,7 +166,7 @@ func (t *Table) Column(field string) *Column {
 	return &t.Columns[i]
 }
 
-// RenameColumns gives every column the name that rename makes of its name.
+// RenameColumns replaces the name of every column by the result of rename.
 //
 //	l.RenameColumns(snakeCase)
 func (l *Layout) RenameColumns(rename func(string) string) {
@@ -175,7 +177,7 @@ func (l *Layout) RenameColumns(rename func(string) string) {
 	}
 }
 
-// tables returns the tables that the layout has.
+// tables returns the tables of the layout.
 func (l *Layout) tables() []*Table {
 	all := []*Table{&l.User, &l.Account, &l.Session, &l.VerificationToken}
 	if l.Authenticator.Name != "" {

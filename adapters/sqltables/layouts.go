@@ -6,7 +6,7 @@ import (
 	"entgo.io/ent/dialect"
 )
 
-// Layouts returns every layout of this package, each a fresh value.
+// Layouts returns every layout of this package. The caller may change them.
 func Layouts() []Layout {
 	return []Layout{
 		DrizzlePostgres(), DrizzleMySQL(), DrizzleSQLite(),
@@ -24,10 +24,10 @@ func DrizzlePostgres() Layout {
 }
 
 // DrizzleMySQL is the layout of @auth/drizzle-adapter on MySQL and MariaDB.
-// Sessions and tokens expire at whole seconds, before 2038; a token of a
-// provider has at most 255 characters, an id_token 2048. Drizzle writes UTC in
-// sessions of the server's time zone; for an app that sets time_zone, set
-// SessionZone.
+// Sessions and tokens expire at whole seconds, before 2038; the tokens of a
+// provider have at most 255 characters, an id_token 2048. Drizzle writes UTC in
+// sessions with the time zone of the server; if the app sets time_zone, set
+// SessionZone to the same.
 func DrizzleMySQL() Layout {
 	l := drizzle("DrizzleMySQL", dialect.MySQL, Column{Kind: Time}, Column{Kind: Time, Precision: time.Second}, Column{Kind: Text, Max: 255})
 	l.Account.Column("id_token").Max = 2048
@@ -69,9 +69,9 @@ func drizzle(name, d string, verified, expires, text Column) Layout {
 	}
 }
 
-// PrismaPostgres is the layout of @auth/prisma-adapter on PostgreSQL. Its
-// createdAt and updatedAt, and ids of other tables than User, may be there or
-// not. Every user has an address.
+// PrismaPostgres is the layout of @auth/prisma-adapter on PostgreSQL. Columns
+// createdAt and updatedAt, and ids of tables other than User, are optional. Every
+// user must have an address.
 func PrismaPostgres() Layout {
 	l := prisma("PrismaPostgres", dialect.Postgres, Column{Kind: Time}, Column{Kind: Text})
 	l.User.Column("email").Null = false
@@ -79,28 +79,29 @@ func PrismaPostgres() Layout {
 }
 
 // PrismaMySQL is the layout of @auth/prisma-adapter on MySQL and MariaDB: see
-// [PrismaPostgres]. Keys, names and addresses have at most 191 characters.
+// [PrismaPostgres]. Users need no address. Keys, names and addresses have at most
+// 191 characters.
 func PrismaMySQL() Layout {
 	l := prisma("PrismaMySQL", dialect.MySQL, Column{Kind: Time}, Column{Kind: Text, Max: 191})
-	// Text in the schema that is published, String in that of the repository.
+	// Text in the published schema, String in that of the repository.
 	for _, field := range []string{"refresh_token", "access_token", "id_token"} {
 		l.Account.Column(field).Max = 0
 	}
-	// So it is in the published one.
+	// As in the published schema.
 	l.Account.Owner, l.Session.Owner = Restrict, Restrict
 	return l
 }
 
 // PrismaSQLite is the layout of @auth/prisma-adapter on SQLite: see
-// [PrismaPostgres]. Instants are whole numbers, as Prisma's own engine writes
-// them (Prisma 6), and driver adapters with timestampFormat "unixepoch-ms". For
-// Prisma 7 without it see [PrismaSQLiteText].
+// [PrismaPostgres]. Users need no address. Instants are integers, as written by
+// the engine of Prisma 6 and by driver adapters with timestampFormat
+// "unixepoch-ms". For Prisma 7 without that option see [PrismaSQLiteText].
 func PrismaSQLite() Layout {
 	return prisma("PrismaSQLite", dialect.SQLite, Column{Kind: Millis}, Column{Kind: Text})
 }
 
-// PrismaSQLiteText is [PrismaSQLite] as the driver adapters of Prisma 7 write it,
-// unless they are told otherwise: instants are text.
+// PrismaSQLiteText is like [PrismaSQLite], but instants are text, as driver
+// adapters of Prisma 7 write them by default.
 func PrismaSQLiteText() Layout {
 	return prisma("PrismaSQLiteText", dialect.SQLite, Column{Kind: ISOTextOffset}, Column{Kind: Text})
 }
@@ -140,9 +141,9 @@ func prisma(name, d string, instant, text Column) Layout {
 	return l
 }
 
-// KyselyPostgres is the layout of @auth/kysely-adapter on PostgreSQL. Every
-// user has an address; two verification tokens never share a token; accounts
-// are not unique.
+// KyselyPostgres is the layout of @auth/kysely-adapter on PostgreSQL. Every user
+// must have an address. Verification tokens are unique without their identifier;
+// accounts are not unique.
 func KyselyPostgres() Layout {
 	return kysely("KyselyPostgres", dialect.Postgres, Column{Kind: UUID}, Column{Kind: Text}, Column{Kind: Time})
 }
@@ -193,8 +194,8 @@ func kysely(name, d string, id, text, instant Column) Layout {
 }
 
 // PG is the layout of @auth/pg-adapter, and of the Neon adapter. The database
-// makes the ids of users. Addresses, accounts and session tokens are not
-// unique, and no row refers to its user.
+// assigns the ids of users. Addresses, accounts and session tokens are not
+// unique, and there are no foreign keys.
 func PG() Layout {
 	id, text, name, instant := Column{Kind: Int}, Column{Kind: Text}, Column{Kind: Text, Max: 255}, Column{Kind: Time}
 	own := Column{Field: "id", Name: "id", Kind: Int, Fill: FromDatabase}
@@ -331,7 +332,7 @@ func authenticatorTable(name string, text Column) Table {
 	}
 }
 
-// field is a column like c that is called as Auth.js calls it.
+// field returns a column like c, with the name in Auth.js.
 func field(name string, c Column) Column {
 	c.Field, c.Name = name, name
 	return c

@@ -12,12 +12,12 @@ import (
 	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
-// Without a unique key, writes through two handles, as of two processes, wait
-// for each other: one of them wins.
+// Without a unique key, writes through two handles, as of two processes, wait for
+// each other: only one succeeds.
 func TestWithoutUniqueKeys(t *testing.T) {
 	for _, l := range []sqltables.Layout{sqltables.PG(), sqltables.TypeORMMySQL(), sqltables.TypeORMSQLite()} {
 		t.Run(l.Name, func(t *testing.T) {
-			p := conformance.NewPlace(t, l)
+			p := conformance.NewDatabase(t, l)
 			var handles []store.Adapter
 			for range 2 {
 				a, err := p.Open(t, quiet(nil))
@@ -49,15 +49,15 @@ func TestWithoutUniqueKeys(t *testing.T) {
 				}
 			}
 			if won != 1 {
-				t.Errorf("%d of 32 linked the account", won)
+				t.Errorf("%d of 32 calls linked the account, want 1", won)
 			}
 		})
 	}
 }
 
-// A lock that cannot be given back ends with its connection.
+// A lock that cannot be released ends with its connection.
 func TestLockIsNotLeftBehind(t *testing.T) {
-	p := conformance.NewPlace(t, sqltables.TypeORMMySQL())
+	p := conformance.NewDatabase(t, sqltables.TypeORMMySQL())
 	a, err := p.Open(t, quiet(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestLockIsNotLeftBehind(t *testing.T) {
 		return nil
 	})
 	if _, err := a.CreateVerificationToken(t.Context(), token); err != nil || asked != 1 {
-		t.Fatalf("got %v; asked %d times", err, asked)
+		t.Fatalf("got %v after %d attempts", err, asked)
 	}
 	p.Faults.Heal()
 	if _, err := b.CreateVerificationToken(t.Context(), token); !errors.Is(err, &store.ConflictError{Field: "token"}) {
@@ -87,9 +87,9 @@ func TestLockIsNotLeftBehind(t *testing.T) {
 	}
 }
 
-// Rows that were there twice before are no reason to take either.
+// If a row already exists twice, neither is returned.
 func TestDuplicatesFromBefore(t *testing.T) {
-	p := conformance.NewPlace(t, sqltables.PG(), "",
+	p := conformance.NewDatabase(t, sqltables.PG(), "",
 		`INSERT INTO users (name, email) VALUES ('one', 'a@example.com'), ('two', 'a@example.com')`,
 		`INSERT INTO accounts ("userId", type, provider, "providerAccountId") VALUES (1, 'oauth', 'github', '1'), (2, 'oauth', 'github', '1')`)
 	a, err := p.Open(t, quiet(nil))
@@ -108,12 +108,12 @@ func TestDuplicatesFromBefore(t *testing.T) {
 
 func second[T any](_ T, err error) error { return err }
 
-// R11 holds within a transaction too: one call's failure undoes nothing of
-// another's that is made at the same time.
+// R11 holds within a transaction too: a call that fails rolls back nothing of a
+// concurrent call.
 func TestTogetherInOneTx(t *testing.T) {
 	for _, l := range []sqltables.Layout{sqltables.DrizzlePostgres(), sqltables.DrizzleMySQL(), sqltables.DrizzleSQLite()} {
 		t.Run(l.Name, func(t *testing.T) {
-			a, err := conformance.NewPlace(t, l).Open(t, quiet(nil))
+			a, err := conformance.NewDatabase(t, l).Open(t, quiet(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -149,7 +149,7 @@ func TestTogetherInOneTx(t *testing.T) {
 				if err != nil {
 					t.Error(err)
 				} else if _, err := a.GetUser(t.Context(), fmt.Sprint("u", i)); err != nil {
-					t.Errorf("u%d was created, and is not there: %v", i, err)
+					t.Errorf("u%d was created but is not found: %v", i, err)
 				}
 			}
 		})

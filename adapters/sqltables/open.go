@@ -16,24 +16,23 @@ import (
 	"github.com/sesame-auth/sesame/adapters/internal/sqlstore"
 )
 
-// Open opens the database of an Auth.js app and returns its adapter; see [New].
-// dsn is
+// Open opens the database of an Auth.js app and returns an adapter for it; see
+// [New]. dsn is
 //
-//   - for SQLite the path of the file, which must exist, or file: with a path.
-//     Drizzle's and Prisma's "file:./dev.db" will do.
-//   - for MySQL and MariaDB one of github.com/go-sql-driver/mysql,
-//     "user:password@tcp(host:3306)/database", or the URL that Node.js has,
+//   - for SQLite the path of an existing file, optionally with the prefix file:
+//     as in "file:./dev.db" of Drizzle and Prisma.
+//   - for MySQL and MariaDB a DSN of github.com/go-sql-driver/mysql,
+//     "user:password@tcp(host:3306)/database", or a URL as in Node.js,
 //     "mysql://user:password@host:3306/database", without parameters.
-//   - for PostgreSQL one of github.com/jackc/pgx/v5: a URL or key=value text.
-//     The tables are looked for along search_path. Prisma's parameter schema
-//     is taken for it.
+//   - for PostgreSQL a DSN of github.com/jackc/pgx/v5: a URL or key=value pairs.
+//     The tables are found along search_path; Prisma's parameter schema sets
+//     search_path.
 //
-// What the adapter depends on is set whatever dsn says: foreign keys, a strict
-// sql_mode, utf8mb4, the SessionZone of the layout (but for [ServerZone], which
-// leaves the zone alone), and that a transaction on SQLite takes
-// the write lock when it begins. A wait for a row's lock on a server ends after
-// Options.BusyTimeout unless dsn sets lock_timeout or
-// innodb_lock_wait_timeout.
+// Open overrides settings of dsn that the adapter depends on: foreign keys, a
+// strict sql_mode, utf8mb4, the SessionZone of the layout (except [ServerZone],
+// which does not set the time zone), and that a transaction on SQLite takes the
+// write lock when it begins. On a server, waiting for a row lock ends after
+// Options.BusyTimeout unless dsn sets lock_timeout or innodb_lock_wait_timeout.
 func Open(ctx context.Context, dsn string, layout Layout, o Options) (*Adapter, error) {
 	a, err := open(ctx, dsn, layout, o)
 	if err != nil {
@@ -79,8 +78,8 @@ func openDB(dsn string, l *Layout, o Options) (*sql.DB, error) {
 	return sqlstore.OpenServer(connector), nil
 }
 
-// openSQLite opens a file that exists. It leaves the journal mode as it is: the
-// file is another application's.
+// openSQLite opens an existing file. It does not change the journal mode, because
+// the file belongs to another application.
 func openSQLite(dsn string) (*sql.DB, error) {
 	path, params, _ := strings.Cut(strings.TrimPrefix(dsn, "file:"), "?")
 	if path == "" || path == ":memory:" {
@@ -90,14 +89,14 @@ func openSQLite(dsn string) (*sql.DB, error) {
 		return nil, err
 	}
 	if info, err := os.Stat(path); err != nil {
-		return nil, fmt.Errorf("%w (this adapter makes no database; want the file of the Auth.js app)", err)
+		return nil, fmt.Errorf("%w (this adapter creates no database; want the file of the Auth.js app)", err)
 	} else if info.IsDir() {
-		return nil, fmt.Errorf("%s is a folder; want the file of the Auth.js app", path)
+		return nil, fmt.Errorf("%s is a directory; want the file of the Auth.js app", path)
 	}
 	return sqlstore.OpenSQLite(path, params)
 }
 
-// mysqlDSN makes a DSN of the driver of a URL as Node.js has it.
+// mysqlDSN converts a URL as in Node.js to a DSN of the driver.
 func mysqlDSN(dsn string) (string, error) {
 	if !strings.HasPrefix(dsn, "mysql://") && !strings.HasPrefix(dsn, "mariadb://") {
 		return dsn, nil
@@ -105,10 +104,10 @@ func mysqlDSN(dsn string) (string, error) {
 	u, err := url.Parse(dsn)
 	if err != nil {
 		// The error quotes dsn, which may hold a password.
-		return "", errors.New("the URL cannot be read; want mysql://user:password@host:3306/database")
+		return "", errors.New("invalid URL; want mysql://user:password@host:3306/database")
 	}
 	if u.RawQuery != "" {
-		return "", errors.New("parameters of Node.js are not known here; want user:password@tcp(host:3306)/database?…, with those of github.com/go-sql-driver/mysql (tls=true, say)")
+		return "", errors.New("parameters of Node.js are not supported; want user:password@tcp(host:3306)/database?param=value, as defined by github.com/go-sql-driver/mysql (for instance tls=true)")
 	}
 	cfg := mysql.NewConfig()
 	cfg.User = u.User.Username()
@@ -120,7 +119,7 @@ func mysqlDSN(dsn string) (string, error) {
 	return cfg.FormatDSN(), nil
 }
 
-// postgresDSN makes search_path of Prisma's parameter schema.
+// postgresDSN replaces Prisma's parameter schema by search_path.
 func postgresDSN(dsn string) string {
 	u, err := url.Parse(dsn)
 	if err != nil || u.Scheme == "" || !u.Query().Has("schema") {

@@ -42,11 +42,11 @@ func roundTrip(t *testing.T, a *sqltables.Adapter) {
 	}
 }
 
-// Open takes the DSN as it stands in the .env of the Auth.js app.
+// Open accepts the DSN in the .env file of the Auth.js app.
 func TestOpen(t *testing.T) {
-	lite := conformance.NewPlace(t, sqltables.DrizzleSQLite())
+	lite := conformance.NewDatabase(t, sqltables.DrizzleSQLite())
 	path, _, _ := strings.Cut(strings.TrimPrefix(lite.DSN, "file:"), "?")
-	my := conformance.NewPlace(t, sqltables.DrizzleMySQL())
+	my := conformance.NewDatabase(t, sqltables.DrizzleMySQL())
 	cfg, err := mysql.ParseDSN(my.DSN)
 	if err != nil {
 		t.Fatal(err)
@@ -55,8 +55,8 @@ func TestOpen(t *testing.T) {
 	if cfg.Net != "tcp" || cfg.Passwd != "" {
 		url = my.DSN
 	}
-	pg := conformance.NewPlace(t, sqltables.PrismaPostgres())
-	const schema = "My-Auth" // Prisma's are no lists, and not folded
+	pg := conformance.NewDatabase(t, sqltables.PrismaPostgres())
+	const schema = "My-Auth" // unlike search_path, it is not a list, and its case is kept
 	prisma, err := neturl.Parse(pg.DSN)
 	if err != nil {
 		t.Fatal(err)
@@ -100,16 +100,16 @@ func TestOpen(t *testing.T) {
 			}
 			defer a.Close()
 			if c.layout.Name == "PrismaPostgres" {
-				return // it wants an address
+				return // its users need an address
 			}
 			roundTrip(t, a)
 		})
 	}
 }
 
-// What the adapter depends on is set whatever the DSN of SQLite says.
+// Settings that the adapter depends on override those in the DSN of SQLite.
 func TestOpenSQLiteParameters(t *testing.T) {
-	path, _, _ := strings.Cut(strings.TrimPrefix(conformance.NewPlace(t, sqltables.DrizzleSQLite()).DSN, "file:"), "?")
+	path, _, _ := strings.Cut(strings.TrimPrefix(conformance.NewDatabase(t, sqltables.DrizzleSQLite()).DSN, "file:"), "?")
 	a, err := sqltables.Open(t.Context(), "file:"+path+"?_fk=0&_foreign_keys=0&_txlock=deferred&_synchronous=OFF&_sync=OFF&cache=private", sqltables.DrizzleSQLite(), quiet(nil))
 	if err != nil {
 		t.Fatal(err)
@@ -133,7 +133,7 @@ func TestOpenSQLiteParameters(t *testing.T) {
 	}
 	defer other.Close()
 	if _, err := other.Exec("DELETE FROM `user`"); err == nil {
-		t.Error("another connection wrote while a transaction was open, which has not taken the write lock")
+		t.Error("another connection wrote during a transaction, which should hold the write lock")
 	}
 }
 
@@ -144,22 +144,22 @@ func TestOpenRefuses(t *testing.T) {
 		layout sqltables.Layout
 		want   string
 	}{
-		"no file":      {missing, sqltables.DrizzleSQLite(), "this adapter makes no database"},
-		"a folder":     {t.TempDir(), sqltables.DrizzleSQLite(), "is a folder"},
+		"no file":      {missing, sqltables.DrizzleSQLite(), "this adapter creates no database"},
+		"a folder":     {t.TempDir(), sqltables.DrizzleSQLite(), "is a directory"},
 		"memory":       {":memory:", sqltables.DrizzleSQLite(), "want the path"},
 		"Node's ssl":   {"mysql://u:hunter2@127.0.0.1/db?ssl=true", sqltables.DrizzleMySQL(), "parameters of Node.js"},
-		"a broken URL": {"postgres://u:hunter2@:x/", sqltables.DrizzlePostgres(), "cannot be read"},
+		"a broken URL": {"postgres://u:hunter2@:x/", sqltables.DrizzlePostgres(), "invalid DSN"},
 		"nothing":      {"", sqltables.DrizzlePostgres(), "the DSN is empty"},
 		"a URL":        {"postgres://u:hunter2@127.0.0.1/db", sqltables.DrizzleSQLite(), "DSN of a server"},
 		"a DSN":        {"u:hunter2@tcp(127.0.0.1:3306)/db", sqltables.DrizzleSQLite(), "DSN of a server"},
 		"no server":    {"postgres://u:hunter2@127.0.0.1:1/db", sqltables.DrizzlePostgres(), "refused"},
-		"no dialect":   {"x", sqltables.Layout{Name: "Mine", Dialect: "oracle"}, "no support for dialect"},
+		"no dialect":   {"x", sqltables.Layout{Name: "Mine", Dialect: "oracle"}, "unsupported dialect"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			a, err := sqltables.Open(t.Context(), c.dsn, c.layout, quiet(nil))
 			if err == nil {
 				a.Close()
-				t.Fatal("it opened")
+				t.Fatal("opening succeeded")
 			}
 			if !strings.Contains(err.Error(), c.want) || strings.Contains(err.Error(), "hunter2") {
 				t.Errorf("got %v, want %q and no password", err, c.want)
@@ -167,11 +167,11 @@ func TestOpenRefuses(t *testing.T) {
 		})
 	}
 	if _, err := os.Stat(missing); err == nil {
-		t.Error("the refusal left a file")
+		t.Error("the refusal left a file behind")
 	}
 }
 
-// A layout that was renamed, as the documentation says.
+// A layout with other names, as in the documentation.
 func TestRenamed(t *testing.T) {
 	for _, l := range []sqltables.Layout{sqltables.DrizzlePostgres(), sqltables.DrizzleMySQL(), sqltables.DrizzleSQLite()} {
 		t.Run(l.Name, func(t *testing.T) {
@@ -183,7 +183,7 @@ func TestRenamed(t *testing.T) {
 					text = strings.ReplaceAll(text, q+was+q, q+snakeCase(field)+q)
 				}
 			}
-			p := conformance.NewPlaceOf(t, l, text)
+			p := conformance.NewDatabaseOf(t, l, text)
 			a, err := p.Open(t, quiet(nil))
 			if err != nil {
 				t.Fatal(err)
@@ -193,7 +193,7 @@ func TestRenamed(t *testing.T) {
 	}
 }
 
-// Names that a builder of statements might take for something else.
+// Names that a builder of statements might treat as expressions.
 func TestOddNames(t *testing.T) {
 	for _, layout := range []func() sqltables.Layout{sqltables.DrizzlePostgres, sqltables.DrizzleMySQL, sqltables.DrizzleSQLite} {
 		for _, name := range []string{"ALL_Users", "user (old)", "\"us\" as er*"} {
@@ -208,7 +208,7 @@ func TestOddNames(t *testing.T) {
 				for _, c := range []*sqltables.Column{l.User.Column("emailVerified"), l.Account.Column("userId"), l.Session.Column("userId"), l.Authenticator.Column("userId")} {
 					c.Name = name
 				}
-				a, err := conformance.NewPlaceOf(t, l, text).Open(t, quiet(nil))
+				a, err := conformance.NewDatabaseOf(t, l, text).Open(t, quiet(nil))
 				if err != nil {
 					t.Fatal(err)
 				}
@@ -246,16 +246,16 @@ func snakeCase(name string) string {
 	return out.String()
 }
 
-// The type says what the layout can do.
+// The type of the adapter depends on the layout.
 func TestAuthenticatorsAreNotClaimed(t *testing.T) {
 	for _, l := range []sqltables.Layout{sqltables.DrizzleSQLite(), sqltables.TypeORMSQLite()} {
-		a, err := conformance.NewPlace(t, l).Open(t, quiet(nil))
+		a, err := conformance.NewDatabase(t, l).Open(t, quiet(nil))
 		if err != nil {
 			t.Fatal(err)
 		}
 		bare := asAdapter(a)
 		if _, ok := store.Adapter(bare).(store.AuthenticatorAdapter); ok {
-			t.Errorf("%s: *Adapter claims authenticators", l.Name)
+			t.Errorf("%s: *Adapter implements store.AuthenticatorAdapter", l.Name)
 		}
 		full, err := bare.WebAuthn()
 		if (err == nil) != (l.Authenticator.Name != "") {
@@ -266,7 +266,7 @@ func TestAuthenticatorsAreNotClaimed(t *testing.T) {
 		}
 		if err := full.Tx(t.Context(), func(tx store.Adapter) error {
 			if _, ok := tx.(store.AuthenticatorAdapter); !ok {
-				t.Error("no authenticators within Tx")
+				t.Error("the adapter of Tx does not implement store.AuthenticatorAdapter")
 			}
 			return nil
 		}); err != nil {
@@ -275,11 +275,11 @@ func TestAuthenticatorsAreNotClaimed(t *testing.T) {
 	}
 }
 
-// Within a transaction of the application's own.
+// WithTx works in a transaction of the application.
 func TestWithTx(t *testing.T) {
 	for _, l := range sqltables.Layouts() {
 		t.Run(l.Name, func(t *testing.T) {
-			opened, err := conformance.NewPlace(t, l).Open(t, quiet(nil))
+			opened, err := conformance.NewDatabase(t, l).Open(t, quiet(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -296,7 +296,7 @@ func TestWithTx(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				// An answer leaves the transaction usable.
+				// An error of package store leaves the transaction usable.
 				if _, err := in.CreateUser(t.Context(), store.User{ID: "5f8db2b4-327e-4cfd-aaba-89490350923c", Email: &email}); !errors.Is(err, &store.ConflictError{Field: "email"}) {
 					t.Errorf("got %v", err)
 				}
@@ -331,13 +331,13 @@ func quiet(s *schema.Schema) sqltables.Options {
 	return sqltables.Options{Schema: s, Logger: slog.New(slog.DiscardHandler)}
 }
 
-// Prisma 7 writes text where Prisma 6 wrote integers: opening says so, a purge
-// removes both and nothing that has not expired.
+// Prisma 7 writes text where Prisma 6 wrote integers: opening logs it, and a purge
+// removes expired rows of both forms and no others.
 func TestInstantsOfBothKinds(t *testing.T) {
 	before := time.Date(2026, 3, 8, 2, 30, 0, 123e6, time.UTC)
 	for _, l := range []sqltables.Layout{sqltables.PrismaSQLite(), sqltables.PrismaSQLiteText()} {
 		t.Run(l.Name, func(t *testing.T) {
-			p := conformance.NewPlace(t, l)
+			p := conformance.NewDatabase(t, l)
 			row := `INSERT INTO "VerificationToken" ("identifier", "token", "expires") VALUES `
 			p.Exec(t, row+fmt.Sprintf("('a', 'a', %d), ('b', 'b', %d)", before.UnixMilli()-1, before.UnixMilli()))
 			p.Exec(t, row+"('c', 'c', '2026-03-08T02:30:00.122+00:00'), ('d', 'd', '2026-03-08T02:30:00.123+00:00')")
@@ -347,7 +347,7 @@ func TestInstantsOfBothKinds(t *testing.T) {
 				t.Fatal(err)
 			}
 			want := l.Name == "PrismaSQLite" // the newest row is text
-			if got := strings.Contains(log.String(), "VerificationToken.expires holds text and the layout writes milliseconds"); got != want {
+			if got := strings.Contains(log.String(), "VerificationToken.expires holds text but the layout writes milliseconds"); got != want {
 				t.Errorf("got %q", log.String())
 			}
 			if n, err := a.(store.Purger).PurgeExpired(t.Context(), before, 10); n != 2 || err != nil {
@@ -368,7 +368,7 @@ func TestAlteredTables(t *testing.T) {
 		{sqltables.DrizzleSQLite(), []string{"ALTER TABLE `user` ADD COLUMN `nick` text", "ALTER TABLE `verificationToken` ADD COLUMN `nick` text"}},
 	} {
 		t.Run(c.layout.Name, func(t *testing.T) {
-			opened, err := conformance.NewPlace(t, c.layout).Open(t, quiet(nil))
+			opened, err := conformance.NewDatabase(t, c.layout).Open(t, quiet(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -411,13 +411,13 @@ func TestAlteredTables(t *testing.T) {
 	}
 }
 
-// Tables in a character set that has not every character: what it does not have
-// is in no row.
+// Tables in a character set that lacks some characters: no row has text with
+// these.
 func TestCharacterSets(t *testing.T) {
 	for _, set := range []string{"utf8mb3", "utf8mb3 COLLATE utf8mb3_unicode_ci", "latin1", "latin1 COLLATE latin1_bin"} {
 		t.Run(set, func(t *testing.T) {
 			l := sqltables.DrizzleMySQL()
-			opened, err := conformance.NewPlaceOf(t, l, strings.ReplaceAll(conformance.DDL(t, l), "\n);", "\n) CHARACTER SET "+set+";")).Open(t, quiet(nil))
+			opened, err := conformance.NewDatabaseOf(t, l, strings.ReplaceAll(conformance.DDL(t, l), "\n);", "\n) CHARACTER SET "+set+";")).Open(t, quiet(nil))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -465,13 +465,13 @@ func TestCharacterSets(t *testing.T) {
 	}
 }
 
-// A purge on SQLite takes text for the instant that it is read as, however it is
-// spelled.
+// A purge on SQLite compares text as the instant that it denotes, in any
+// spelling.
 func TestPurgeOfOtherText(t *testing.T) {
 	before := time.Date(2026, 3, 8, 2, 30, 0, 123e6, time.UTC)
 	for _, l := range []sqltables.Layout{sqltables.PrismaSQLite(), sqltables.PrismaSQLiteText(), sqltables.KyselySQLite()} {
 		t.Run(l.Name, func(t *testing.T) {
-			opened, err := conformance.NewPlace(t, l).Open(t, quiet(nil))
+			opened, err := conformance.NewDatabase(t, l).Open(t, quiet(nil))
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -10,15 +10,15 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// PurgeExpired implements store.Purger. It works in small steps, so that
-// others can write in between; what a failed call has removed stays removed
-// and is counted.
+// PurgeExpired implements store.Purger. It works in small steps, so that others
+// can write in between. If it fails, rows it has removed stay removed and are
+// counted.
 func (s *rows) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
 	removed := 0
 	for _, t := range []*table{&s.tables.session, &s.tables.token} {
 		for removed < limit {
 			n := min(limit-removed, 500)
-			deleted, err := write(ctx, s, "purge what is expired", func(s *rows) (int64, error) { return s.purge(ctx, t, before, n) })
+			deleted, err := write(ctx, s, "purge expired rows", func(s *rows) (int64, error) { return s.purge(ctx, t, before, n) })
 			if err != nil {
 				return removed, err
 			}
@@ -31,10 +31,10 @@ func (s *rows) PurgeExpired(ctx context.Context, before time.Time, limit int) (i
 }
 
 // purge deletes at most n rows of a table that expired before the instant. The
-// one that decides is the DELETE: a session may have been extended by now.
+// DELETE itself checks this, because a session may have been extended.
 func (s *rows) purge(ctx context.Context, t *table, before time.Time, n int) (int64, error) {
 	expires := t.column("expires")
-	// What a column keeps of an instant is not after it: round the limit up.
+	// Columns truncate instants, so round the limit up.
 	kept := expires.keep(before)
 	if kept.Before(before) {
 		kept = kept.Add(max(expires.Precision, time.Millisecond))
@@ -71,7 +71,7 @@ func (s *rows) purge(ctx context.Context, t *table, before time.Time, n int) (in
 		expired := name + " < ?"
 		if expires.Kind == Millis || expires.Kind.isoText() {
 			// The column may hold both (Prisma 6, then 7), and text with any
-			// offset, which does not sort.
+			// offset, whose order is not that of the instants.
 			expired = fmt.Sprintf("CASE typeof(%s) WHEN 'text' THEN julianday(%s) < julianday(?) ELSE %s < ? END", name, name, name)
 			args = []any{kept.Format(schema.TimeLayout), kept.UnixMilli()}
 		}

@@ -9,8 +9,8 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// class is the type of a column without its length: on SQLite, which knows
-// affinities, the one that the declared type has.
+// class returns the type of a column without its length. On SQLite it returns a
+// class for the affinity of the declared type.
 func class(d string, c foundColumn) string {
 	if d != dialect.SQLite {
 		return c.typ
@@ -34,7 +34,7 @@ func class(d string, c foundColumn) string {
 	return "numeric"
 }
 
-// fitting are the classes that hold a kind whole.
+// fitting returns the classes of columns that can hold a kind.
 func fitting(d string, k Kind) []string {
 	switch d {
 	case dialect.Postgres:
@@ -80,10 +80,10 @@ func fitting(d string, k Kind) []string {
 	default:
 		switch k {
 		case UUID:
-			return []string{"text", "blob", "numeric"} // what has letters or dashes is no number
+			return []string{"text", "blob", "numeric"} // text with letters or dashes is not converted to a number
 		case Text, MillisText:
 			return []string{"text", "blob"}
-		case jsonKind: // a list or an object looks like no number, whatever the affinity
+		case jsonKind: // no affinity converts a list or an object to a number
 			return []string{"text", "blob", "numeric"}
 		case ISOText, ISOTextOffset:
 			return []string{"text", "blob", "datetime"}
@@ -100,7 +100,7 @@ func fitting(d string, k Kind) []string {
 	return nil
 }
 
-// bits is how many bits an integer has, sign included.
+// bits returns the number of bits of an integer, including the sign.
 func bits(typ, d string) int {
 	if d != dialect.SQLite && (typ == "int4" || typ == "int") {
 		return 32
@@ -108,21 +108,21 @@ func bits(typ, d string) int {
 	return 64
 }
 
-// extraType is a type for the column of an extra field.
+// extraType returns a column type for an extra field.
 func extraType(d string, f *schema.Field) string {
 	i := slices.Index([]string{dialect.Postgres, dialect.MySQL, dialect.SQLite}, d)
-	of := func(types ...string) string { return types[max(i, 0)] }
+	pick := func(types ...string) string { return types[max(i, 0)] }
 	switch {
 	case f.Type.List || f.Type.Kind == schema.Object:
-		return of("jsonb", "json", "text")
+		return pick("jsonb", "json", "text")
 	case f.Type.Kind == schema.Bool:
-		return of("boolean", "boolean", "boolean")
+		return pick("boolean", "boolean", "boolean")
 	case f.Type.Kind == schema.Int:
-		return of("bigint", "bigint", "integer")
+		return pick("bigint", "bigint", "integer")
 	case f.Type.Kind == schema.Float:
-		return of("double precision", "double", "real")
+		return pick("double precision", "double", "real")
 	case f.Type.Kind == schema.Time:
-		return of("timestamptz", "datetime(3)", "integer")
+		return pick("timestamptz", "datetime(3)", "integer")
 	}
-	return of("text", "text", "text")
+	return pick("text", "text", "text")
 }

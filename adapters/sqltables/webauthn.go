@@ -6,11 +6,11 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// authenticators holds the methods of store.AuthenticatorAdapter, for a layout
-// that has a table of them.
+// authenticators holds the methods of store.AuthenticatorAdapter, for a layout with a
+// table of authenticators.
 type authenticators struct{ s *rows }
 
-// fullStore is a store with authenticators.
+// fullStore is rows with authenticators.
 type fullStore struct {
 	*rows
 	authenticators

@@ -8,7 +8,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-func accountRoundtrip(t *T) {
+func accountRoundtrip(t *caseT) {
 	t.user("u1")
 	want := fullAccount(t.id("u1"), "github", "1")
 	t.equal(ok(t.a.LinkAccount(t.ctx, want))(t), want)
@@ -19,7 +19,7 @@ func accountRoundtrip(t *T) {
 	accountSignUp(t)
 }
 
-func accountList(t *T) {
+func accountList(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	t.account(t.id("u1"), "github", "1")
@@ -34,16 +34,17 @@ func accountList(t *T) {
 	t.equal(len(ok(t.a.ListAccountsByUserID(t.ctx, t.nobody()))(t)), 0)
 }
 
-func accountNilVsEmpty(t *T) {
+func accountNilVsEmpty(t *caseT) {
 	t.user("u1")
 	want := store.Account{UserID: t.id("u1"), Type: "oauth", Provider: "github", ProviderAccountID: "1", AccessToken: ptr(""), ExpiresAt: ptr(int64(0))}
 	ok(t.a.LinkAccount(t.ctx, want))(t)
 	t.equal(ok(t.a.GetAccount(t.ctx, "github", "1"))(t), want)
 }
 
-func accountLongTokens(t *T) {
+func accountLongTokens(t *caseT) {
 	t.user("u1")
-	// One column at a time, each with 16 KiB or just more than it holds.
+	// One column at a time, with 16 KiB each. A column with a lower limit must
+	// refuse that and store as many as it holds.
 	for i, column := range []string{"access_token", "refresh_token", "id_token"} {
 		a := fullAccount(t.id("u1"), "github", fmt.Sprint(i))
 		n := 16 << 10
@@ -62,7 +63,7 @@ func accountLongTokens(t *T) {
 	}
 }
 
-func accountExpiresLarge(t *T) {
+func accountExpiresLarge(t *caseT) {
 	t.user("u1")
 	for i, seconds := range []int64{1<<31 - 1, 1 << 31, 4102444800, 1 << 40} {
 		a := fullAccount(t.id("u1"), "github", fmt.Sprint(i))
@@ -72,7 +73,7 @@ func accountExpiresLarge(t *T) {
 	}
 }
 
-func accountTakenByOther(t *T) {
+func accountTakenByOther(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	want := ok(t.a.LinkAccount(t.ctx, fullAccount(t.id("u1"), "github", "1")))(t)
@@ -83,7 +84,7 @@ func accountTakenByOther(t *T) {
 	signUpAccountTaken(t, want)
 }
 
-func accountTakenBySelf(t *T) {
+func accountTakenBySelf(t *caseT) {
 	t.user("u1")
 	want := ok(t.a.LinkAccount(t.ctx, fullAccount(t.id("u1"), "github", "1")))(t)
 	_, err := t.a.LinkAccount(t.ctx, store.Account{UserID: t.id("u1"), Type: "oauth", Provider: "github", ProviderAccountID: "1"})
@@ -91,7 +92,7 @@ func accountTakenBySelf(t *T) {
 	t.equal(ok(t.a.ListAccountsByUserID(t.ctx, t.id("u1")))(t), []store.Account{want})
 }
 
-func accountUnknownUser(t *T) {
+func accountUnknownUser(t *caseT) {
 	nobody := t.nobody()
 	_, err := t.a.LinkAccount(t.ctx, fullAccount(nobody, "github", "1"))
 	t.notFound(err)
@@ -102,7 +103,7 @@ func accountUnknownUser(t *T) {
 	t.account(t.id("u1"), "github", "1") // the pair is free
 }
 
-func accountBothKeys(t *T) {
+func accountBothKeys(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	t.account(t.id("u1"), "github", "1")
@@ -115,7 +116,7 @@ func accountBothKeys(t *T) {
 	t.notFound(err)
 }
 
-func accountSeparator(t *T) {
+func accountSeparator(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	for _, sep := range []string{":", "/", "|", "-", " ", ",", "\t"} {
@@ -130,7 +131,7 @@ func accountSeparator(t *T) {
 	t.wantOwner("a", "bc", t.id("u2"))
 }
 
-func accountCase(t *T) {
+func accountCase(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	t.account(t.id("u1"), "github", "Abc")
@@ -142,7 +143,7 @@ func accountCase(t *T) {
 	t.notFound(err)
 }
 
-func accountUnlinkScope(t *T) {
+func accountUnlinkScope(t *caseT) {
 	t.user("u1")
 	t.account(t.id("u1"), "github", "1")
 	t.account(t.id("u1"), "github", "2")
@@ -154,11 +155,11 @@ func accountUnlinkScope(t *T) {
 	t.wantOwner("google", "1", t.id("u1"))
 }
 
-func accountUnlinkUnknown(t *T) {
+func accountUnlinkUnknown(t *caseT) {
 	t.ok(t.a.UnlinkAccount(t.ctx, "github", "1"))
 }
 
-func accountRelink(t *T) {
+func accountRelink(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	t.account(t.id("u1"), "github", "1")

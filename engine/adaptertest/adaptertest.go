@@ -1,6 +1,6 @@
-// Package adaptertest tells the author of an adapter whether it keeps the
-// rules R1 to R12 of store.Adapter, and if not, which rule it breaks, by which
-// calls, and how that is mended. A whole test file:
+// Package adaptertest tests whether an adapter keeps the rules R1 to R12 of
+// store.Adapter. A failure reports which rule is broken, by which calls, and how
+// to fix it. A complete test file needs no more than:
 //
 //	func TestAdapter(t *testing.T) {
 //		adaptertest.Run(t, func(t testing.TB, s *schema.Schema) store.Adapter {
@@ -8,10 +8,10 @@
 //		})
 //	}
 //
-// There are 119 cases. Their ids ("token/once") are stable and may be named in
+// There are 119 cases. Their ids ("token/once") are stable and may be used in
 // [Known] and in go test -run. Optional interfaces of the adapter are found by
-// type assertion; what needs a hook into the store is switched on by an
-// [Option]. A case that cannot run says why. Run the suite under -race as well.
+// type assertion; cases that need a hook into the store are enabled by an
+// [Option]. A case that cannot run reports why. Run the suite with -race too.
 package adaptertest
 
 import (
@@ -32,14 +32,15 @@ import (
 
 // Run runs every case as a subtest named by its id, one after another.
 //
-// open is called at least once per case and returns an empty store that shares
-// nothing with the ones before: a file, a schema, a key prefix of its own. It
-// stores the extra fields that s declares; s is nil when a case needs none. It
-// may fail the test, and cleans up by t.Cleanup. Run closes nothing, but the
-// case of Close does.
+// Run calls open at least once per case. Each call must return an empty store
+// that shares nothing with earlier ones: a new file, a new schema, a new key
+// prefix. The store must hold the extra fields that s declares; s is nil if a
+// case needs none. open may fail the test, and should use t.Cleanup to close the
+// store: Run closes nothing, except in the cases that test Close.
 //
-// A last line sums up: passed, known, not offered, and the seed of the data. The
-// report has the same case by case, for a table of several adapters.
+// The last line logged counts the cases that passed, are known to fail or are
+// not offered, and gives the seed of the random data. The returned report has
+// the result of each case, for instance to compare several adapters.
 func Run(t *testing.T, open func(t testing.TB, s *schema.Schema) store.Adapter, opts ...Option) Report {
 	t.Helper()
 	s := newSuite(opts)
@@ -73,9 +74,9 @@ func Run(t *testing.T, open func(t testing.TB, s *schema.Schema) store.Adapter, 
 	return report
 }
 
-// Check is Run without a *testing.T, for command-line tools and for tests of
-// tests. open returns what closes the store; it may be nil. A store that does
-// not open fails the case.
+// Check is like [Run] but needs no *testing.T, for command-line tools and for
+// tests of tests. The function that open returns closes the store; it may be
+// nil. An error of open fails the case.
 func Check(ctx context.Context, open func(ctx context.Context, s *schema.Schema) (store.Adapter, func(), error), opts ...Option) Report {
 	s := newSuite(opts)
 	report := Report{Seed: s.seed}
@@ -95,11 +96,11 @@ func Check(ctx context.Context, open func(ctx context.Context, s *schema.Schema)
 
 type openFunc = func(ctx context.Context, s *schema.Schema) (store.Adapter, func(), error)
 
-// testCase is one case of the contract. Each part runs on a store of its own.
+// testCase is one case of the contract. Each part runs on a separate store.
 type testCase struct {
 	id     string
 	rule   string  // such as "R4"
-	why    string  // what must hold, in one sentence
+	why    string  // the property that must hold, in one sentence
 	advice *advice // what usually breaks it
 	needs  []need
 	parts  []part
@@ -107,7 +108,7 @@ type testCase struct {
 
 type part struct {
 	needs []need
-	run   func(t *T)
+	run   func(t *caseT)
 }
 
 func (s *suite) selected() []testCase {
@@ -117,7 +118,7 @@ func (s *suite) selected() []testCase {
 	return slices.DeleteFunc(allCases(), func(c testCase) bool { return !slices.Contains(s.only, c.id) })
 }
 
-// run runs one case and applies what is known of it.
+// run runs one case and applies Known to its result.
 func (s *suite) run(ctx context.Context, c testCase, open openFunc) Result {
 	r := Result{ID: c.id, Status: Passed}
 	ran := false
@@ -146,19 +147,19 @@ func (s *suite) run(ctx context.Context, c testCase, open openFunc) Result {
 			return Result{ID: c.id, Status: KnownFailure, Reason: reason, Failure: r.Failure}
 		case Passed:
 			r.Status = Failed
-			r.Failure = &Failure{Case: c.id, Rule: c.rule, Why: c.why, Got: "the case passes", Want: "a failure, as Known says: " + reason,
-				Cause: "the adapter was mended, or the case was never broken", Fix: []string{"remove Known(" + fmt.Sprintf("%q", c.id) + ", …)"}}
+			r.Failure = &Failure{Case: c.id, Rule: c.rule, Why: c.why, Got: "the case passes", Want: "the failure declared by Known: " + reason,
+				Cause: "the adapter has been fixed, or the case never failed", Fix: []string{"remove Known(" + fmt.Sprintf("%q", c.id) + ", …)"}}
 		}
 	}
 	return r
 }
 
-// runPart runs one part on a goroutine of its own, which ends at the first
-// failure. It returns why the part is not offered, or how it failed.
+// runPart runs one part in a new goroutine, which exits at the first failure. It
+// returns the reason why the part is not offered, or its failure.
 func (s *suite) runPart(ctx context.Context, c testCase, p part, open openFunc) (string, *Failure) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel()
-	t := &T{suite: s, c: &c, ctx: ctx, open: open, log: &callLog{}, base: s.base, state: &state{ids: map[string]string{}}}
+	t := &caseT{suite: s, c: &c, ctx: ctx, open: open, log: &callLog{}, base: s.base, state: &state{ids: map[string]string{}}}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -177,15 +178,16 @@ func (s *suite) runPart(ctx context.Context, c testCase, p part, open openFunc) 
 	select {
 	case <-done:
 	case <-limit.C:
-		t.record(fmt.Sprintf("no answer for %v", s.hang), "an answer, or an error when the context ends")
+		t.record(fmt.Sprintf("the case has not finished after %v", s.hang), "every call to return, at the latest when its context ends")
 	}
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	return t.notOffered, t.failure
 }
 
-// start opens the store, looks whether it offers what the part needs, and runs.
-func (t *T) start(p part) {
+// start opens the store and runs the part, unless the store lacks something the
+// part needs.
+func (t *caseT) start(p part) {
 	schema := t.suite.fields
 	needs := append(slices.Clone(t.c.needs), p.needs...)
 	if slices.Contains(needs, needExtra) {
@@ -195,7 +197,7 @@ func (t *T) start(p part) {
 	for _, n := range needs {
 		if reason := t.suite.lacks(n, a); reason != "" {
 			if slices.Contains(t.suite.required, n.feature) {
-				t.fail(fmt.Sprintf("%T: %s", a, reason), "what Require demands")
+				t.fail(fmt.Sprintf("%T: %s", a, reason), fmt.Sprintf("an adapter that implements %s, as Require demands", n.feature))
 			}
 			t.mu.Lock()
 			t.notOffered = reason
@@ -207,10 +209,10 @@ func (t *T) start(p part) {
 	p.run(t)
 }
 
-func (t *T) openStore(schema *schema.Schema) store.Adapter {
+func (t *caseT) openStore(schema *schema.Schema) store.Adapter {
 	a, closeStore, err := t.tryOpen(schema)
 	if err != nil {
-		t.fail("open: "+err.Error(), "an empty store")
+		t.fail("open: error: "+err.Error(), "an empty store")
 	}
 	if closeStore != nil {
 		t.closers = append(t.closers, closeStore)
@@ -218,7 +220,7 @@ func (t *T) openStore(schema *schema.Schema) store.Adapter {
 	return a
 }
 
-func (t *T) tryOpen(schema *schema.Schema) (_ store.Adapter, _ func(), err error) {
+func (t *caseT) tryOpen(schema *schema.Schema) (_ store.Adapter, _ func(), err error) {
 	defer func() {
 		switch v := recover().(type) {
 		case nil:
@@ -231,18 +233,18 @@ func (t *T) tryOpen(schema *schema.Schema) (_ store.Adapter, _ func(), err error
 	return t.open(t.ctx, schema)
 }
 
-func (t *T) closeAll() {
+func (t *caseT) closeAll() {
 	for _, f := range slices.Backward(t.closers) {
 		f()
 	}
 }
 
 // another opens one more handle on the store of the case.
-func (t *T) another() store.Adapter {
+func (t *caseT) another() store.Adapter {
 	t.log.add("Reopen")
 	a, err := t.suite.reopen(t.ctx, t.raw)
 	if err != nil {
-		t.fail("open the store once more: "+err.Error(), "a second handle on the same store")
+		t.fail("Reopen: error: "+err.Error(), "a second handle on the same store")
 	}
 	if c, ok := a.(io.Closer); ok {
 		t.closers = append(t.closers, func() { _ = c.Close() })
@@ -250,8 +252,8 @@ func (t *T) another() store.Adapter {
 	return &recorder{a: a, log: t.log}
 }
 
-// caseTB is what open gets: it fails the case, which may be known to fail, and
-// not the test.
+// caseTB is the testing.TB passed to open. It fails the case, which may be known
+// to fail, and not the test.
 type caseTB struct {
 	testing.TB
 	mu     sync.Mutex
@@ -293,8 +295,8 @@ func newSuite(opts []Option) *suite {
 	for _, o := range opts {
 		o(s)
 	}
-	// In the future, so that a store which removes expired rows itself keeps
-	// them, and with milliseconds.
+	// In the future, so that a store that removes expired rows itself keeps the
+	// rows of the suite, and not a whole second.
 	s.base = time.Now().UTC().Truncate(24 * time.Hour).Add(48*time.Hour + 10*time.Hour + 20*time.Minute + 30*time.Second + 123*time.Millisecond)
 	return s
 }

@@ -7,7 +7,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-func authnRoundtrip(t *T) {
+func authnRoundtrip(t *caseT) {
 	t.user("u1")
 	want := fullAuthenticator("c1", t.id("u1"))
 	t.equal(ok(t.a.CreateAuthenticator(t.ctx, want))(t), want)
@@ -19,7 +19,7 @@ func authnRoundtrip(t *T) {
 	t.equal(ok(t.a.GetAuthenticator(t.ctx, "c2"))(t), want)
 }
 
-func authnTransportsNil(t *T) {
+func authnTransportsNil(t *caseT) {
 	t.user("u1")
 	for id, transports := range map[string]*string{"c1": nil, "c2": ptr("")} {
 		want := fullAuthenticator(id, t.id("u1"))
@@ -29,7 +29,7 @@ func authnTransportsNil(t *T) {
 	}
 }
 
-func authnDup(t *T) {
+func authnDup(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	want := t.authenticator("c1", t.id("u1"))
@@ -38,7 +38,7 @@ func authnDup(t *T) {
 	t.equal(ok(t.a.GetAuthenticator(t.ctx, "c1"))(t), want)
 }
 
-func authnUnknownUser(t *T) {
+func authnUnknownUser(t *caseT) {
 	nobody := t.nobody()
 	_, err := t.a.CreateAuthenticator(t.ctx, fullAuthenticator("c1", nobody))
 	t.notFound(err)
@@ -46,7 +46,7 @@ func authnUnknownUser(t *T) {
 	t.notFound(err)
 }
 
-func authnCase(t *T) {
+func authnCase(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	t.authenticator("aGVsbG8=", t.id("u1"))
@@ -56,7 +56,7 @@ func authnCase(t *T) {
 	t.equal(ok(t.a.GetAuthenticator(t.ctx, "aGVsbG8="))(t).UserID, t.id("u1"))
 }
 
-func authnListOwn(t *T) {
+func authnListOwn(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	t.authenticator("c1", t.id("u1"))
@@ -64,7 +64,7 @@ func authnListOwn(t *T) {
 	t.equal(ok(t.a.ListAuthenticatorsByUserID(t.ctx, t.id("u2")))(t), []store.Authenticator{want})
 }
 
-func authnListComplete(t *T) {
+func authnListComplete(t *caseT) {
 	t.user("u1")
 	want := map[string]bool{}
 	for i := range 120 {
@@ -80,9 +80,11 @@ func authnListComplete(t *T) {
 	t.equal(got, want)
 }
 
-func authnListEmpty(t *T) { t.equal(len(ok(t.a.ListAuthenticatorsByUserID(t.ctx, t.nobody()))(t)), 0) }
+func authnListEmpty(t *caseT) {
+	t.equal(len(ok(t.a.ListAuthenticatorsByUserID(t.ctx, t.nobody()))(t)), 0)
+}
 
-func authnCounterSet(t *T) {
+func authnCounterSet(t *caseT) {
 	t.user("u1")
 	want := t.authenticator("c1", t.id("u1"))
 	want.Counter = 5
@@ -90,7 +92,7 @@ func authnCounterSet(t *T) {
 	t.equal(ok(t.a.GetAuthenticator(t.ctx, "c1"))(t), want)
 }
 
-func authnCounterBack(t *T) {
+func authnCounterBack(t *caseT) {
 	t.user("u1")
 	t.authenticator("c1", t.id("u1"))
 	ok(t.a.UpdateAuthenticatorCounter(t.ctx, "c1", 5))(t)
@@ -101,14 +103,14 @@ func authnCounterBack(t *T) {
 	}
 }
 
-func authnCounterUnknown(t *T) {
+func authnCounterUnknown(t *caseT) {
 	for _, counter := range []uint32{0, 1} {
 		_, err := t.a.UpdateAuthenticatorCounter(t.ctx, "c1", counter)
 		t.notFound(err)
 	}
 }
 
-func authnCounterScope(t *T) {
+func authnCounterScope(t *caseT) {
 	t.user("u1")
 	t.authenticator("c1", t.id("u1"))
 	t.authenticator("c2", t.id("u1"))
@@ -116,7 +118,7 @@ func authnCounterScope(t *T) {
 	t.equal(ok(t.a.GetAuthenticator(t.ctx, "c2"))(t).Counter, uint32(0))
 }
 
-func authnCounterRange(t *T) {
+func authnCounterRange(t *caseT) {
 	t.user("u1")
 	t.authenticator("c1", t.id("u1"))
 	for _, counter := range []uint32{0, 0, 1, math.MaxInt32, math.MaxInt32 + 1, math.MaxUint32} {

@@ -20,9 +20,9 @@ func got[V any](name string, f func(ctx context.Context) (V, error)) call {
 	return call{name, func(ctx context.Context) error { _, err := f(ctx); return err }}
 }
 
-// reads returns one call of every method that only reads. They find what
-// populate stores.
-func (t *T) reads() []call {
+// reads returns a call of every method that only reads. Each finds rows stored by
+// populate.
+func (t *caseT) reads() []call {
 	a, id := t.a, t.id("u1")
 	calls := []call{
 		got("GetUser", func(ctx context.Context) (store.User, error) { return a.GetUser(ctx, id) }),
@@ -51,9 +51,9 @@ func (t *T) reads() []call {
 	return calls
 }
 
-// writes returns one call of every method that writes. They change what
-// populate stores; in this order each of them succeeds once.
-func (t *T) writes() []call {
+// writes returns a call of every method that writes. They change rows stored by
+// populate; in this order each of them succeeds once.
+func (t *caseT) writes() []call {
 	a, id, second := t.a, t.id("u1"), t.fullUser("u2")
 	expires := t.base.Add(time.Minute)
 	calls := []call{
@@ -109,8 +109,8 @@ func (t *T) writes() []call {
 	)
 }
 
-// populate stores what reads and writes need.
-func (t *T) populate() {
+// populate stores the rows that reads and writes need.
+func (t *caseT) populate() {
 	id := t.user("u1").ID
 	ok(t.a.LinkAccount(t.ctx, fullAccount(id, "github", "1")))(t)
 	for token, expires := range map[string]time.Time{"s1": t.base, "expired": t.base.Add(-time.Hour)} {
@@ -122,9 +122,9 @@ func (t *T) populate() {
 	}
 }
 
-// snapshot prints all that can be seen of what populate stores and writes
-// change, but for verification tokens, which can only be seen by using them.
-func (t *T) snapshot() string {
+// snapshot prints all rows that populate and writes store, except verification
+// tokens, which cannot be read without using them up.
+func (t *caseT) snapshot() string {
 	muted := t.log.muted.Swap(true)
 	defer t.log.muted.Store(muted)
 	var all []string
@@ -170,9 +170,9 @@ func (t *T) snapshot() string {
 	return strings.Join(all, "\n")
 }
 
-// unchanged wants a snapshot to be as before.
-func (t *T) unchanged(before, what string) {
+// unchanged wants the snapshot to equal before.
+func (t *caseT) unchanged(before, what string) {
 	if after := t.snapshot(); after != before {
-		t.fail("after "+what+"\n"+after, "all or nothing of it, here nothing:\n"+before)
+		t.fail("after "+what+" the store holds:\n"+after, "an unchanged store:\n"+before)
 	}
 }

@@ -18,8 +18,8 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// The cases that catch none of the mutants, which are adapters as people write
-// them, can fail all the same: each finds what is broken here for it.
+// The mutants are adapters as people write them. A case that catches none of them
+// can fail too: it catches an adapter that is broken here for it.
 func TestEveryCaseCanFail(t *testing.T) {
 	covered := map[string]bool{}
 	for _, m := range mutants() {
@@ -40,12 +40,12 @@ func TestEveryCaseCanFail(t *testing.T) {
 		}
 		r := adaptertest.Check(t.Context(), open, append(options, adaptertest.Only(c.id))...)
 		if failed := slices.ContainsFunc(r.Results, func(r adaptertest.Result) bool { return r.ID == c.id && r.Status == adaptertest.Failed }); !failed {
-			t.Errorf("%s does not notice: %s\n%s", c.id, c.what, r)
+			t.Errorf("%s passes, although %s\n%s", c.id, c.what, r)
 		}
 	}
 	for _, id := range adaptertest.CaseIDs() {
 		if !covered[id] {
-			t.Errorf("nothing shows that %s can fail", id)
+			t.Errorf("no broken adapter shows that %s can fail", id)
 		}
 	}
 }
@@ -64,7 +64,7 @@ var breakages = []struct {
 			return in.CreateUser(ctx, u)
 		}
 	}},
-	{id: "user/null-emails", what: "one user without an address at most", memory: func(p *patch, in full) {
+	{id: "user/null-emails", what: "only one user may have no address", memory: func(p *patch, in full) {
 		var one sync.Once
 		p.createUser = func(ctx context.Context, u user) (user, error) {
 			if u.Email == nil {
@@ -101,7 +101,7 @@ var breakages = []struct {
 			return nil
 		}
 	}},
-	{id: "user/email-empty", what: "the empty address finds somebody without one", memory: func(p *patch, in full) {
+	{id: "user/email-empty", what: "the empty address finds a user without one", memory: func(p *patch, in full) {
 		var bare seen[user]
 		p.createUser = func(ctx context.Context, u user) (user, error) {
 			bare.add(u)
@@ -114,7 +114,7 @@ var breakages = []struct {
 			return in.GetUserByEmail(ctx, s)
 		}
 	}},
-	{id: "user/update-scope", what: "an update without its WHERE", memory: func(p *patch, in full) {
+	{id: "user/update-scope", what: "an update has no WHERE", memory: func(p *patch, in full) {
 		var ids seen[string]
 		p.createUser = func(ctx context.Context, u user) (user, error) {
 			ids.add(u.ID)
@@ -127,7 +127,7 @@ var breakages = []struct {
 			return in.UpdateUser(ctx, up)
 		}
 	}},
-	{id: "user/email-taken", what: "what is left of an update that conflicts is stored", memory: func(p *patch, in full) {
+	{id: "user/email-taken", what: "the rest of an update that conflicts is stored", memory: func(p *patch, in full) {
 		p.updateUser = func(ctx context.Context, up store.UserUpdate) (user, error) {
 			u, err := in.UpdateUser(ctx, up)
 			if errors.Is(err, store.ErrConflict) {
@@ -150,14 +150,14 @@ var breakages = []struct {
 			return u, err
 		}
 	}},
-	{id: "account/roundtrip", what: "a column is forgotten", memory: func(p *patch, in full) {
+	{id: "account/roundtrip", what: "a column is missing", memory: func(p *patch, in full) {
 		p.getAccount = func(ctx context.Context, provider, id string) (acct, error) {
 			a, err := in.GetAccount(ctx, provider, id)
 			a.SessionState = nil
 			return a, err
 		}
 	}},
-	{id: "account/roundtrip", what: "provider and id are one key", memory: func(p *patch, in full) {
+	{id: "account/roundtrip", what: "provider and id are sorted to make the key", memory: func(p *patch, in full) {
 		p.getAccount = func(ctx context.Context, provider, id string) (acct, error) {
 			if provider > id {
 				return in.GetAccount(ctx, provider, id)
@@ -165,7 +165,7 @@ var breakages = []struct {
 			return in.GetAccount(ctx, id, provider)
 		}
 	}},
-	{id: "account/nil-vs-empty", what: "an empty token is none", memory: func(p *patch, in full) {
+	{id: "account/nil-vs-empty", what: "an empty token is stored as null", memory: func(p *patch, in full) {
 		p.link = func(ctx context.Context, a acct) (acct, error) {
 			if a.AccessToken != nil && *a.AccessToken == "" {
 				a.AccessToken = nil
@@ -173,10 +173,10 @@ var breakages = []struct {
 			return in.LinkAccount(ctx, a)
 		}
 	}},
-	{id: "account/relink", what: "an account that was unlinked stays taken", memory: func(p *patch, in full) {
+	{id: "account/relink", what: "an unlinked account stays taken", memory: func(p *patch, in full) {
 		p.unlink = func(context.Context, string, string) error { return nil }
 	}},
-	{id: "session/right-user", what: "a session of whoever comes first", memory: func(p *patch, in full) {
+	{id: "session/right-user", what: "every session returns the first user", memory: func(p *patch, in full) {
 		var ids seen[string]
 		p.createUser = func(ctx context.Context, u user) (user, error) {
 			ids.add(u.ID)
@@ -188,7 +188,7 @@ var breakages = []struct {
 			return s, err
 		}
 	}},
-	{id: "session/update-unknown", what: "an update of nothing succeeds", memory: func(p *patch, in full) {
+	{id: "session/update-unknown", what: "an update of an absent session succeeds", memory: func(p *patch, in full) {
 		p.updateSession = func(ctx context.Context, up store.SessionUpdate) (sess, error) {
 			s, err := in.UpdateSession(ctx, up)
 			if errors.Is(err, store.ErrNotFound) {
@@ -197,12 +197,12 @@ var breakages = []struct {
 			return s, err
 		}
 	}},
-	{id: "session/orphan", what: "a session without its user has an empty one", open: func(_ context.Context, s *schema.Schema) (store.Adapter, func(), error) {
+	{id: "session/orphan", what: "a session whose user is gone returns an empty user", open: func(_ context.Context, s *schema.Schema) (store.Adapter, func(), error) {
 		in := memory.New(s)
 		return leftJoin{in}, func() { in.Close() }, nil
 	}},
-	{id: "session/one-query", what: "a session and its user are two statements", sqlite: func(p *patch, in full) { p.getSession = in.GetSession }},
-	{id: "authn/transports-nil", what: "empty transports are none", memory: func(p *patch, in full) {
+	{id: "session/one-query", what: "a session and its user are read by two statements", sqlite: func(p *patch, in full) { p.getSession = in.GetSession }},
+	{id: "authn/transports-nil", what: "empty transports are stored as null", memory: func(p *patch, in full) {
 		p.createAuthn = func(ctx context.Context, c cred) (cred, error) {
 			if c.Transports != nil && *c.Transports == "" {
 				c.Transports = nil
@@ -210,7 +210,7 @@ var breakages = []struct {
 			return in.CreateAuthenticator(ctx, c)
 		}
 	}},
-	{id: "authn/case", what: "credential ids are found in any case", memory: func(p *patch, in full) {
+	{id: "authn/case", what: "credential ids are found in any letter case", memory: func(p *patch, in full) {
 		var ids seen[string]
 		p.createAuthn = func(ctx context.Context, c cred) (cred, error) {
 			ids.add(c.CredentialID)
@@ -221,13 +221,13 @@ var breakages = []struct {
 			return in.GetAuthenticator(ctx, known)
 		}
 	}},
-	{id: "authn/list-complete", what: "a list is a page", memory: func(p *patch, in full) {
+	{id: "authn/list-complete", what: "a list has only its first page", memory: func(p *patch, in full) {
 		p.listAuthn = func(ctx context.Context, id string) ([]cred, error) {
 			all, err := in.ListAuthenticatorsByUserID(ctx, id)
 			return all[:min(len(all), 100)], err
 		}
 	}},
-	{id: "authn/counter-range", what: "a counter of 31 bits", memory: func(p *patch, in full) {
+	{id: "authn/counter-range", what: "a counter has 31 bits", memory: func(p *patch, in full) {
 		p.counter = func(ctx context.Context, id string, n uint32) (cred, error) {
 			return in.UpdateAuthenticatorCounter(ctx, id, min(n, math.MaxInt32))
 		}
@@ -235,7 +235,7 @@ var breakages = []struct {
 	{id: "data/far-future", what: "time ends in 2038", memory: func(p *patch, in full) {
 		writing(p, in, sameText, func(at time.Time) time.Time { return time.UnixMilli(min(at.UnixMilli(), math.MaxInt32*1000)).UTC() })
 	}},
-	{id: "data/nil-time", what: "no instant is the zero one", memory: func(p *patch, in full) {
+	{id: "data/nil-time", what: "a null instant is stored as the zero time", memory: func(p *patch, in full) {
 		p.createUser = func(ctx context.Context, u user) (user, error) {
 			if u.EmailVerified == nil {
 				u.EmailVerified = &time.Time{}
@@ -243,9 +243,9 @@ var breakages = []struct {
 			return in.CreateUser(ctx, u)
 		}
 	}},
-	{id: "data/normal-form", what: "text is composed", memory: func(p *patch, in full) { writing(p, in, norm.NFC.String, sameInstant) }},
+	{id: "data/normal-form", what: "text is normalized to NFC", memory: func(p *patch, in full) { writing(p, in, norm.NFC.String, sameInstant) }},
 	{id: "data/whitespace", what: "text is trimmed", memory: func(p *patch, in full) { writing(p, in, strings.TrimSpace, sameInstant) }},
-	{id: "data/empty", what: "empty text is a blank", memory: func(p *patch, in full) {
+	{id: "data/empty", what: "empty text is stored as a space", memory: func(p *patch, in full) {
 		writing(p, in, func(s string) string {
 			if s == "" {
 				return " "
@@ -259,13 +259,13 @@ var breakages = []struct {
 			return in.CreateUser(ctx, u)
 		}
 	}},
-	{id: "data/extra", what: "extra fields that are not declared are dropped", memory: func(p *patch, in full) {
+	{id: "data/extra", what: "undeclared extra fields are dropped", memory: func(p *patch, in full) {
 		p.createUser = func(ctx context.Context, u user) (user, error) {
 			delete(u.Extra, "undeclared")
 			return in.CreateUser(ctx, u)
 		}
 	}},
-	{id: "race/copies", what: "callers share what is stored", memory: func(p *patch, in full) {
+	{id: "race/copies", what: "callers share memory with the store", memory: func(p *patch, in full) {
 		var shared seen[user]
 		p.getUser = func(ctx context.Context, id string) (user, error) {
 			if u, ok := shared.find(func(u user) bool { return u.ID == id }); ok {
@@ -278,13 +278,13 @@ var breakages = []struct {
 			return u, err
 		}
 	}},
-	{id: "race/create-email", what: "who comes too late gets another error", memory: func(p *patch, in full) {
+	{id: "race/create-email", what: "the losers get an untyped error", memory: func(p *patch, in full) {
 		p.createUser = func(ctx context.Context, u user) (user, error) {
 			u, err := in.CreateUser(ctx, u)
 			return u, untyped(err)
 		}
 	}},
-	{id: "fault/recovers", what: "an id that failed once stays taken", memory: func(p *patch, in full) {
+	{id: "fault/recovers", what: "an id that once failed stays taken", memory: func(p *patch, in full) {
 		var burnt seen[string]
 		p.createUser = func(ctx context.Context, u user) (user, error) {
 			if _, ok := burnt.find(func(id string) bool { return id == u.ID }); ok {
@@ -299,7 +299,7 @@ var breakages = []struct {
 	}},
 }
 
-// leftJoin finds the session of a user who is gone.
+// leftJoin finds the session of a deleted user.
 type leftJoin struct{ *memory.Adapter }
 
 func (a leftJoin) GetSessionAndUser(ctx context.Context, token string) (sess, user, error) {

@@ -12,9 +12,9 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// texts wants every string to come back as it is from a value, and to be a key
-// that finds its own row only. Ids of users are the engine's and stay UUIDs.
-func texts(t *T, list ...string) {
+// texts wants every string to be stored unchanged as a value, and to find only
+// its own row as a key. It leaves out ids of users, which are always UUIDs.
+func texts(t *caseT, list ...string) {
 	t.user("owner")
 	users := map[string]store.User{}
 	for i, s := range list {
@@ -39,8 +39,8 @@ func texts(t *T, list ...string) {
 	}
 }
 
-// instants wants every time column to give the instant back.
-func instants(t *T, name string, at time.Time) {
+// instants wants every time column to return the instant as stored.
+func instants(t *caseT, name string, at time.Time) {
 	u := store.User{ID: t.id(name), Email: ptr(email(name)), EmailVerified: &at}
 	u = t.create(u)
 	for _, got := range []store.User{u, ok(t.a.GetUser(t.ctx, u.ID))(t)} {
@@ -70,42 +70,42 @@ func instants(t *T, name string, at time.Time) {
 	t.equal(ok(t.a.GetUser(t.ctx, u.ID))(t).EmailVerified, &at)
 }
 
-func dataMillis(t *T) {
+func dataMillis(t *caseT) {
 	instants(t, "a", t.base)
 	instants(t, "b", t.base.Add(-time.Millisecond))
 	instants(t, "c", t.base.Truncate(time.Second).Add(999*time.Millisecond))
 }
 
-func dataZone(t *T) {
+func dataZone(t *caseT) {
 	instants(t, "a", t.base.In(time.FixedZone("", 19800)))
 	instants(t, "b", t.base.In(time.FixedZone("", -18000)))
 }
 
-func dataFarFuture(t *T) {
+func dataFarFuture(t *caseT) {
 	instants(t, "a", time.Date(2038, 1, 19, 3, 14, 8, 0, time.UTC))
 	instants(t, "b", time.Date(2100, 1, 1, 0, 0, 0, 1e6, time.UTC))
 	instants(t, "c", time.Date(2300, 12, 31, 23, 59, 59, 999e6, time.UTC)) // beyond 64 bits of nanoseconds
 }
 
-func dataNilTime(t *T) {
+func dataNilTime(t *caseT) {
 	u := t.create(store.User{ID: t.id("u1"), Email: ptr(email("u1"))})
 	t.equal(u.EmailVerified, (*time.Time)(nil))
 	t.wantUser(u)
 }
 
-func dataUtf8mb4(t *T)    { texts(t, "😀 𝒜 한글", "𠜎𠜱", "\u200fעברית\u200f") }
-func dataNormalForm(t *T) { texts(t, "caf\u00e9", "cafe\u0301") }
-func dataWhitespace(t *T) { texts(t, "a", " a", "a ", "\ta\n", "a\u00a0") }
-func dataEmpty(t *T)      { texts(t, "") }
-func dataHostileSql(t *T) {
+func dataUtf8mb4(t *caseT)    { texts(t, "😀 𝒜 한글", "𠜎𠜱", "\u200fעברית\u200f") }
+func dataNormalForm(t *caseT) { texts(t, "caf\u00e9", "cafe\u0301") }
+func dataWhitespace(t *caseT) { texts(t, "a", " a", "a ", "\ta\n", "a\u00a0") }
+func dataEmpty(t *caseT)      { texts(t, "") }
+func dataHostileSql(t *caseT) {
 	texts(t, `'; DROP TABLE "user"; --`, `" OR 1=1 --`, `\' OR ''='`, `'`, `\`, `%`, `_`, `?`, `$1`, `:a`, `/* */`, "`", `{"a":1}`, "*", "[a]", "a\r\nb")
 }
-func dataDateish(t *T) {
+func dataDateish(t *caseT) {
 	texts(t, "2024-01-02T03:04:05.000Z", "2024-01-02", "1700000000000", "0x10", "1e3", "007", "true", "null")
 }
 
-func dataLimits(t *T) {
-	// One column at a time: whole, or refused with nothing stored.
+func dataLimits(t *caseT) {
+	// One column at a time: stored whole, or refused with nothing stored.
 	for _, n := range []int{191, 255, 256, 1024, 4096} {
 		s := strings.Repeat("é", n/2) + strings.Repeat("x", n-n/2)
 		for i, column := range []string{"user.name", "user.email", "user.image"} {
@@ -118,7 +118,7 @@ func dataLimits(t *T) {
 				continue
 			}
 			t.ok(err)
-			t.check(t.limit(column, n) == n, "stored", fmt.Sprintf("store.ErrInvalid, for MaxString(%q, %d)", column, t.suite.maxString[column]))
+			t.check(t.limit(column, n) == n, fmt.Sprintf("%d characters were stored in %s", n, column), fmt.Sprintf("store.ErrInvalid, because of MaxString(%q, %d)", column, t.suite.maxString[column]))
 			u.ID = got.ID
 			t.equal(got, u)
 			t.wantUser(u)
@@ -132,45 +132,45 @@ func dataLimits(t *T) {
 	}
 }
 
-func dataRawBytes(t *T) {
+func dataRawBytes(t *caseT) {
 	u1 := t.user("u1")
-	// Ids of another shape are absent and no driver's error.
+	// Ids of an unexpected form are absent, not a driver's error.
 	for _, s := range []string{"1", "u1", "no uuid", "-1", "99999999999999999999", u1.ID + "0", " " + u1.ID, "\x00", u1.ID + "\x00", "\xff\xfe", "a\xc3", strings.Repeat("x", 64<<10)} {
 		_, err := t.a.GetUser(t.ctx, s)
-		if err != nil || s != "1" && s != "-1" { // ids that a store made may be so
+		if err != nil || s != "1" && s != "-1" { // a store may have assigned these ids
 			t.absent(err)
 		}
-		t.absent(second(t.a.GetUserByEmail(t.ctx, s)))
-		t.absent(second(t.a.GetAccount(t.ctx, s, s)))
-		t.absent(second(t.a.GetUserByAccount(t.ctx, s, s)))
-		t.absent(second(t.a.GetSession(t.ctx, s)))
+		t.absent(errOf(t.a.GetUserByEmail(t.ctx, s)))
+		t.absent(errOf(t.a.GetAccount(t.ctx, s, s)))
+		t.absent(errOf(t.a.GetUserByAccount(t.ctx, s, s)))
+		t.absent(errOf(t.a.GetSession(t.ctx, s)))
 		_, _, err = t.a.GetSessionAndUser(t.ctx, s)
 		t.absent(err)
-		t.absent(second(t.a.UseVerificationToken(t.ctx, s, s)))
-		t.absent(second(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: s, Expires: &t.base})))
-		t.absent(second(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: s})))
-		t.gone(t.a.UnlinkAccount(t.ctx, s, s))
-		t.gone(t.a.DeleteSession(t.ctx, s))
+		t.absent(errOf(t.a.UseVerificationToken(t.ctx, s, s)))
+		t.absent(errOf(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: s, Expires: &t.base})))
+		t.absent(errOf(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: s})))
+		t.okOrInvalid(t.a.UnlinkAccount(t.ctx, s, s))
+		t.okOrInvalid(t.a.DeleteSession(t.ctx, s))
 		if s != "1" {
-			t.absent(second(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: s, Name: store.SetTo("x")})))
-			t.gone(t.a.DeleteUser(t.ctx, s))
-			t.gone(t.a.DeleteSessionsByUserID(t.ctx, s))
-			t.gone(second(t.a.ListAccountsByUserID(t.ctx, s)))
-			t.absent(second(t.a.LinkAccount(t.ctx, fullAccount(s, "github", "1"))))
-			t.absent(second(t.a.CreateSession(t.ctx, store.Session{SessionToken: "s1", UserID: s, Expires: t.base})))
+			t.absent(errOf(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: s, Name: store.SetTo("x")})))
+			t.okOrInvalid(t.a.DeleteUser(t.ctx, s))
+			t.okOrInvalid(t.a.DeleteSessionsByUserID(t.ctx, s))
+			t.okOrInvalid(errOf(t.a.ListAccountsByUserID(t.ctx, s)))
+			t.absent(errOf(t.a.LinkAccount(t.ctx, fullAccount(s, "github", "1"))))
+			t.absent(errOf(t.a.CreateSession(t.ctx, store.Session{SessionToken: "s1", UserID: s, Expires: t.base})))
 		}
 		if t.has(needSessions) && s != "1" {
-			t.gone(second(t.a.ListSessionsByUserID(t.ctx, s)))
+			t.okOrInvalid(errOf(t.a.ListSessionsByUserID(t.ctx, s)))
 		}
 		if t.has(needAuthn) {
-			t.absent(second(t.a.GetAuthenticator(t.ctx, s)))
-			t.absent(second(t.a.UpdateAuthenticatorCounter(t.ctx, s, 1)))
+			t.absent(errOf(t.a.GetAuthenticator(t.ctx, s)))
+			t.absent(errOf(t.a.UpdateAuthenticatorCounter(t.ctx, s, 1)))
 			if s != "1" {
-				t.gone(second(t.a.ListAuthenticatorsByUserID(t.ctx, s)))
+				t.okOrInvalid(errOf(t.a.ListAuthenticatorsByUserID(t.ctx, s)))
 			}
 		}
 
-		// As a value: stored whole, or refused and nothing stored.
+		// As a value: stored whole, or refused with nothing stored.
 		address := "new" + show(len(s)) + "@example.com"
 		if u, err := t.a.CreateUser(t.ctx, store.User{ID: t.id("new" + s), Name: &s, Email: &address}); err == nil {
 			t.equal(u.Name, &s)
@@ -185,16 +185,16 @@ func dataRawBytes(t *T) {
 	t.wantUser(u1)
 }
 
-func second[V any](_ V, err error) error { return err }
+func errOf[V any](_ V, err error) error { return err }
 
-// gone wants a delete or a list of what cannot be there to succeed.
-func (t *T) gone(err error) {
+// okOrInvalid wants no error from deleting or listing rows that cannot exist.
+func (t *caseT) okOrInvalid(err error) {
 	if err != nil && !errors.Is(err, store.ErrInvalid) {
 		t.fail("error: "+err.Error(), "no error, or store.ErrInvalid")
 	}
 }
 
-// extraSchema is what a store of the suite has to have.
+// extraSchema returns the extra fields that a store under test must hold.
 func (s *suite) extraSchema() *schema.Schema {
 	if s.fields != nil {
 		return s.fields
@@ -212,8 +212,8 @@ func (s *suite) extraSchema() *schema.Schema {
 	}
 }
 
-// sample returns values of the fields: others for another n.
-func (t *T) sample(fields []schema.Field, n int) map[string]any {
+// sample returns values for the fields, different ones for each n.
+func (t *caseT) sample(fields []schema.Field, n int) map[string]any {
 	var extra map[string]any
 	for _, f := range fields {
 		if schema.Builtin(f.Name) {
@@ -227,7 +227,7 @@ func (t *T) sample(fields []schema.Field, n int) map[string]any {
 	return extra
 }
 
-func (t *T) sampleOf(f schema.Field, n int) any {
+func (t *caseT) sampleOf(f schema.Field, n int) any {
 	if f.Type.List {
 		item := schema.Field{Type: f.Type}
 		item.Type.List = false
@@ -259,7 +259,7 @@ func (t *T) sampleOf(f schema.Field, n int) any {
 	return s
 }
 
-func dataExtra(t *T) {
+func dataExtra(t *caseT) {
 	fields := t.suite.extraSchema()
 	want := t.fullUser("u1")
 	want.Extra = t.sample(fields.User, 0)
@@ -269,7 +269,7 @@ func dataExtra(t *T) {
 	t.wantUser(want)
 	t.equal(ok(t.a.GetUserByEmail(t.ctx, email("u1")))(t), want)
 
-	// One field at a time; then null; then none.
+	// Set one field at a time, then clear one at a time, then change none.
 	for name, v := range t.sample(fields.User, 1) {
 		want.Extra[name] = v
 		t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: want.ID, Extra: map[string]any{name: v}}))(t), want)
@@ -309,12 +309,12 @@ func dataExtra(t *T) {
 }
 
 // names wants an ErrInvalid that names the field.
-func (t *T) names(err error, field string) {
+func (t *caseT) names(err error, field string) {
 	t.is(err, store.ErrInvalid)
 	t.check(strings.Contains(err.Error(), field), "error: "+err.Error(), fmt.Sprintf("an error that names the field %q", field))
 }
 
-func dataExtraUndeclared(t *T) {
+func dataExtraUndeclared(t *caseT) {
 	u := t.user("u1")
 	s := t.session("s1", u.ID)
 	extra := map[string]any{"undeclared": "pro"}
@@ -334,6 +334,6 @@ func dataExtraUndeclared(t *T) {
 		t.names(err, "undeclared")
 	}
 	t.wantSession(s)
-	// No extra field is no reason to refuse.
+	// An empty map declares nothing and must be accepted.
 	t.create(store.User{ID: t.id("u3"), Email: ptr(email("u3")), Extra: map[string]any{}})
 }

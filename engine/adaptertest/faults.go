@@ -10,23 +10,24 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-func faultCancelled(t *T) {
+func faultCancelled(t *caseT) {
 	ctx, cancel := context.WithCancel(t.ctx)
 	cancel()
 	t.noEffect(ctx, context.Canceled)
 }
 
-func faultDeadline(t *T) {
+func faultDeadline(t *caseT) {
 	ctx, cancel := context.WithDeadline(t.ctx, time.Unix(1, 0))
 	defer cancel()
 	t.noEffect(ctx, context.DeadlineExceeded)
 }
 
-// faultDeadlineBusy looks for a call that hangs behind another one's lock.
-func faultDeadlineBusy(t *T) {
+// faultDeadlineBusy finds a call that ignores its deadline while it waits for a
+// lock.
+func faultDeadlineBusy(t *caseT) {
 	id := t.user("u1").ID
 	t.session("s1", id)
-	t.within("a write with a deadline, beside an open transaction", func() {
+	t.within("a write with a deadline, during an open transaction", func() {
 		t.ok(t.a.Tx(t.ctx, func(a store.Adapter) error {
 			if _, err := a.UpdateUser(t.ctx, store.UserUpdate{ID: id, Name: store.SetTo("inside")}); err != nil {
 				return err
@@ -35,7 +36,7 @@ func faultDeadlineBusy(t *T) {
 			defer cancel()
 			_, err := t.a.UpdateUser(ctx, store.UserUpdate{ID: id, Image: store.SetTo("outside")})
 			if err != nil && !errors.Is(err, context.DeadlineExceeded) {
-				return fmt.Errorf("the call with the deadline: %w; want one that matches context.DeadlineExceeded", err)
+				return fmt.Errorf("the call with the deadline: %w; want an error that matches context.DeadlineExceeded", err)
 			}
 			return nil
 		}))
@@ -43,9 +44,9 @@ func faultDeadlineBusy(t *T) {
 	t.equal(*ok(t.a.GetUser(t.ctx, id))(t).Name, "inside")
 }
 
-// noEffect wants every call to fail with want and nothing to change, then or
-// later.
-func (t *T) noEffect(ctx context.Context, want error) {
+// noEffect wants every call with ctx to fail with want and to change nothing,
+// neither then nor later.
+func (t *caseT) noEffect(ctx context.Context, want error) {
 	t.populate()
 	before := t.snapshot()
 	for _, c := range append(t.reads(), t.writes()...) {
@@ -68,13 +69,13 @@ func (t *T) noEffect(ctx context.Context, want error) {
 		t.is(err, want)
 	}
 	t.settle()
-	t.unchanged(before, "all calls, and a while")
+	t.unchanged(before, "all calls and a short wait")
 	t.take("a", "t1")
 	t.miss("a", "t2")
 }
 
-// stopIfFailed ends the case when a failure was recorded by another goroutine.
-func (t *T) stopIfFailed() {
+// stopIfFailed ends the case if another goroutine has recorded a failure.
+func (t *caseT) stopIfFailed() {
 	t.mu.Lock()
 	f := t.failure
 	t.mu.Unlock()
@@ -83,8 +84,9 @@ func (t *T) stopIfFailed() {
 	}
 }
 
-// faultLateEffect cancels while the call is at work and looks twice.
-func faultLateEffect(t *T) {
+// faultLateEffect cancels a call while it runs, and compares the store right
+// after the call with the store some time later.
+func faultLateEffect(t *caseT) {
 	u1 := t.user("u1").ID
 	type round struct {
 		address string
@@ -96,7 +98,7 @@ func faultLateEffect(t *T) {
 		ctx, cancel := context.WithCancel(t.ctx)
 		r := round{address: email(fmt.Sprint("late", i))}
 		u := store.User{ID: t.id(r.address), Email: &r.address}
-		t.together("CreateUser, and the end of its context", 2, func(i int) error {
+		t.together("CreateUser, and the cancellation of its context", 2, func(i int) error {
 			if i == 0 {
 				cancel()
 			} else {
@@ -113,23 +115,23 @@ func faultLateEffect(t *T) {
 			t.notFound(err)
 		}
 		r.found = err == nil
-		t.check(r.created != nil || r.found, "CreateUser returned no error, but there is no user", "the user")
+		t.check(r.created != nil || r.found, "CreateUser returned no error, but there is no user", "the user to exist")
 		rounds = append(rounds, r)
 	}
 	ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: u1, Name: store.SetTo("x")}))(t) // waits for other writers
 	t.settle()
 	for _, r := range rounds {
 		_, err := t.a.GetUserByEmail(t.ctx, r.address)
-		t.check((err == nil) == r.found, fmt.Sprintf("CreateUser returned %v; then the user was there: %v; later: %v", r.created, r.found, err == nil), "no write after the call has returned")
+		t.check((err == nil) == r.found, fmt.Sprintf("CreateUser returned the error %v; the user existed right after it: %v; later: %v", r.created, r.found, err == nil), "no write after the call has returned")
 	}
 }
 
-func faultReadNeverAbsent(t *T) { t.brokenStore(t.reads) }
-func faultWriteError(t *T)      { t.brokenStore(t.writes) }
+func faultReadNeverAbsent(t *caseT) { t.brokenStore(t.reads) }
+func faultWriteError(t *caseT)      { t.brokenStore(t.writes) }
 
-// brokenStore wants every call to fail while the store is broken, by an error
-// of its own, and to work afterwards.
-func (t *T) brokenStore(list func() []call) {
+// brokenStore wants every call to fail with the error of the store while that is
+// broken, and to work afterwards.
+func (t *caseT) brokenStore(list func() []call) {
 	t.populate()
 	before := t.snapshot()
 	for _, c := range list() {
@@ -144,22 +146,22 @@ func (t *T) brokenStore(list func() []call) {
 	}
 	for _, c := range list() {
 		if err := c.do(t.ctx); err != nil {
-			t.fail(c.name+", once the store works again: error: "+err.Error(), "no error")
+			t.fail(c.name+", after the store recovered: error: "+err.Error(), "no error")
 		}
 	}
 }
 
-// ownError wants err to be that of a failed store.
-func (t *T) ownError(name string, err error) {
+// ownError wants err to be the error of a failed store.
+func (t *caseT) ownError(name string, err error) {
 	switch {
 	case err == nil:
 		t.fail(name+": no error", "the error of the store")
 	case errors.Is(err, store.ErrNotFound), errors.Is(err, store.ErrConflict), errors.Is(err, store.ErrInvalid), errors.Is(err, store.ErrStaleCounter):
-		t.fail(name+": error: "+err.Error(), "the error of the store, which matches none of engine's")
+		t.fail(name+": error: "+err.Error(), "the error of the store, which matches no error of package store")
 	}
 }
 
-func faultClosed(t *T) {
+func faultClosed(t *caseT) {
 	t.populate()
 	t.ok(t.a.Close())
 	for _, c := range append(t.reads(), t.writes()...) {
@@ -175,39 +177,39 @@ func faultClosed(t *T) {
 	t.within("a second Close", func() { _ = t.a.Close() })
 }
 
-func faultErrorsIs(t *T) {
+func faultErrorsIs(t *caseT) {
 	u := t.user("u1")
 	_, err := t.a.CreateUser(t.ctx, store.User{ID: t.id("u2"), Email: u.Email})
 	wrapped := fmt.Errorf("sign in: %w", err)
 	t.is(wrapped, store.ErrConflict)
 	t.is(wrapped, &store.ConflictError{Field: "email"})
-	t.check(!errors.Is(wrapped, &store.ConflictError{Field: "id"}) && !errors.Is(wrapped, store.ErrNotFound), "error: "+fmt.Sprint(err), "one that matches no other error of engine")
+	t.check(!errors.Is(wrapped, &store.ConflictError{Field: "id"}) && !errors.Is(wrapped, store.ErrNotFound), "error: "+fmt.Sprint(err), "an error that matches no other error of package store")
 	for name, err := range map[string]error{
-		"GetUser":              second(t.a.GetUser(t.ctx, t.nobody())),
-		"GetUserByEmail":       second(t.a.GetUserByEmail(t.ctx, email("u2"))),
-		"GetAccount":           second(t.a.GetAccount(t.ctx, "github", "1")),
-		"GetSession":           second(t.a.GetSession(t.ctx, "s1")),
-		"UpdateSession":        second(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: &t.base})),
-		"UseVerificationToken": second(t.a.UseVerificationToken(t.ctx, "a", "t1")),
+		"GetUser":              errOf(t.a.GetUser(t.ctx, t.nobody())),
+		"GetUserByEmail":       errOf(t.a.GetUserByEmail(t.ctx, email("u2"))),
+		"GetAccount":           errOf(t.a.GetAccount(t.ctx, "github", "1")),
+		"GetSession":           errOf(t.a.GetSession(t.ctx, "s1")),
+		"UpdateSession":        errOf(t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: &t.base})),
+		"UseVerificationToken": errOf(t.a.UseVerificationToken(t.ctx, "a", "t1")),
 	} {
 		t.is(fmt.Errorf("%s: %w", name, err), store.ErrNotFound)
-		t.check(!errors.Is(err, store.ErrConflict), "error: "+fmt.Sprint(err), "one that matches store.ErrNotFound only")
+		t.check(!errors.Is(err, store.ErrConflict), "error: "+fmt.Sprint(err), "an error that matches store.ErrNotFound only")
 	}
 	s := t.session("s1", u.ID)
-	t.is(fmt.Errorf("sign in: %w", second(t.a.CreateSession(t.ctx, s))), &store.ConflictError{Field: "sessionToken"})
+	t.is(fmt.Errorf("sign in: %w", errOf(t.a.CreateSession(t.ctx, s))), &store.ConflictError{Field: "sessionToken"})
 	t.account(u.ID, "github", "1")
-	t.is(fmt.Errorf("sign in: %w", second(t.a.LinkAccount(t.ctx, fullAccount(u.ID, "github", "1")))), &store.ConflictError{Field: "providerAccountId"})
+	t.is(fmt.Errorf("sign in: %w", errOf(t.a.LinkAccount(t.ctx, fullAccount(u.ID, "github", "1")))), &store.ConflictError{Field: "providerAccountId"})
 	t.token("a", "t1")
-	t.is(fmt.Errorf("sign in: %w", second(t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: "a", Token: "t1", Expires: t.base}))), &store.ConflictError{Field: "token"})
+	t.is(fmt.Errorf("sign in: %w", errOf(t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: "a", Token: "t1", Expires: t.base}))), &store.ConflictError{Field: "token"})
 }
 
-func faultDeleteUserAtomic(t *T) {
+func faultDeleteUserAtomic(t *caseT) {
 	t.everyStatement("DeleteUser")
 }
 
-// faultWritesAtomic is the same for every other write but a purge, which may
-// stop half-way.
-func faultWritesAtomic(t *T) {
+// faultWritesAtomic does the same for every other write except a purge, which may
+// stop halfway.
+func faultWritesAtomic(t *caseT) {
 	for _, c := range t.writes() {
 		if c.name != "DeleteUser" && c.name != "PurgeExpired" {
 			t.everyStatement(c.name)
@@ -215,9 +217,9 @@ func faultWritesAtomic(t *T) {
 	}
 }
 
-// everyStatement lets each statement of one call fail, on a store of its own
-// each, and wants the whole effect of the call or none.
-func (t *T) everyStatement(name string) {
+// everyStatement makes each statement of one call fail in turn, each on a new
+// store, and wants the call to have its whole effect or none.
+func (t *caseT) everyStatement(name string) {
 	for n := 1; ; n++ {
 		t.bind(t.openStore(t.suite.fields))
 		t.log.add("an empty store")
@@ -230,23 +232,23 @@ func (t *T) everyStatement(name string) {
 			}
 		}
 		heal := t.suite.failAt(t.raw, n)
-		t.log.add("statement %d is going to fail", n)
+		t.log.add("statement %d will fail", n)
 		err := c.do(t.ctx)
 		hit := heal()
 		if !hit {
-			t.check(n > 1, "no statement seen", "FailAt to see the statements of "+name)
+			t.check(n > 1, "FailAt counted no statement", "FailAt to count the statements of "+name)
 			t.ok(err)
 			return
 		}
 		if err == nil {
-			t.check(name == "DeleteUser" && t.isGone() || t.snapshot() != before, fmt.Sprintf("%s: no error, though statement %d failed", name, n), "an error, or the whole effect")
+			t.check(name == "DeleteUser" && t.isGone() || t.snapshot() != before, fmt.Sprintf("%s: no error and no effect, although statement %d failed", name, n), "an error, or the whole effect")
 			continue
 		}
-		t.ownError(fmt.Sprintf("%s, statement %d of which failed", name, n), err)
+		t.ownError(fmt.Sprintf("%s, whose statement %d failed", name, n), err)
 		if name == "DeleteUser" && t.isGone() {
 			continue
 		}
-		t.unchanged(before, fmt.Sprintf("%s, statement %d of which failed", name, n))
+		t.unchanged(before, fmt.Sprintf("%s, whose statement %d failed,", name, n))
 		if name == "UseVerificationToken" {
 			t.take("a", "t1")
 		}
@@ -254,9 +256,9 @@ func (t *T) everyStatement(name string) {
 }
 
 // isGone reports whether nothing is left of the user that populate stores.
-func (t *T) isGone() bool { return t.snapshot() == "" }
+func (t *caseT) isGone() bool { return t.snapshot() == "" }
 
-func faultConsumeDurable(t *T) {
+func faultConsumeDurable(t *caseT) {
 	t.token("a@example.com", "t1")
 	t.token("a@example.com", "t2")
 	second := t.another()
@@ -273,7 +275,7 @@ func faultConsumeDurable(t *T) {
 	ok(second.UseVerificationToken(t.ctx, "a@example.com", "t2"))(t)
 }
 
-func faultReopen(t *T) {
+func faultReopen(t *caseT) {
 	t.populate()
 	before := t.snapshot()
 	t.token("a@example.com", "t9")
@@ -282,14 +284,14 @@ func faultReopen(t *T) {
 	t.ok(t.a.DeleteSession(t.ctx, "gone"))
 	t.close()
 	t.bind(t.another().(*recorder).a)
-	t.unchanged(before, "closing and opening again")
+	t.unchanged(before, "closing and reopening")
 	t.miss("a@example.com", "t9")
 	t.take("a", "t1")
 	_, err := t.a.GetSession(t.ctx, "gone")
 	t.notFound(err)
 }
 
-func faultRecovers(t *T) {
+func faultRecovers(t *caseT) {
 	ctx, cancel := context.WithCancel(t.ctx)
 	cancel()
 	_, err := t.a.CreateUser(ctx, t.fullUser("u1"))

@@ -11,8 +11,8 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// columns is an adapter with columns of its own: a user that was made without a
-// plan comes back with the default.
+// columns is an adapter with a column for each field: a user created without a
+// plan gets the default.
 type columns struct{ store.Adapter }
 
 func (c columns) CreateUser(ctx context.Context, u store.User) (store.User, error) {
@@ -35,20 +35,20 @@ func TestFields(t *testing.T) {
 	}}
 	open := func(_ context.Context, s *schema.Schema) (store.Adapter, func(), error) {
 		if s != fields {
-			t.Errorf("open got %v", s)
+			t.Errorf("open was called with %v", s)
 		}
 		return columns{memory.New(fields)}, nil, nil
 	}
 	passes(t, open, "", adaptertest.Fields(fields))
 
-	// A value that is lost is seen, and so is one that was never set.
+	// A lost value is detected, and so is one that was never set.
 	for _, broken := range []string{"lost", "made up"} {
 		open := func(context.Context, *schema.Schema) (store.Adapter, func(), error) {
 			return forgetful{columns{memory.New(fields)}, broken == "lost"}, nil, nil
 		}
 		r := adaptertest.Check(t.Context(), open, adaptertest.Fields(fields), adaptertest.Only("data/extra", "user/create-returned-is-stored"))
 		if !slices.ContainsFunc(r.Results, func(r adaptertest.Result) bool { return r.Status == adaptertest.Failed }) {
-			t.Errorf("%s: passes", broken)
+			t.Errorf("%s: the suite passes", broken)
 		}
 	}
 }

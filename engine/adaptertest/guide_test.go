@@ -18,7 +18,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// The Go code of docs/adapters.md stands here, so that it compiles and runs.
+// This file holds the Go code of docs/adapters.md, so that it compiles and runs.
 
 // Store is the part of an adapter that the guide shows.
 type Store struct {
@@ -137,8 +137,8 @@ func TestGuideOptions(t *testing.T) {
 	}
 }
 
-// Every line of Go in the guide is a line of this file, of outsider_test.go or of
-// the worked example, in the same order.
+// Every block of Go in the guide occurs in this file, in outsider_test.go or in
+// the worked example.
 func TestGuideIsCompiled(t *testing.T) {
 	guide, err := os.ReadFile(filepath.Join("..", "..", "docs", "adapters.md"))
 	if err != nil {
@@ -159,7 +159,7 @@ func TestGuideIsCompiled(t *testing.T) {
 		blocks++
 		want := flat(block)
 		if !slices.ContainsFunc(source, func(text string) bool { return strings.Contains(text, want) }) {
-			t.Errorf("not compiled anywhere:\n%s", block)
+			t.Errorf("the guide shows code that no test compiles:\n%s", block)
 		}
 	}
 	if blocks < 5 {

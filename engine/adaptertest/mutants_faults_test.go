@@ -17,7 +17,7 @@ import (
 
 func dataMutants() []mutant {
 	return []mutant{
-		{id: "M49", what: "milliseconds are cut to seconds", inject: "E", fits: []string{"session/roundtrip", "data/millis"}, memory: func(p *patch, in full) {
+		{id: "M49", what: "instants are truncated to seconds", inject: "E", fits: []string{"session/roundtrip", "data/millis"}, memory: func(p *patch, in full) {
 			writing(p, in, sameText, func(t time.Time) time.Time { return t.Truncate(time.Second) })
 		}},
 		{id: "M50", what: "instants are shifted by an offset", inject: "E", fits: []string{"session/roundtrip", "data/zone", "sql/golden-read"}, memory: func(p *patch, in full) {
@@ -36,7 +36,7 @@ func dataMutants() []mutant {
 				return b.String()
 			}, sameInstant)
 		}},
-		{id: "M52", what: "SQL is put together from strings", inject: "W", fits: []string{"data/hostile-sql"}, memory: func(p *patch, in full) {
+		{id: "M52", what: "SQL is built from strings", inject: "W", fits: []string{"data/hostile-sql"}, memory: func(p *patch, in full) {
 			p.createUser = func(ctx context.Context, u user) (user, error) {
 				if u.Name != nil && strings.ContainsAny(*u.Name, `'\`) {
 					return user{}, errors.New("near \"DROP\": syntax error")
@@ -44,7 +44,7 @@ func dataMutants() []mutant {
 				return in.CreateUser(ctx, u)
 			}
 		}},
-		{id: "M53", what: "\"not found\" is an untyped error", inject: "W", fits: []string{"user/not-found", "session/not-found", "authn/list-empty"}, memory: func(p *patch, in full) {
+		{id: "M53", what: "\"not found\" is reported as an untyped error", inject: "W", fits: []string{"user/not-found", "session/not-found", "authn/list-empty"}, memory: func(p *patch, in full) {
 			p.getUser = func(ctx context.Context, id string) (user, error) {
 				u, err := in.GetUser(ctx, id)
 				return u, untyped(err)
@@ -62,7 +62,7 @@ func dataMutants() []mutant {
 				return s
 			}, sameInstant)
 		}},
-		{id: "M61", what: "create returns its input and not what was stored", inject: "W", fits: []string{"user/create-returned-is-stored"}, memory: func(p *patch, in full) {
+		{id: "M61", what: "createUser returns its input instead of the stored user", inject: "W", fits: []string{"user/create-returned-is-stored"}, memory: func(p *patch, in full) {
 			p.createUser = func(ctx context.Context, u user) (user, error) {
 				_, err := in.CreateUser(ctx, u)
 				if err != nil {
@@ -74,13 +74,13 @@ func dataMutants() []mutant {
 				return u, nil
 			}
 		}},
-		{id: "M63", what: "a time of another zone is stored by its wall clock", inject: "W", fits: []string{"data/zone"}, memory: func(p *patch, in full) {
+		{id: "M63", what: "the wall clock time of another time zone is stored as UTC", inject: "W", fits: []string{"data/zone"}, memory: func(p *patch, in full) {
 			writing(p, in, sameText, func(t time.Time) time.Time {
 				_, offset := t.Zone()
 				return t.Add(time.Duration(offset) * time.Second).UTC()
 			})
 		}},
-		{id: "M70", what: "odd bytes are a panic or a driver's error", inject: "W", fits: []string{"data/raw-bytes"}, child: true, memory: func(p *patch, in full) {
+		{id: "M70", what: "malformed bytes cause a panic", inject: "W", fits: []string{"data/raw-bytes"}, child: true, memory: func(p *patch, in full) {
 			p.getUserByEmail = func(ctx context.Context, s string) (user, error) {
 				if !utf8.ValidString(s) || strings.Contains(s, "\x00") {
 					panic("invalid byte sequence for encoding \"UTF8\"")
@@ -96,7 +96,7 @@ func dataMutants() []mutant {
 		{id: "M72", what: "purge counts and deletes nothing", inject: "W", fits: []string{"purge/boundary"}, memory: func(p *patch, in full) {
 			p.purge = func(context.Context, time.Time, int) (int, error) { return 4, nil }
 		}},
-		{id: "M73", what: "instants have another storage class than Auth.js's", inject: "W", fits: []string{"sql/golden-read", "sql/golden-write"}, sqlite: func(l *lab) {
+		{id: "M73", what: "instants have a different storage class than in Auth.js", inject: "W", fits: []string{"sql/golden-read", "sql/golden-write"}, sqlite: func(l *lab) {
 			l.wrap = func(a *entclient.Adapter, in *pool) store.Adapter {
 				p := &patch{full: a}
 				p.createSession = func(ctx context.Context, s sess) (sess, error) {
@@ -109,7 +109,7 @@ func dataMutants() []mutant {
 				return p
 			}
 		}},
-		{id: "M74", what: "the migration alters tables of others", inject: "D", fits: []string{"sql/migrate-twice"}, sqlite: func(l *lab) {
+		{id: "M74", what: "the migration alters foreign tables", inject: "D", fits: []string{"sql/migrate-twice"}, sqlite: func(l *lab) {
 			l.reopened = func(db *sql.DB) error {
 				_, err := db.Exec(`UPDATE adaptertest_foreign SET happened = datetime(happened, '+5 hours')`)
 				return err
@@ -139,20 +139,20 @@ func faultMutants() []mutant {
 				}
 				p.link = func(ctx context.Context, a acct) (acct, error) {
 					v, err := in.LinkAccount(ctx, a)
-					if err != nil && !ofContract(err) {
+					if err != nil && !isStoreError(err) {
 						return a, nil
 					}
 					return v, err
 				}
 			})
 		}},
-		{id: "M57", what: "a unique violation is an untyped error", inject: "W", fits: []string{"user/dup-id", "user/dup-email", "fault/errors-is"}, memory: func(p *patch, in full) {
+		{id: "M57", what: "a unique violation is reported as an untyped error", inject: "W", fits: []string{"user/dup-id", "user/dup-email", "fault/errors-is"}, memory: func(p *patch, in full) {
 			p.createUser = func(ctx context.Context, u user) (user, error) {
 				u, err := in.CreateUser(ctx, u)
 				return u, untyped(err)
 			}
 		}},
-		{id: "M58", what: "deleteUser stops half-way", inject: "W, C", fits: []string{"race/delete-user-vs-login", "fault/delete-user-atomic"}, sqlite: func(l *lab) {
+		{id: "M58", what: "deleteUser stops halfway", inject: "W, C", fits: []string{"race/delete-user-vs-login", "fault/delete-user-atomic"}, sqlite: func(l *lab) {
 			wrapped(l, func(p *patch, in full) {
 				p.deleteUser = func(ctx context.Context, id string) error {
 					if err := in.DeleteSessionsByUserID(ctx, id); err != nil {
@@ -188,7 +188,7 @@ func faultMutants() []mutant {
 				}
 			}
 		}},
-		{id: "M64", what: "state without a lock", inject: "W", fits: []string{"race/independent"}, child: true, memory: func(p *patch, in full) {
+		{id: "M64", what: "shared state has no lock", inject: "W", fits: []string{"race/independent"}, child: true, memory: func(p *patch, in full) {
 			m, names := &meeting{}, map[string]string{}
 			p.createUser = func(ctx context.Context, u user) (user, error) {
 				before := len(names)
@@ -215,7 +215,7 @@ func faultMutants() []mutant {
 				names[s.SessionToken] = "x"
 				m.wait()
 				if len(names) > n+1 {
-					return sess{}, errors.New("the map changed under me")
+					return sess{}, errors.New("the map was changed concurrently")
 				}
 				return s, err
 			}
@@ -233,13 +233,13 @@ func faultMutants() []mutant {
 		{id: "M66", what: "calls after Close hang", inject: "W", fits: []string{"fault/closed"}, child: true, memory: func(p *patch, in full) {
 			p.getUser = func(ctx context.Context, id string) (user, error) {
 				u, err := in.GetUser(ctx, id)
-				if err != nil && !ofContract(err) && ctx.Err() == nil {
+				if err != nil && !isStoreError(err) && ctx.Err() == nil {
 					select {}
 				}
 				return u, err
 			}
 		}},
-		{id: "M67", what: "foreign keys are on for one connection of the pool", inject: "C", fits: []string{"user/recreate-same-id", "sql/pool-cascade"}, sqlite: func(l *lab) {
+		{id: "M67", what: "foreign keys are enforced on one connection of the pool only", inject: "C", fits: []string{"user/recreate-same-id", "sql/pool-cascade"}, sqlite: func(l *lab) {
 			l.setUp = func(n int, c *sqlite3.SQLiteConn) error {
 				if n == 1 {
 					return nil

@@ -21,7 +21,7 @@ type mutant struct {
 	id, what string
 	inject   string   // how: W wrapper, E equality or values, D tables, DSN, C connection
 	fits     []string // the cases whose rule it breaks; the first that fails kills it
-	child    bool     // may crash, race or hang: runs in a process of its own
+	child    bool     // may crash, race or hang, so it runs in a separate process
 	memory   func(p *patch, in full)
 	sqlite   func(l *lab)
 }
@@ -44,7 +44,7 @@ func wrapped(l *lab, breakIt func(p *patch, in full)) {
 	}
 }
 
-// withoutForeignKey makes a table anew that refers to no user.
+// withoutForeignKey recreates a table without its reference to the user.
 func withoutForeignKey(l *lab, table, columns string) {
 	l.ddl = append(l.ddl, `DROP TABLE "`+table+`"`, `CREATE TABLE "`+table+`" (`+columns+`)`)
 }
@@ -57,11 +57,11 @@ const (
 		"counter" integer NOT NULL, "credentialDeviceType" text NOT NULL, "credentialBackedUp" bool NOT NULL, "transports" text`
 )
 
-func ofContract(err error) bool {
+func isStoreError(err error) bool {
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) || errors.Is(err, store.ErrConflict) || errors.Is(err, store.ErrStaleCounter)
 }
 
-// untyped loses the identity of an error.
+// untyped removes the identity of an error.
 func untyped(err error) error {
 	if err == nil {
 		return nil
@@ -135,13 +135,13 @@ func tokenMutants() []mutant {
 				return in.UseVerificationToken(ctx, identifier, token)
 			}
 		}},
-		{id: "M08", what: "consume of an unknown token is an error of the driver", inject: "W", fits: []string{"token/unknown"}, memory: func(p *patch, in full) {
+		{id: "M08", what: "consume of an unknown token returns the driver's error", inject: "W", fits: []string{"token/unknown"}, memory: func(p *patch, in full) {
 			p.useToken = func(ctx context.Context, identifier, token string) (vtoken, error) {
 				t, err := in.UseVerificationToken(ctx, identifier, token)
 				return t, untyped(err)
 			}
 		}},
-		{id: "M09", what: "the wrong identifier burns the token", inject: "W", fits: []string{"token/miss-burns-nothing"}, memory: func(p *patch, in full) {
+		{id: "M09", what: "the wrong identifier uses up the token", inject: "W", fits: []string{"token/miss-burns-nothing"}, memory: func(p *patch, in full) {
 			rows := mirror(p, in)
 			p.useToken = func(ctx context.Context, identifier, token string) (vtoken, error) {
 				t, _ := rows.find(func(t vtoken) bool { return t.Token == token })
@@ -158,7 +158,7 @@ func tokenMutants() []mutant {
 		{id: "M11", what: "tokens are matched case-insensitively", inject: "E", fits: []string{"token/case"}, memory: func(p *patch, in full) {
 			comparing(p, in, "token", true, strings.EqualFold)
 		}},
-		{id: "M12", what: "trailing blanks are ignored on every key", inject: "E", fits: []string{"user/email-padding", "session/token-tail", "token/padding"}, memory: func(p *patch, in full) {
+		{id: "M12", what: "trailing spaces are ignored in every key", inject: "E", fits: []string{"user/email-padding", "session/token-tail", "token/padding"}, memory: func(p *patch, in full) {
 			comparing(p, in, "email session token", true, func(a, b string) bool { return strings.TrimRight(a, " ") == strings.TrimRight(b, " ") })
 		}},
 	}
@@ -206,13 +206,13 @@ func sessionMutants() []mutant {
 				return s, err
 			}
 		}},
-		{id: "M17", what: "deleteSession signs every device out", inject: "W", fits: []string{"session/delete-scope"}, memory: func(p *patch, in full) {
+		{id: "M17", what: "deleteSession signs out every device", inject: "W", fits: []string{"session/delete-scope"}, memory: func(p *patch, in full) {
 			p.deleteSession = func(ctx context.Context, token string) error {
 				s, _ := in.GetSession(ctx, token)
 				return in.DeleteSessionsByUserID(ctx, s.UserID)
 			}
 		}},
-		{id: "M18", what: "deleteSession of an unknown token is an error", inject: "W", fits: []string{"session/delete-unknown"}, memory: func(p *patch, in full) {
+		{id: "M18", what: "deleteSession returns an error for an unknown token", inject: "W", fits: []string{"session/delete-unknown"}, memory: func(p *patch, in full) {
 			p.deleteSession = func(ctx context.Context, token string) error {
 				if _, err := in.GetSession(ctx, token); err != nil {
 					return err
@@ -253,7 +253,7 @@ func userMutants() []mutant {
 		{id: "M21", what: "a duplicate address is accepted", inject: "D", fits: []string{"user/dup-email", "race/create-email", "sql/second-handle"}, sqlite: func(l *lab) {
 			l.ddl = []string{`DROP INDEX "user_email_key"`}
 		}},
-		{id: "M22", what: "create looks for the address, then inserts", inject: "W, D", fits: []string{"race/create-email", "sql/second-handle"}, sqlite: func(l *lab) {
+		{id: "M22", what: "createUser checks for the address, then inserts", inject: "W, D", fits: []string{"race/create-email", "sql/second-handle"}, sqlite: func(l *lab) {
 			l.ddl = []string{`DROP INDEX "user_email_key"`}
 			wrapped(l, func(p *patch, in full) {
 				m := &meeting{}
@@ -351,7 +351,7 @@ func userMutants() []mutant {
 				return in.DeleteUser(ctx, id)
 			}
 		}},
-		{id: "M35", what: "deleteUser of an unknown user is an error", inject: "W", fits: []string{"user/delete-unknown"}, memory: func(p *patch, in full) {
+		{id: "M35", what: "deleteUser returns an error for an unknown user", inject: "W", fits: []string{"user/delete-unknown"}, memory: func(p *patch, in full) {
 			p.deleteUser = func(ctx context.Context, id string) error {
 				if _, err := in.GetUser(ctx, id); err != nil {
 					return err
@@ -380,7 +380,7 @@ func accountMutants() []mutant {
 				return in.LinkAccount(ctx, a)
 			}
 		}},
-		{id: "M37", what: "lookup by the account id only", inject: "W", fits: []string{"account/both-keys"}, memory: func(p *patch, in full) {
+		{id: "M37", what: "an account is looked up by its id only", inject: "W", fits: []string{"account/both-keys"}, memory: func(p *patch, in full) {
 			var rows seen[acct]
 			p.link = func(ctx context.Context, a acct) (acct, error) { rows.add(a); return in.LinkAccount(ctx, a) }
 			p.userByAccount = func(ctx context.Context, provider, id string) (user, error) {
@@ -388,7 +388,7 @@ func accountMutants() []mutant {
 				return in.GetUserByAccount(ctx, a.Provider, id)
 			}
 		}},
-		{id: "M38", what: "lookup by the provider only", inject: "W", fits: []string{"account/both-keys", "account/unlink-scope"}, memory: func(p *patch, in full) {
+		{id: "M38", what: "an account is looked up by its provider only", inject: "W", fits: []string{"account/both-keys", "account/unlink-scope"}, memory: func(p *patch, in full) {
 			var rows seen[acct]
 			p.link = func(ctx context.Context, a acct) (acct, error) { rows.add(a); return in.LinkAccount(ctx, a) }
 			p.userByAccount = func(ctx context.Context, provider, id string) (user, error) {
@@ -407,7 +407,7 @@ func accountMutants() []mutant {
 				return in.GetUserByAccount(ctx, "", provider+":"+id)
 			}
 		}},
-		{id: "M40", what: "tokens are cut at 255", inject: "E", fits: []string{"account/long-tokens", "data/limits"}, memory: func(p *patch, in full) {
+		{id: "M40", what: "tokens are truncated to 255 bytes", inject: "E", fits: []string{"account/long-tokens", "data/limits"}, memory: func(p *patch, in full) {
 			writing(p, in, func(s string) string { return s[:min(len(s), 255)] }, sameInstant)
 		}},
 		{id: "M41", what: "expires_at wraps at 32 bits", inject: "E", fits: []string{"account/expires-large"}, memory: func(p *patch, in full) {
@@ -421,7 +421,7 @@ func accountMutants() []mutant {
 		{id: "M42", what: "accounts and sessions of a missing user are accepted", inject: "DSN", fits: []string{"account/unknown-user", "session/unknown-user", "race/delete-user-vs-login"}, sqlite: func(l *lab) {
 			l.setUp = func(n int, c *sqlite3.SQLiteConn) error {
 				if n == 1 {
-					return nil // opening looks at it
+					return nil // opening the store checks this one
 				}
 				_, err := c.Exec(`PRAGMA foreign_keys = OFF`, nil)
 				return err
@@ -431,7 +431,7 @@ func accountMutants() []mutant {
 				return a
 			}
 		}},
-		{id: "M43", what: "unlinking an unknown account is an error", inject: "W", fits: []string{"account/unlink-unknown"}, memory: func(p *patch, in full) {
+		{id: "M43", what: "unlinkAccount returns an error for an unknown account", inject: "W", fits: []string{"account/unlink-unknown"}, memory: func(p *patch, in full) {
 			p.unlink = func(ctx context.Context, provider, id string) error {
 				if _, err := in.GetAccount(ctx, provider, id); err != nil {
 					return err
@@ -439,7 +439,7 @@ func accountMutants() []mutant {
 				return in.UnlinkAccount(ctx, provider, id)
 			}
 		}},
-		{id: "M44", what: "a counter may go back", inject: "W", fits: []string{"authn/counter-set", "authn/counter-back", "race/counter"}, memory: func(p *patch, in full) {
+		{id: "M44", what: "a counter may decrease", inject: "W", fits: []string{"authn/counter-set", "authn/counter-back", "race/counter"}, memory: func(p *patch, in full) {
 			var counters sync.Map
 			p.getAuthn = func(ctx context.Context, id string) (cred, error) {
 				a, err := in.GetAuthenticator(ctx, id)

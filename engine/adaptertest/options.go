@@ -12,13 +12,13 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// An Option tells the suite about the store, or gives it a hook.
+// An Option describes the store to the suite, or gives the suite a hook into it.
 type Option func(*suite)
 
-// A Feature is an optional part of an adapter.
+// A Feature is an optional interface of an adapter, for [Require].
 type Feature string
 
-// The features, each an optional interface of the adapter.
+// The features, by the name of the interface.
 const (
 	WebAuthn Feature = "store.AuthenticatorAdapter"
 	Tx       Feature = "store.Transactor"
@@ -28,97 +28,99 @@ const (
 	Closer   Feature = "io.Closer"
 )
 
-// Require fails the cases of features that the adapter does not offer, which
-// are otherwise counted as not offered. It catches a method that lost its
-// interface by a changed signature.
+// Require makes the cases of the features fail if the adapter does not implement
+// them, instead of counting them as not offered. It catches an adapter that no
+// longer implements an interface because the signature of a method changed.
 func Require(features ...Feature) Option {
 	return func(s *suite) { s.required = append(s.required, features...) }
 }
 
-// NativeTTL says that the store removes expired rows by itself, so that an
+// NativeTTL declares that the store removes expired rows itself, so that an
 // expired row may be absent (R9).
 func NativeTTL() Option { return func(s *suite) { s.nativeTTL = true } }
 
-// Precision says that the store keeps instants to multiples of d only. The
-// default is a millisecond (R6).
+// Precision declares that the store keeps instants only to multiples of d. The
+// default and the minimum is a millisecond (R6).
 func Precision(d time.Duration) Option {
 	return func(s *suite) { s.precision = max(d, time.Millisecond) }
 }
 
-// MaxString says that a column holds at most n characters; the adapter must
-// refuse more with store.ErrInvalid (R5). The column is written as Auth.js
-// has it, with its table: "account.access_token", "session.sessionToken".
+// MaxString declares that a column holds at most n characters; the adapter must
+// refuse longer strings with store.ErrInvalid (R5). The column is named as in
+// Auth.js, with its table: "account.access_token", "session.sessionToken".
 func MaxString(column string, n int) Option {
 	return func(s *suite) { s.maxString[column] = n }
 }
 
-// AssignsIDs says that the store makes the ids of users (R1), as
-// store.Traits.AssignsIDs of the adapter does.
-func AssignsIDs() Option { return func(s *suite) { s.assignsIDs = true } }
-
-// Fields says that every store has columns for exactly these extra fields, as an
-// adapter that was generated for them has. open gets s each time, and data/extra
-// stores a value of each. In all other cases a field that was not set may come
-// back as its default (schema.Field.Zero), as the engine reads it.
+// Fields declares that every store has columns for exactly the extra fields of s,
+// as the store of a generated adapter has. Every call of open receives s, and
+// the case data/extra stores a value of each field. In all other cases a field
+// that was not set may be returned as its default (schema.Field.Zero), which is
+// how the engine reads it.
 func Fields(s *schema.Schema) Option { return func(o *suite) { o.fields = s } }
 
-// Reopen opens one more handle on the store that a stores in. a may be in use
-// or closed. It switches on the cases of durability and of two processes.
+// Reopen enables the cases of durability and of two processes. The function open
+// opens one more handle on the store of a, which may be in use or closed.
 func Reopen(open func(ctx context.Context, a store.Adapter) (store.Adapter, error)) Option {
 	return func(s *suite) { s.reopen = open }
 }
 
-// Broken makes the store behind a fail every call, as when the database is
-// down, until heal is called.
+// Broken enables the cases of a broken store. The function breakIt makes the
+// store behind a fail every call, as if the database were down, until heal is
+// called.
 func Broken(breakIt func(a store.Adapter) (heal func())) Option {
 	return func(s *suite) { s.broken = breakIt }
 }
 
-// FailAt makes the n-th statement from now on (from 1) that a sends to its
-// store fail, BEGIN and COMMIT included, and no other. heal ends that and
-// reports whether it came so far.
+// FailAt enables the cases of atomicity. The function fail makes the n-th
+// statement that a sends to its store from now on fail, and no other; n starts at
+// 1, and BEGIN and COMMIT count. The function heal undoes this and reports
+// whether that statement was reached.
 func FailAt(fail func(a store.Adapter, n int) (heal func() bool)) Option {
 	return func(s *suite) { s.failAt = fail }
 }
 
-// Statements returns how many statements a has sent to its store.
+// Statements enables session/one-query. The function count returns the number of
+// statements that a has sent to its store so far.
 func Statements(count func(a store.Adapter) int) Option {
 	return func(s *suite) { s.statements = count }
 }
 
-// SQL gives the pool behind a and switches the sql/ cases on.
+// SQL enables the sql/ cases. The function db returns the connection pool of a.
 func SQL(db func(a store.Adapter) *sql.DB) Option {
 	return func(s *suite) { s.db = db }
 }
 
-// A Fixture is what Auth.js wrote into the tables that the adapter shares with
-// it: the rows as SQL and the same rows as the contract has them.
+// A Fixture holds rows that Auth.js wrote into the tables that the adapter shares
+// with it: as entities of the contract and as SQL.
 type Fixture struct {
 	User          store.User
 	Account       store.Account
 	Session       store.Session
 	Token         store.VerificationToken
 	Authenticator *store.Authenticator // nil: the layout has none
-	// Insert holds the statements that write these rows, as recorded.
+	// Insert holds the recorded statements that write these rows.
 	Insert []string
-	// Dump holds queries that print all that must be alike: values, types.
+	// Dump holds queries whose results must be the same for rows written by
+	// Auth.js and by the adapter: values and their types.
 	Dump []string
 }
 
-// Golden gives the fixture of the sql/golden cases. It needs [SQL].
+// Golden enables the sql/golden cases with a fixture. It needs [SQL].
 func Golden(f Fixture) Option { return func(s *suite) { s.fixture = &f } }
 
-// Known says that a case is expected to fail, and why. It turns red when the
-// case starts passing.
+// Known declares that a case is expected to fail, and why; the reason must not be
+// empty. The case fails the run once it passes.
 func Known(caseID, reason string) Option {
 	return func(s *suite) { s.known[caseID] = reason }
 }
 
-// Seed repeats the random data of a run that printed it.
+// Seed sets the seed of the random data, to repeat a run that printed it. The
+// default is a random seed.
 func Seed(seed uint64) Option { return func(s *suite) { s.seed = seed } }
 
-// only runs these cases; stopping ends Check at the first failure; hangAfter is
-// what counts as a hang.
+// only selects cases; stopping ends Check at the first failure; hangAfter sets
+// the time after which a case counts as hanging.
 func only(ids ...string) Option        { return func(s *suite) { s.only = ids } }
 func stopping() Option                 { return func(s *suite) { s.stopAtFailure = true } }
 func hangAfter(d time.Duration) Option { return func(s *suite) { s.hang = d } }
@@ -128,7 +130,6 @@ type suite struct {
 	base       time.Time
 	required   []Feature
 	nativeTTL  bool
-	assignsIDs bool
 	precision  time.Duration
 	maxString  map[string]int
 	fields     *schema.Schema
@@ -145,21 +146,21 @@ type suite struct {
 	hang          time.Duration
 }
 
-// check refuses options that cannot be meant.
+// check refuses options that cannot be intended.
 func (s *suite) check() error {
 	ids := CaseIDs()
 	for id, reason := range s.known {
 		if !slices.Contains(ids, id) {
-			return fmt.Errorf("adaptertest: Known(%q): there is no such case", id)
+			return fmt.Errorf("adaptertest: Known(%q): no such case; CaseIDs lists them", id)
 		}
 		if reason == "" {
-			return fmt.Errorf("adaptertest: Known(%q) gives no reason", id)
+			return fmt.Errorf("adaptertest: Known(%q): the reason is empty", id)
 		}
 	}
 	return nil
 }
 
-// need is what a case cannot do without.
+// need is a requirement of a case.
 type need struct {
 	feature Feature // an interface, or ""
 	option  string  // a hook, or ""
@@ -182,7 +183,7 @@ var (
 	needExtra      = need{option: "extra fields"}
 )
 
-// lacks says why n cannot be had of a, or "".
+// lacks returns the reason why a does not meet n, or "".
 func (s *suite) lacks(n need, a store.Adapter) string {
 	var ok bool
 	switch n {
@@ -229,5 +230,5 @@ func (s *suite) lacks(n need, a store.Adapter) string {
 
 func (s *suite) storeAssigns(a store.Adapter) bool {
 	d, ok := a.(store.TraitsDeclarer)
-	return s.assignsIDs || ok && d.Traits().AssignsIDs
+	return ok && d.Traits().AssignsIDs
 }

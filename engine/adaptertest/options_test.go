@@ -14,8 +14,8 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// passes wants Check to find nothing with the options, and something at the
-// case without them.
+// passes wants every case to pass with the options, and the case without to fail
+// without them.
 func passes(t *testing.T, open opener, without string, opts ...adaptertest.Option) {
 	t.Helper()
 	if err := adaptertest.Check(t.Context(), open, opts...).Err(); err != nil {
@@ -47,17 +47,17 @@ func TestNativeTTL(t *testing.T) {
 
 func TestPrecision(t *testing.T) {
 	passes(t, onMemory(func(p *patch, in full) {
-		cut := func(at time.Time) time.Time { return at.Truncate(time.Second) }
-		writing(p, in, sameText, cut)
+		truncate := func(at time.Time) time.Time { return at.Truncate(time.Second) }
+		writing(p, in, sameText, truncate)
 		p.updateUser = func(ctx context.Context, u store.UserUpdate) (user, error) {
 			if u.EmailVerified.Value != nil {
-				u.EmailVerified = store.SetTo(cut(*u.EmailVerified.Value))
+				u.EmailVerified = store.SetTo(truncate(*u.EmailVerified.Value))
 			}
 			return in.UpdateUser(ctx, u)
 		}
 		p.updateSession = func(ctx context.Context, u store.SessionUpdate) (sess, error) {
 			if u.Expires != nil {
-				u.Expires = ptr(cut(*u.Expires))
+				u.Expires = ptr(truncate(*u.Expires))
 			}
 			return in.UpdateSession(ctx, u)
 		}
@@ -75,7 +75,7 @@ func TestMaxString(t *testing.T) {
 	}), "account/long-tokens", adaptertest.MaxString("account.access_token", 255))
 }
 
-// numbering is a store that makes the ids of users, and says so.
+// numbering is a store that assigns the ids of users, and declares it.
 type numbering struct{ *patch }
 
 func (numbering) Traits() store.Traits { return store.Traits{AssignsIDs: true} }
@@ -90,7 +90,6 @@ func assigning(p *patch, in full) {
 }
 
 func TestAssignsIDs(t *testing.T) {
-	passes(t, onMemory(assigning), "user/create-keeps-id", adaptertest.AssignsIDs())
 	passes(t, func(_ context.Context, s *schema.Schema) (store.Adapter, func(), error) {
 		in := memory.New(s)
 		p := &patch{full: in}
@@ -104,10 +103,10 @@ func TestKnown(t *testing.T) {
 	broken := onMemory(func(p *patch, in full) { comparing(p, in, "token", true, strings.EqualFold) })
 	passes(t, broken, "token/case", known)
 	if err := adaptertest.Check(t.Context(), onMemory(func(*patch, full) {}), known).Err(); err == nil || !strings.Contains(err.Error(), "remove Known") {
-		t.Errorf("a known failure that passes: %v", err)
+		t.Errorf("a known failure that passes: got the error %v", err)
 	}
 	if err := adaptertest.Check(t.Context(), broken, adaptertest.Known("token/cases", "typo")).Err(); err == nil {
-		t.Error("an unknown id is accepted")
+		t.Error("Known accepts an unknown id")
 	}
 }
 
@@ -126,7 +125,7 @@ func TestRequire(t *testing.T) {
 		t.Error(line)
 	}
 	if adaptertest.Check(t.Context(), open, adaptertest.Require(adaptertest.Tx)).Err() == nil {
-		t.Error("the lost interface is not seen")
+		t.Error("Require does not detect the missing interface")
 	}
 }
 
@@ -144,7 +143,7 @@ func TestFailureExplains(t *testing.T) {
 	}
 }
 
-// What open does wrong is a failure of the case, not the end of the run.
+// An error of open fails the case and does not end the run.
 func TestOpenFails(t *testing.T) {
 	r := adaptertest.Check(t.Context(), func(context.Context, *schema.Schema) (store.Adapter, func(), error) {
 		return nil, nil, fmt.Errorf("connection refused")

@@ -12,7 +12,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// full is an adapter with everything.
+// full is an adapter with every optional interface.
 type full interface {
 	store.Adapter
 	store.AuthenticatorAdapter
@@ -141,7 +141,7 @@ func (p *patch) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	return either(p.tx == nil, p.tx, p.full.Tx)(ctx, fn)
 }
 
-// opener makes stores for Check.
+// opener opens stores for Check.
 type opener func(ctx context.Context, s *schema.Schema) (store.Adapter, func(), error)
 
 // onMemory breaks the memory adapter.
@@ -154,7 +154,7 @@ func onMemory(breakIt func(p *patch, in full)) opener {
 	}
 }
 
-// meeting makes two callers meet: the first waits for the second, for a while.
+// meeting makes two callers meet: the first waits a while for the second.
 type meeting struct {
 	mu      sync.Mutex
 	waiting chan struct{}
@@ -182,7 +182,7 @@ func (m *meeting) wait() {
 	}
 }
 
-// seen keeps rows that went through a wrapper.
+// seen keeps the rows that passed through a wrapper.
 type seen[V any] struct {
 	mu   sync.Mutex
 	rows []V
@@ -230,8 +230,8 @@ func mirror(p *patch, in full) *seen[vtoken] {
 	return s
 }
 
-// comparing replaces the equality of strings in keys: a store that compares by
-// eq(asked, stored). With unique it also holds for what is taken.
+// comparing makes a store compare keys with eq(asked, stored) in lookups, and
+// with unique also when it checks whether a key is taken.
 func comparing(p *patch, in full, columns string, unique bool, eq func(asked, stored string) bool) {
 	var emails, sessions, identifiers, tokens seen[string]
 	resolve := func(s *seen[string], asked string) string {

@@ -8,7 +8,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-func raceConsume64(t *T) {
+func raceConsume64(t *caseT) {
 	for round := range 20 {
 		token := fmt.Sprint("t", round)
 		want := t.token("a@example.com", token)
@@ -23,7 +23,7 @@ func raceConsume64(t *T) {
 	}
 }
 
-func raceCreateEmail(t *T) {
+func raceCreateEmail(t *caseT) {
 	var us [32]store.User
 	for round := range 4 {
 		address := email(fmt.Sprint("round", round))
@@ -44,7 +44,7 @@ func raceCreateEmail(t *T) {
 	}
 }
 
-func raceCreateId(t *T) {
+func raceCreateId(t *caseT) {
 	id := t.id("u")
 	winner := t.oneWinner(t.together("CreateUser with one id", 32, func(i int) error {
 		_, err := t.a.CreateUser(t.ctx, store.User{ID: id, Name: ptr(fmt.Sprint(i)), Email: ptr(email(fmt.Sprint(i)))})
@@ -53,8 +53,8 @@ func raceCreateId(t *T) {
 	t.equal(*ok(t.a.GetUser(t.ctx, id))(t).Name, fmt.Sprint(winner))
 }
 
-// users stores n of them and returns their ids.
-func (t *T) users(n int) []string {
+// users stores n users and returns their ids.
+func (t *caseT) users(n int) []string {
 	var ids []string
 	for i := range n {
 		ids = append(ids, t.user(fmt.Sprint("u", i)).ID)
@@ -62,7 +62,7 @@ func (t *T) users(n int) []string {
 	return ids
 }
 
-func raceLinkTwoUsers(t *T) {
+func raceLinkTwoUsers(t *caseT) {
 	ids := t.users(32)
 	for round := range 4 {
 		account := fmt.Sprint(round)
@@ -75,7 +75,7 @@ func raceLinkTwoUsers(t *T) {
 	raceSignUp(t)
 }
 
-func raceSessionToken(t *T) {
+func raceSessionToken(t *caseT) {
 	ids := t.users(16)
 	for round := range 4 {
 		token := fmt.Sprint("s", round)
@@ -87,7 +87,7 @@ func raceSessionToken(t *T) {
 	}
 }
 
-func raceUpdateVsDelete(t *T) {
+func raceUpdateVsDelete(t *caseT) {
 	id := t.user("u1").ID
 	for round := range 10 {
 		token := fmt.Sprint("s", round)
@@ -98,7 +98,7 @@ func raceUpdateVsDelete(t *T) {
 					return err
 				}
 				if _, err := t.a.GetSession(t.ctx, token); !errors.Is(err, store.ErrNotFound) {
-					return fmt.Errorf("GetSession after DeleteSession returned: %v", err)
+					return fmt.Errorf("GetSession after DeleteSession returned the error %v", err)
 				}
 				return nil
 			}
@@ -116,7 +116,7 @@ func raceUpdateVsDelete(t *T) {
 	}
 }
 
-func raceDeleteUserVsLogin(t *T) {
+func raceDeleteUserVsLogin(t *caseT) {
 	authn := t.has(needAuthn)
 	for round := range 10 {
 		id := t.create(t.fullUser(fmt.Sprint("u", round))).ID
@@ -150,11 +150,11 @@ func raceDeleteUserVsLogin(t *T) {
 	}
 }
 
-func raceDisjointUpdates(t *T) {
+func raceDisjointUpdates(t *caseT) {
 	id := t.user("u1").ID
 	for round := range 10 {
 		v := fmt.Sprint(round)
-		for _, err := range t.together("UpdateUser: half of them the name, half the image", 8, func(i int) error {
+		for _, err := range t.together("UpdateUser, half of them of the name and half of the image", 8, func(i int) error {
 			up := store.UserUpdate{ID: id}
 			if i%2 == 0 {
 				up.Name = store.SetTo(v)
@@ -171,7 +171,7 @@ func raceDisjointUpdates(t *T) {
 	}
 }
 
-func raceCounter(t *T) {
+func raceCounter(t *caseT) {
 	t.user("u1")
 	random := t.rand()
 	for round := range 4 {
@@ -183,7 +183,7 @@ func raceCounter(t *T) {
 			return err
 		}) {
 			if counters[i] == 31 {
-				t.ok(err) // the highest is never stale
+				t.ok(err) // the highest counter is never stale
 			} else if err != nil {
 				t.is(err, store.ErrStaleCounter)
 			}
@@ -192,7 +192,7 @@ func raceCounter(t *T) {
 	}
 }
 
-func raceSameCounter(t *T) {
+func raceSameCounter(t *caseT) {
 	t.user("u1")
 	t.authenticator("c1", t.id("u1"))
 	t.oneWinner(t.together("UpdateAuthenticatorCounter to 1", 32, func(int) error {
@@ -201,18 +201,19 @@ func raceSameCounter(t *T) {
 	}), store.ErrStaleCounter)
 }
 
-func raceIndependent(t *T) {
+func raceIndependent(t *caseT) {
 	var us [64]store.User
 	for i := range us {
 		us[i] = t.fullUser(fmt.Sprint("u", i))
 	}
-	for _, err := range t.together("the whole life of a user each", len(us), func(i int) error { return t.life(us[i]) }) {
+	for _, err := range t.together("one user from CreateUser to DeleteUser", len(us), func(i int) error { return t.life(us[i]) }) {
 		t.ok(err)
 	}
 }
 
-// life is all that happens to a user, from the first sign-in to the end.
-func (t *T) life(u store.User) error {
+// life makes every call for a user that an engine makes, from the first sign-in
+// to the deletion.
+func (t *caseT) life(u store.User) error {
 	a, ctx := t.a, t.ctx
 	given := u.ID
 	u, err := a.CreateUser(ctx, u)
@@ -239,25 +240,25 @@ func (t *T) life(u store.User) error {
 			return err
 		}
 		if s.UserID != u.ID || got.ID != u.ID || got.Name == nil || *got.Name != name || s.Expires.Sub(expires).Abs() >= t.suite.precision {
-			return fmt.Errorf("the session of %s is %s of %s", name, show(s), show(got))
+			return fmt.Errorf("GetSessionAndUser for the session of %s returned %s and %s", name, show(s), show(got))
 		}
 	}
 	if _, err := a.UseVerificationToken(ctx, *u.Email, "t"); err != nil {
 		return err
 	}
 	if got, err := a.GetUserByAccount(ctx, "github", given); err != nil || got.ID != u.ID {
-		return fmt.Errorf("%s found %s by its account: %v", name, show(got), err)
+		return fmt.Errorf("GetUserByAccount for the account of %s returned %s, %v", name, show(got), err)
 	}
 	if err := a.DeleteUser(ctx, u.ID); err != nil {
 		return err
 	}
 	if _, err := a.GetUser(ctx, u.ID); !errors.Is(err, store.ErrNotFound) {
-		return fmt.Errorf("%s after its end: %v", name, err)
+		return fmt.Errorf("GetUser for %s after DeleteUser returned the error %v", name, err)
 	}
 	return nil
 }
 
-func raceCopies(t *T) {
+func raceCopies(t *caseT) {
 	given := t.fullUser("u1")
 	created := t.create(given)
 	want := t.fullUser("u1")
@@ -284,7 +285,7 @@ func raceCopies(t *T) {
 	t.wantUser(want)
 }
 
-func raceCopiesAuthn(t *T) {
+func raceCopiesAuthn(t *caseT) {
 	id := t.user("u1").ID
 	credential := fullAuthenticator("c1", id)
 	for _, a := range []store.Authenticator{credential, ok(t.a.CreateAuthenticator(t.ctx, credential))(t), ok(t.a.GetAuthenticator(t.ctx, "c1"))(t), ok(t.a.ListAuthenticatorsByUserID(t.ctx, id))(t)[0]} {

@@ -5,48 +5,48 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-
 )
 
-// A Report is what Check found.
+// A Report is the result of [Run] or [Check].
 type Report struct {
 	Results []Result
-	Seed    uint64 // of the random data, for [Seed]
-	err     error  // the options are wrong
+	Seed    uint64 // the seed of the random data, for [Seed]
+	err     error  // invalid options
 }
 
-// Status is how a case ended.
+// Status is the outcome of a case.
 type Status string
 
-// The statuses.
+// The statuses of a case.
 const (
 	Passed       Status = "passed"
 	Failed       Status = "failed"
-	KnownFailure Status = "known"       // fails as [Known] says
-	NotOffered   Status = "not offered" // the adapter or the options lack what it needs
+	KnownFailure Status = "known"       // failed, as declared by [Known]
+	NotOffered   Status = "not offered" // the adapter or the options lack something the case needs
 )
 
-// Result is one case.
+// Result is the result of one case.
 type Result struct {
 	ID     string
 	Status Status
-	// Reason says what is not offered or why the failure is known. A passed
-	// case has one when a part of it is not offered.
+	// Reason states what is not offered, or why the failure is known. It is set
+	// for a passed case if a part of it is not offered.
 	Reason  string
-	Failure *Failure // of Failed and KnownFailure
+	Failure *Failure // set for Failed and KnownFailure
 }
 
-// Failure tells how a case failed.
+// Failure describes how a case failed.
 type Failure struct {
 	Case, Rule string
-	Why        string   // what must hold
-	Did        []string // the calls, with what they returned
+	Why        string   // the property that must hold
+	Did        []string // the calls and their results
 	Got, Want  string
-	Cause      string   // what it usually is
-	Fix        []string // per kind of store
-	Seen       string   // where it happened to others; may be empty
+	Cause      string   // the usual cause
+	Fix        []string // how to fix it, by kind of store
+	Seen       string   // where others had the same bug; may be empty
 }
 
+// String formats the failure as several lines of text.
 func (f *Failure) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s: %s (rule %s)\n", f.Case, f.Why, f.Rule)
@@ -64,7 +64,8 @@ func (f *Failure) String() string {
 	return strings.TrimRight(b.String(), "\n")
 }
 
-// Err is nil when no case failed.
+// Err returns an error with every failure, or nil if no case failed. It also
+// reports invalid options, with which no case runs.
 func (r Report) Err() error {
 	if r.err != nil {
 		return r.err
@@ -87,8 +88,8 @@ func (r Report) count(s Status) (n int) {
 	return n
 }
 
-// String is one line: "passed 101 · known 1 · not offered 17 (no
-// store.Transactor, …) · seed 1".
+// String returns a summary of one line: "passed 101 · known 1 · not offered 17
+// (no store.Transactor, …) · seed 1".
 func (r Report) String() string {
 	if r.err != nil {
 		return r.err.Error()

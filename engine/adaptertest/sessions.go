@@ -9,7 +9,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-func sessionRoundtrip(t *T) {
+func sessionRoundtrip(t *caseT) {
 	u := t.user("u1")
 	want := store.Session{SessionToken: "s1", UserID: t.id("u1"), Expires: t.base}
 	created := ok(t.a.CreateSession(t.ctx, want))(t)
@@ -24,7 +24,7 @@ func sessionRoundtrip(t *T) {
 	t.utc(*owner.EmailVerified)
 }
 
-func sessionRightUser(t *T) {
+func sessionRightUser(t *caseT) {
 	for i := range 20 {
 		name := fmt.Sprint("u", i)
 		t.user(name)
@@ -39,7 +39,7 @@ func sessionRightUser(t *T) {
 	}
 }
 
-func sessionBareUser(t *T) {
+func sessionBareUser(t *caseT) {
 	want := t.create(store.User{ID: t.id("u1"), Email: ptr(email("u1"))})
 	t.session("s1", want.ID)
 	_, u, err := t.a.GetSessionAndUser(t.ctx, "s1")
@@ -47,7 +47,7 @@ func sessionBareUser(t *T) {
 	t.equal(u, want)
 }
 
-func sessionDupToken(t *T) {
+func sessionDupToken(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	first := t.session("s1", t.id("u1"))
@@ -56,7 +56,7 @@ func sessionDupToken(t *T) {
 	t.wantSession(first)
 }
 
-func sessionUnknownUser(t *T) {
+func sessionUnknownUser(t *caseT) {
 	nobody := t.nobody()
 	_, err := t.a.CreateSession(t.ctx, store.Session{SessionToken: "s1", UserID: nobody, Expires: t.base})
 	t.notFound(err)
@@ -66,7 +66,7 @@ func sessionUnknownUser(t *T) {
 	t.session("s1", t.id("u1")) // the token is free
 }
 
-func sessionNotFound(t *T) {
+func sessionNotFound(t *caseT) {
 	t.user("u1")
 	t.session("s1", t.id("u1"))
 	_, err := t.a.GetSession(t.ctx, "s2")
@@ -75,7 +75,7 @@ func sessionNotFound(t *T) {
 	t.notFound(err)
 }
 
-func sessionGetIsPure(t *T) {
+func sessionGetIsPure(t *caseT) {
 	t.user("u1")
 	for token, expires := range map[string]time.Time{"expired": t.base.AddDate(-2, 0, 0), "live": t.base} {
 		want := store.Session{SessionToken: token, UserID: t.id("u1"), Expires: expires}
@@ -96,7 +96,7 @@ func sessionGetIsPure(t *T) {
 	}
 }
 
-func sessionUpdatePartial(t *T) {
+func sessionUpdatePartial(t *caseT) {
 	t.user("u1")
 	want := t.session("s1", t.id("u1"))
 	want.Expires = t.base.Add(48 * time.Hour)
@@ -106,7 +106,7 @@ func sessionUpdatePartial(t *T) {
 	t.wantSession(want)
 }
 
-func sessionUpdateSameValues(t *T) {
+func sessionUpdateSameValues(t *caseT) {
 	t.user("u1")
 	want := t.session("s1", t.id("u1"))
 	for range 2 {
@@ -114,7 +114,7 @@ func sessionUpdateSameValues(t *T) {
 	}
 }
 
-func sessionUpdateUnknown(t *T) {
+func sessionUpdateUnknown(t *caseT) {
 	t.user("u1")
 	_, err := t.a.UpdateSession(t.ctx, store.SessionUpdate{SessionToken: "s1", Expires: &t.base})
 	t.notFound(err)
@@ -123,7 +123,7 @@ func sessionUpdateUnknown(t *T) {
 	t.session("s1", t.id("u1"))
 }
 
-func sessionUpdateShorten(t *T) {
+func sessionUpdateShorten(t *caseT) {
 	t.user("u1")
 	want := t.session("s1", t.id("u1"))
 	want.Expires = want.Expires.Add(-30 * time.Minute)
@@ -137,7 +137,7 @@ func sessionUpdateShorten(t *T) {
 	}
 }
 
-func sessionDeleteScope(t *T) {
+func sessionDeleteScope(t *caseT) {
 	t.user("u1")
 	t.session("s1", t.id("u1"))
 	t.session("s2", t.id("u1"))
@@ -147,7 +147,7 @@ func sessionDeleteScope(t *T) {
 	ok(t.a.GetSession(t.ctx, "s2"))(t)
 }
 
-func sessionDeleteByUser(t *T) {
+func sessionDeleteByUser(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	t.session("s1", t.id("u1"))
@@ -163,7 +163,7 @@ func sessionDeleteByUser(t *T) {
 	t.ok(t.a.DeleteSessionsByUserID(t.ctx, t.nobody()))
 }
 
-func sessionList(t *T) {
+func sessionList(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	t.session("s1", t.id("u1"))
@@ -180,7 +180,7 @@ func sessionList(t *T) {
 	t.equal(len(ok(t.a.ListSessionsByUserID(t.ctx, t.nobody()))(t)), 0)
 }
 
-func sessionDeleteUnknown(t *T) {
+func sessionDeleteUnknown(t *caseT) {
 	t.user("u1")
 	t.session("s1", t.id("u1"))
 	for range 2 {
@@ -188,7 +188,7 @@ func sessionDeleteUnknown(t *T) {
 	}
 }
 
-func sessionTokenCase(t *T) {
+func sessionTokenCase(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	t.session("Token", t.id("u1"))
@@ -200,7 +200,7 @@ func sessionTokenCase(t *T) {
 	t.equal(ok(t.a.GetSession(t.ctx, "token"))(t).UserID, t.id("u2"))
 }
 
-func sessionTokenTail(t *T) {
+func sessionTokenTail(t *caseT) {
 	t.user("u1")
 	long := strings.Repeat("x", t.limit("session.sessionToken", 251)-1)
 	for _, token := range []string{long, long + " ", long + "a", long + "b"} {
@@ -210,7 +210,7 @@ func sessionTokenTail(t *T) {
 	}
 }
 
-func sessionOrphan(t *T) {
+func sessionOrphan(t *caseT) {
 	t.user("u1")
 	t.session("s1", t.id("u1"))
 	t.ok(t.a.DeleteUser(t.ctx, t.id("u1")))
@@ -220,7 +220,7 @@ func sessionOrphan(t *T) {
 	t.equal(u, store.User{})
 }
 
-func purgeBoundary(t *T) {
+func purgeBoundary(t *caseT) {
 	t.user("u1")
 	for token, expires := range map[string]time.Time{
 		"before": t.base.Add(-t.suite.precision), "at": t.base, "after": t.base.Add(t.suite.precision), "long ago": t.base.AddDate(-50, 0, 0),
@@ -228,9 +228,9 @@ func purgeBoundary(t *T) {
 		ok(t.a.CreateSession(t.ctx, store.Session{SessionToken: token, UserID: t.id("u1"), Expires: expires}))(t)
 		ok(t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: "a", Token: token, Expires: expires}))(t)
 	}
-	cut := t.base.Truncate(t.suite.precision)
-	t.equal(ok(t.a.PurgeExpired(t.ctx, cut.In(time.FixedZone("", -18000)), 100))(t), 4)
-	t.equal(ok(t.a.PurgeExpired(t.ctx, cut, 100))(t), 0)
+	boundary := t.base.Truncate(t.suite.precision)
+	t.equal(ok(t.a.PurgeExpired(t.ctx, boundary.In(time.FixedZone("", -18000)), 100))(t), 4)
+	t.equal(ok(t.a.PurgeExpired(t.ctx, boundary, 100))(t), 0)
 	for _, token := range []string{"at", "after"} {
 		ok(t.a.GetSession(t.ctx, token))(t)
 		t.take("a", token)
@@ -242,7 +242,7 @@ func purgeBoundary(t *T) {
 	}
 }
 
-func purgeLimit(t *T) {
+func purgeLimit(t *caseT) {
 	t.user("u1")
 	purger := t.a
 	for i := range 3 {
@@ -255,7 +255,7 @@ func purgeLimit(t *T) {
 	}
 }
 
-func sessionUpdatePersists(t *T) {
+func sessionUpdatePersists(t *caseT) {
 	t.user("u1")
 	want := t.session("s1", t.id("u1"))
 	second := t.a

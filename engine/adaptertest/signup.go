@@ -7,12 +7,12 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// What follows is for a store.SignUpAdapter, in the cases of what it does in
-// one step. Others have nothing to do there: of a store.Transactor the engine
-// asks for a transaction.
+// These parts test a store.SignUpAdapter within the cases of CreateUser and
+// LinkAccount, and skip other adapters: with a store.Transactor the engine makes
+// both calls in one transaction.
 
-// signUp stores a user and an account at once; name is free.
-func (t *T) signUp(ctx context.Context, name string, n store.Account) (store.User, store.Account, error) {
+// signUp stores a user and an account in one step; name must be unused.
+func (t *caseT) signUp(ctx context.Context, name string, n store.Account) (store.User, store.Account, error) {
 	u := t.fullUser(name)
 	made, linked, err := t.a.CreateUserWithAccount(ctx, u, n)
 	if err == nil {
@@ -21,9 +21,9 @@ func (t *T) signUp(ctx context.Context, name string, n store.Account) (store.Use
 	return made, linked, err
 }
 
-// accountSignUp: both are stored, and the account is the user's, whatever its
-// UserID says.
-func accountSignUp(t *T) {
+// accountSignUp wants both to be stored and the account to belong to the user,
+// whatever its UserID is.
+func accountSignUp(t *caseT) {
 	if !t.has(needSignUp) {
 		return
 	}
@@ -43,8 +43,9 @@ func accountSignUp(t *T) {
 	t.equal(len(ok(t.a.ListAccountsByUserID(t.ctx, t.id("other")))(t)), 0)
 }
 
-// signUpEmailTaken: of a user whose address is taken there is no account.
-func signUpEmailTaken(t *T, first store.User) {
+// signUpEmailTaken wants no account of a user that was refused because the address
+// is taken.
+func signUpEmailTaken(t *caseT, first store.User) {
 	if !t.has(needSignUp) {
 		return
 	}
@@ -57,8 +58,8 @@ func signUpEmailTaken(t *T, first store.User) {
 	t.signsUp("late", "1")
 }
 
-// signUpAccountTaken: of an account that is taken there is no second user.
-func signUpAccountTaken(t *T, taken store.Account) {
+// signUpAccountTaken wants no second user for an account that is taken.
+func signUpAccountTaken(t *caseT, taken store.Account) {
 	if !t.has(needSignUp) {
 		return
 	}
@@ -72,8 +73,8 @@ func signUpAccountTaken(t *T, taken store.Account) {
 	t.signsUp("late", "1")
 }
 
-// noSignUp wants nothing to be left of a sign-up that was refused.
-func (t *T) noSignUp(id, account string) {
+// noSignUp wants a refused sign-up to have left nothing behind.
+func (t *caseT) noSignUp(id, account string) {
 	if t.has(needEngineIDs) {
 		t.noUser(id)
 	}
@@ -81,15 +82,15 @@ func (t *T) noSignUp(id, account string) {
 	t.notFound(err)
 }
 
-// signsUp wants all that a sign-up needs to be free.
-func (t *T) signsUp(name, account string) {
+// signsUp wants a sign-up with these keys to succeed.
+func (t *caseT) signsUp(name, account string) {
 	_, _, err := t.signUp(t.ctx, name, store.Account{Type: "oauth", Provider: "signup", ProviderAccountID: account})
 	t.ok(err)
 	t.wantOwner("signup", account, t.id(name))
 }
 
-// raceSignUp: of many sign-ups with one account, at once, one user is there.
-func raceSignUp(t *T) {
+// raceSignUp wants one user to result from concurrent sign-ups with one account.
+func raceSignUp(t *caseT) {
 	if !t.has(needSignUp) {
 		return
 	}

@@ -12,7 +12,8 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// signUps is an adapter without transactions that signs up in one step.
+// signUps is an adapter without transactions that creates a user and an account in
+// one step.
 type signUps struct {
 	store.Adapter
 	signUp func(ctx context.Context, u user, n acct) (user, acct, error)
@@ -22,7 +23,7 @@ func (s *signUps) CreateUserWithAccount(ctx context.Context, u user, n acct) (us
 	return s.signUp(ctx, u, n)
 }
 
-// inOneStep is a right CreateUserWithAccount.
+// inOneStep returns a correct CreateUserWithAccount.
 func inOneStep(in *memory.Adapter) func(context.Context, user, acct) (user, acct, error) {
 	return func(ctx context.Context, u user, n acct) (made user, linked acct, err error) {
 		err = in.Tx(ctx, func(a store.Adapter) error {
@@ -45,8 +46,7 @@ func inTwoSteps(ctx context.Context, a store.Adapter, u user, n acct) (made user
 	return made, linked, err
 }
 
-// What CreateUserWithAccount may do wrong, the cases of the two calls that it
-// stands for find.
+// The cases of the two calls that CreateUserWithAccount replaces detect its bugs.
 func TestSignUpAdapter(t *testing.T) {
 	type signUp = func(context.Context, user, acct) (user, acct, error)
 	for _, c := range []struct {
@@ -54,7 +54,7 @@ func TestSignUpAdapter(t *testing.T) {
 		breaks func(in *memory.Adapter, right signUp) signUp
 		caught []string
 	}{
-		{what: "right", breaks: func(_ *memory.Adapter, right signUp) signUp { return right }},
+		{what: "correct", breaks: func(_ *memory.Adapter, right signUp) signUp { return right }},
 		{what: "a refused account leaves the user", caught: []string{"account/taken-by-other", "race/link-two-users"},
 			breaks: func(in *memory.Adapter, _ signUp) signUp {
 				return func(ctx context.Context, u user, n acct) (user, acct, error) { return inTwoSteps(ctx, in, u, n) }
@@ -71,14 +71,14 @@ func TestSignUpAdapter(t *testing.T) {
 					return made, linked, err
 				}
 			}},
-		{what: "an account that is taken moves to the new user", caught: []string{"account/taken-by-other", "race/link-two-users"},
+		{what: "a taken account moves to the new user", caught: []string{"account/taken-by-other", "race/link-two-users"},
 			breaks: func(in *memory.Adapter, right signUp) signUp {
 				return func(ctx context.Context, u user, n acct) (user, acct, error) {
 					_ = in.UnlinkAccount(ctx, n.Provider, n.ProviderAccountID)
 					return right(ctx, u, n)
 				}
 			}},
-		{what: "the account goes to whom its UserID says", caught: []string{"account/roundtrip"},
+		{what: "the account belongs to the user of its UserID", caught: []string{"account/roundtrip"},
 			breaks: func(in *memory.Adapter, _ signUp) signUp {
 				return func(ctx context.Context, u user, n acct) (made user, linked acct, err error) {
 					if made, err = in.CreateUser(ctx, u); err == nil {
@@ -97,7 +97,7 @@ func TestSignUpAdapter(t *testing.T) {
 					return made, n, err
 				}
 			}},
-		{what: "the context is not looked at", caught: []string{"fault/cancelled", "fault/deadline"},
+		{what: "the context is ignored", caught: []string{"fault/cancelled", "fault/deadline"},
 			breaks: func(_ *memory.Adapter, right signUp) signUp {
 				return func(ctx context.Context, u user, n acct) (user, acct, error) {
 					return right(context.WithoutCancel(ctx), u, n)
@@ -121,7 +121,7 @@ func TestSignUpAdapter(t *testing.T) {
 				}
 			}
 			if len(c.caught) == 0 && len(failed) > 0 {
-				t.Errorf("false alarm: %v", report.Err())
+				t.Errorf("a correct adapter fails: %v", report.Err())
 			}
 		})
 	}

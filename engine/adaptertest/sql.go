@@ -9,7 +9,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-func sessionOneQuery(t *T) {
+func sessionOneQuery(t *caseT) {
 	u := t.user("u1")
 	t.session("s1", u.ID)
 	for range 2 { // the first call may prepare a statement
@@ -22,8 +22,8 @@ func sessionOneQuery(t *T) {
 	}
 }
 
-// sqlSecondHandle is user/dup-email and the like between two processes.
-func sqlSecondHandle(t *T) {
+// sqlSecondHandle repeats cases such as user/dup-email across two processes.
+func sqlSecondHandle(t *caseT) {
 	second := t.another()
 	first := t.user("u1")
 	t.equal(ok(second.GetUser(t.ctx, first.ID))(t), first)
@@ -60,9 +60,9 @@ func sqlSecondHandle(t *T) {
 	t.notFound(err)
 }
 
-// sqlPoolCascade deletes users on every connection of the pool: it takes many
-// and gives back one at a time.
-func sqlPoolCascade(t *T) {
+// sqlPoolCascade deletes a user on every connection of the pool: it holds all of
+// them and returns one at a time for the adapter to use.
+func sqlPoolCascade(t *caseT) {
 	db := t.suite.db(t.raw)
 	size := 6
 	if limit := db.Stats().MaxOpenConnections; limit > 0 {
@@ -79,7 +79,7 @@ func sqlPoolCascade(t *T) {
 	for i := range conns {
 		conns[i] = ok(db.Conn(t.ctx))(t)
 	}
-	t.log.add("take %d connections of the pool, give one back, let the adapter work on it, and so on", size)
+	t.log.add("hold %d connections of the pool; return each in turn, so that the adapter uses it", size)
 	for i := range conns {
 		t.ok(conns[i].Close())
 		u := t.user(fmt.Sprint("u", i))
@@ -100,10 +100,10 @@ func sqlPoolCascade(t *T) {
 	}
 }
 
-// sqlMigrateTwice opens the store again, beside a table that is not its own.
-func sqlMigrateTwice(t *T) {
+// sqlMigrateTwice reopens the store in a database that also has a foreign table.
+func sqlMigrateTwice(t *caseT) {
 	db := t.suite.db(t.raw)
-	exec := func(statement string) { t.ok(second(db.ExecContext(t.ctx, statement))) }
+	exec := func(statement string) { t.ok(errOf(db.ExecContext(t.ctx, statement))) }
 	exec(`CREATE TABLE adaptertest_foreign (id varchar(40) NOT NULL PRIMARY KEY, happened varchar(40), amount integer)`)
 	defer func() { _, _ = db.ExecContext(context.WithoutCancel(t.ctx), `DROP TABLE adaptertest_foreign`) }()
 	exec(`INSERT INTO adaptertest_foreign VALUES ('1', '2026-11-21 10:00:00', 7)`)
@@ -112,19 +112,19 @@ func sqlMigrateTwice(t *T) {
 	before := t.snapshot()
 	for range 2 {
 		t.bind(t.another().(*recorder).a)
-		t.unchanged(before, "opening the store again")
+		t.unchanged(before, "reopening")
 		got := t.dump(db, `SELECT * FROM adaptertest_foreign`)
-		t.check(got == foreign, got, "the table of somebody else as it was:\n"+foreign)
+		t.check(got == foreign, "the table adaptertest_foreign was changed:\n"+got, "an unchanged table:\n"+foreign)
 	}
 	t.take("a", "t1")
 	_, err := t.a.CreateUser(t.ctx, store.User{ID: t.id("u5"), Email: ptr(email("u1"))})
 	t.conflict(err, "email")
 }
 
-func sqlGoldenRead(t *T) {
+func sqlGoldenRead(t *caseT) {
 	f, db := t.suite.fixture, t.suite.db(t.raw)
 	for _, statement := range f.Insert {
-		t.ok(second(db.ExecContext(t.ctx, statement)))
+		t.ok(errOf(db.ExecContext(t.ctx, statement)))
 	}
 	t.wantUser(f.User)
 	t.equal(ok(t.a.GetUserByEmail(t.ctx, *f.User.Email))(t), f.User)
@@ -140,10 +140,10 @@ func sqlGoldenRead(t *T) {
 	t.equal(t.take(f.Token.Identifier, f.Token.Token), f.Token)
 }
 
-func sqlGoldenWrite(t *T) {
+func sqlGoldenWrite(t *caseT) {
 	f, db := t.suite.fixture, t.suite.db(t.raw)
 	for _, statement := range f.Insert {
-		t.ok(second(db.ExecContext(t.ctx, statement)))
+		t.ok(errOf(db.ExecContext(t.ctx, statement)))
 	}
 	var want []string
 	for _, query := range f.Dump {
@@ -160,12 +160,12 @@ func sqlGoldenWrite(t *T) {
 	db = t.suite.db(t.raw)
 	for i, query := range f.Dump {
 		got := t.dump(db, query)
-		t.check(got == want[i], query+"\n"+got, "what Auth.js wrote:\n"+want[i])
+		t.check(got == want[i], query+"\n"+got, "the rows that Auth.js wrote:\n"+want[i])
 	}
 }
 
-// dump prints the columns and rows of a query.
-func (t *T) dump(db *sql.DB, query string) string {
+// dump formats the columns and rows of a query.
+func (t *caseT) dump(db *sql.DB, query string) string {
 	rows, err := db.QueryContext(t.ctx, query)
 	t.ok(err)
 	defer rows.Close()

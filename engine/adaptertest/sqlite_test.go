@@ -18,12 +18,11 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/faultdb"
-	"github.com/sesame-auth/sesame/internal/lab/testent"
 )
 
 var errInjected = errors.New("the wire is cut")
 
-// lab opens entclient on SQLite files of its own and has every hook of the
+// lab opens entclient, each time on a new SQLite file, and has every hook of the
 // suite.
 type lab struct {
 	dir string
@@ -31,9 +30,9 @@ type lab struct {
 	ddl []string
 	// setUp prepares the n-th connection of a pool, from 1.
 	setUp func(n int, c *sqlite3.SQLiteConn) error
-	// wrap makes the adapter that the suite sees.
+	// wrap returns the adapter that the suite tests.
 	wrap func(*entclient.Adapter, *pool) store.Adapter
-	// reopened runs when a store is opened again.
+	// reopened runs when a store is reopened.
 	reopened func(db *sql.DB) error
 
 	mu    sync.Mutex
@@ -41,7 +40,7 @@ type lab struct {
 	pools map[store.Adapter]*pool
 }
 
-// pool is a SQLite file, and what makes its statements fail.
+// pool is a SQLite file whose statements can be made to fail.
 type pool struct {
 	*faultdb.Connector
 	path string
@@ -70,16 +69,7 @@ func (l *lab) openAt(ctx context.Context, path string, s *schema.Schema, ddl []s
 	p.db = sql.OpenDB(p)
 	p.db.SetMaxOpenConns(8)
 	p.db.SetMaxIdleConns(8)
-	if s != nil {
-		// The stock client has no columns for extra fields; one that was
-		// generated with them has.
-		a, err := testent.OpenAdapter(ctx, dialect.SQLite, p.db, s)
-		if err != nil {
-			p.db.Close()
-		}
-		return a, err
-	}
-	a, err := entclient.New(ctx, dialect.SQLite, p.db, entclient.Options{})
+	a, err := entclient.New(ctx, dialect.SQLite, p.db, entclient.Options{Schema: s})
 	if err != nil {
 		p.db.Close()
 		return nil, err
@@ -126,15 +116,16 @@ func (l *lab) options() []adaptertest.Option {
 		adaptertest.Statements(func(a store.Adapter) int { return l.of(a).Statements() }),
 		adaptertest.SQL(func(a store.Adapter) *sql.DB { return l.of(a).db }),
 		adaptertest.Golden(golden),
+		adaptertest.Fields(&schema.Schema{}), // entclient has no columns for extra fields
 		adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge, adaptertest.Sessions, adaptertest.Closer),
 	}
 }
 
 func ptr[V any](v V) *V { return &v }
 
-// golden is one row per table as the storage classes of Drizzle's SQLite
-// layout have them: instants as integer milliseconds, expires_at as integer
-// seconds, booleans as 0 and 1.
+// golden holds one row per table with the storage classes of Drizzle's SQLite
+// layout: instants as integer milliseconds, expires_at as integer seconds,
+// booleans as 0 and 1.
 var golden = adaptertest.Fixture{
 	User: store.User{ID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", Name: ptr("Zoë 😀"), Email: ptr("zoe@example.com"),
 		EmailVerified: ptr(time.UnixMilli(1795256430123).UTC()), Image: ptr("https://example.com/zoe.png")},

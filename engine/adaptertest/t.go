@@ -21,14 +21,14 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// T is one part of a case at work.
-type T struct {
+// caseT runs one part of a case.
+type caseT struct {
 	suite *suite
 	c     *testCase
 	ctx   context.Context
 	open  openFunc
 	raw   store.Adapter // the adapter itself
-	a     *recorder     // the same, with its calls written down
+	a     *recorder     // the adapter, with its calls logged
 	log   *callLog
 	base  time.Time
 
@@ -37,27 +37,27 @@ type T struct {
 	*state
 }
 
-// state is shared by the T of a part and those of its transactions.
+// state is shared by the caseT of a part and those of its transactions.
 type state struct {
 	mu         sync.Mutex
-	ids        map[string]string // ids that the store made, by the one the engine would have
+	ids        map[string]string // ids assigned by the store, by the id passed to it
 	failure    *Failure
 	notOffered string
 }
 
-func (t *T) bind(a store.Adapter) { t.raw, t.a = a, &recorder{a: a, log: t.log} }
+func (t *caseT) bind(a store.Adapter) { t.raw, t.a = a, &recorder{a: a, log: t.log} }
 
-// in is the case on the adapter of a transaction.
-func (t *T) in(a store.Adapter) *T {
+// on returns the same case on another adapter, that of a transaction.
+func (t *caseT) on(a store.Adapter) *caseT {
 	r, ok := a.(*recorder)
 	if !ok {
 		r = &recorder{a: a, log: t.log}
 	}
-	return &T{suite: t.suite, c: t.c, ctx: t.ctx, open: t.open, raw: r.a, a: r, log: t.log, base: t.base, state: t.state}
+	return &caseT{suite: t.suite, c: t.c, ctx: t.ctx, open: t.open, raw: r.a, a: r, log: t.log, base: t.base, state: t.state}
 }
 
 // record keeps the first failure.
-func (t *T) record(got, want string) {
+func (t *caseT) record(got, want string) {
 	did := t.log.did()
 	t.mu.Lock()
 	defer t.mu.Unlock()
@@ -72,41 +72,41 @@ func (t *T) record(got, want string) {
 }
 
 // fail ends the case.
-func (t *T) fail(got, want string) {
+func (t *caseT) fail(got, want string) {
 	t.record(got, want)
 	runtime.Goexit()
 }
 
 // check ends the case unless cond holds.
-func (t *T) check(cond bool, got, want string) {
+func (t *caseT) check(cond bool, got, want string) {
 	if !cond {
 		t.fail(got, want)
 	}
 }
 
-// ok returns v of a call that must succeed.
-func ok[V any](v V, err error) func(t *T) V {
-	return func(t *T) V {
+// ok returns a function that returns v, or ends the case if err is not nil.
+func ok[V any](v V, err error) func(t *caseT) V {
+	return func(t *caseT) V {
 		t.ok(err)
 		return v
 	}
 }
 
-func (t *T) ok(err error) {
+func (t *caseT) ok(err error) {
 	if err != nil {
 		t.fail("error: "+err.Error(), "no error")
 	}
 }
 
 // is wants an error that matches want by errors.Is.
-func (t *T) is(err, want error) {
+func (t *caseT) is(err, want error) {
 	if !errors.Is(err, want) {
 		t.fail("error: "+fmt.Sprint(err), "an error that matches "+nameOf(want))
 	}
 }
 
-// notFound wants ErrNotFound and no other error of the contract.
-func (t *T) notFound(err error) { t.is(err, store.ErrNotFound) }
+// notFound wants ErrNotFound.
+func (t *caseT) notFound(err error) { t.is(err, store.ErrNotFound) }
 
 func nameOf(err error) string {
 	switch {
@@ -127,15 +127,15 @@ func nameOf(err error) string {
 	return err.Error()
 }
 
-// absent wants an id that the store could not even have to be answered.
-func (t *T) absent(err error) {
+// absent wants ErrNotFound or ErrInvalid, for a key that the store cannot hold.
+func (t *caseT) absent(err error) {
 	if !errors.Is(err, store.ErrNotFound) && !errors.Is(err, store.ErrInvalid) {
 		t.fail("error: "+fmt.Sprint(err), "store.ErrNotFound or store.ErrInvalid")
 	}
 }
 
 // conflict wants an ErrConflict that names field.
-func (t *T) conflict(err error, field string) {
+func (t *caseT) conflict(err error, field string) {
 	c, ok := errors.AsType[*store.ConflictError](err)
 	if !ok || c.Field != field {
 		t.fail("error: "+fmt.Sprint(err), fmt.Sprintf("&store.ConflictError{Field: %q}", field))
@@ -143,13 +143,13 @@ func (t *T) conflict(err error, field string) {
 }
 
 // equal compares instants to the precision of the store.
-func (t *T) equal(got, want any) {
+func (t *caseT) equal(got, want any) {
 	instants := cmp.Comparer(func(a, b time.Time) bool {
 		return a.Sub(b).Abs() < t.suite.precision && (t.suite.precision > time.Millisecond || a.Equal(b))
 	})
 	options := cmp.Options{instants}
 	if s := t.suite.fields; s != nil {
-		// What was not set is its default.
+		// A field that was not set has its default.
 		type user store.User
 		type session store.Session
 		options = append(options,
@@ -176,25 +176,25 @@ func filled(fields []schema.Field, extra map[string]any) map[string]any {
 	return all
 }
 
-func (t *T) utc(at time.Time) {
-	t.check(at.Location() == time.UTC, fmt.Sprintf("%v, in %v", at, at.Location()), "the instant in UTC")
+func (t *caseT) utc(at time.Time) {
+	t.check(at.Location() == time.UTC, fmt.Sprintf("%v, in location %v", at, at.Location()), "the instant in time.UTC")
 }
 
 func ptr[V any](v V) *V { return &v }
 
-// hash is random data: the same for the same seed, case and name.
-func (t *T) hash(name string) [32]byte {
+// hash returns random data, the same for the same seed, case and name.
+func (t *caseT) hash(name string) [32]byte {
 	return sha256.Sum256(fmt.Appendf(nil, "%d %s %s", t.suite.seed, t.c.id, name))
 }
 
-func (t *T) rand() *rand.Rand {
+func (t *caseT) rand() *rand.Rand {
 	h := t.hash("rand")
 	return rand.New(rand.NewPCG(binary.LittleEndian.Uint64(h[:]), binary.LittleEndian.Uint64(h[8:])))
 }
 
-// id is the id of the user with a name: a UUID as the engine makes them, or
-// what the store made of it.
-func (t *T) id(name string) string {
+// id returns the id of the user called name: a UUID like those of the engine, or
+// the id that the store assigned instead.
+func (t *caseT) id(name string) string {
 	h := t.hash(name)
 	h[6], h[8] = h[6]&0x0f|0x40, h[8]&0x3f|0x80
 	id := fmt.Sprintf("%x-%x-%x-%x-%x", h[0:4], h[4:6], h[6:8], h[8:10], h[10:16])
@@ -206,28 +206,28 @@ func (t *T) id(name string) string {
 	return id
 }
 
-// created remembers the id that the store made instead of the given one.
-func (t *T) created(given, made string) {
-	if given != made && t.suite.storeAssigns(t.raw) {
+// created remembers the id that the store assigned instead of the given one.
+func (t *caseT) created(given, assigned string) {
+	if given != assigned && t.suite.storeAssigns(t.raw) {
 		t.mu.Lock()
 		defer t.mu.Unlock()
-		t.ids[given] = made
+		t.ids[given] = assigned
 	}
 }
 
 // create stores u, which must succeed.
-func (t *T) create(u store.User) store.User {
+func (t *caseT) create(u store.User) store.User {
 	made := ok(t.a.CreateUser(t.ctx, u))(t)
 	t.created(u.ID, made.ID)
 	return made
 }
 
 // user stores a user with every field.
-func (t *T) user(name string) store.User { return t.create(t.fullUser(name)) }
+func (t *caseT) user(name string) store.User { return t.create(t.fullUser(name)) }
 
 func email(name string) string { return name + "@example.com" }
 
-func (t *T) fullUser(name string) store.User {
+func (t *caseT) fullUser(name string) store.User {
 	return store.User{
 		ID:            t.id(name),
 		Name:          ptr("Name of " + name),
@@ -237,9 +237,9 @@ func (t *T) fullUser(name string) store.User {
 	}
 }
 
-// nobody is the id of a user that does not exist, of the shape the store
-// knows.
-func (t *T) nobody() string {
+// nobody returns the id of a user that does not exist, in the form of the ids of
+// the store.
+func (t *caseT) nobody() string {
 	if !t.suite.storeAssigns(t.raw) {
 		return t.id("nobody")
 	}
@@ -248,19 +248,19 @@ func (t *T) nobody() string {
 	return id
 }
 
-func (t *T) account(userID, provider, id string) store.Account {
+func (t *caseT) account(userID, provider, id string) store.Account {
 	return ok(t.a.LinkAccount(t.ctx, store.Account{UserID: userID, Type: "oauth", Provider: provider, ProviderAccountID: id}))(t)
 }
 
-func (t *T) session(token, userID string) store.Session {
+func (t *caseT) session(token, userID string) store.Session {
 	return ok(t.a.CreateSession(t.ctx, store.Session{SessionToken: token, UserID: userID, Expires: t.base.Add(time.Hour)}))(t)
 }
 
-func (t *T) token(identifier, token string) store.VerificationToken {
+func (t *caseT) token(identifier, token string) store.VerificationToken {
 	return ok(t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: identifier, Token: token, Expires: t.base.Add(time.Hour)}))(t)
 }
 
-func (t *T) authenticator(id, userID string) store.Authenticator {
+func (t *caseT) authenticator(id, userID string) store.Authenticator {
 	return ok(t.a.CreateAuthenticator(t.ctx, fullAuthenticator(id, userID)))(t)
 }
 
@@ -279,27 +279,27 @@ func fullAuthenticator(id, userID string) store.Authenticator {
 	}
 }
 
-// wantUser wants the user to be stored exactly so.
-func (t *T) wantUser(want store.User) { t.equal(ok(t.a.GetUser(t.ctx, want.ID))(t), want) }
+// wantUser wants the stored user to equal want.
+func (t *caseT) wantUser(want store.User) { t.equal(ok(t.a.GetUser(t.ctx, want.ID))(t), want) }
 
-func (t *T) wantSession(want store.Session) {
+func (t *caseT) wantSession(want store.Session) {
 	t.equal(ok(t.a.GetSession(t.ctx, want.SessionToken))(t), want)
 }
 
 // wantOwner wants the account to belong to the user.
-func (t *T) wantOwner(provider, id, userID string) {
+func (t *caseT) wantOwner(provider, id, userID string) {
 	t.equal(ok(t.a.GetUserByAccount(t.ctx, provider, id))(t).ID, userID)
 }
 
-// noUser wants no trace of the user that can be seen without it.
-func (t *T) noUser(id string) {
+// noUser wants the user not to exist, and no rows that belong to it.
+func (t *caseT) noUser(id string) {
 	_, err := t.a.GetUser(t.ctx, id)
 	t.notFound(err)
 	t.noRows(id)
 }
 
-// noRows wants nothing to belong to the user.
-func (t *T) noRows(id string) {
+// noRows wants no rows that belong to the user.
+func (t *caseT) noRows(id string) {
 	t.equal(len(ok(t.a.ListAccountsByUserID(t.ctx, id))(t)), 0)
 	if t.has(needSessions) {
 		t.equal(len(ok(t.a.ListSessionsByUserID(t.ctx, id))(t)), 0)
@@ -309,23 +309,23 @@ func (t *T) noRows(id string) {
 	}
 }
 
-func (t *T) has(n need) bool { return t.suite.lacks(n, t.raw) == "" }
+func (t *caseT) has(n need) bool { return t.suite.lacks(n, t.raw) == "" }
 
 // take wants the token to be handed out.
-func (t *T) take(identifier, token string) store.VerificationToken {
+func (t *caseT) take(identifier, token string) store.VerificationToken {
 	return ok(t.a.UseVerificationToken(t.ctx, identifier, token))(t)
 }
 
 // miss wants no token to be handed out.
-func (t *T) miss(identifier, token string) {
+func (t *caseT) miss(identifier, token string) {
 	got, err := t.a.UseVerificationToken(t.ctx, identifier, token)
 	t.notFound(err)
 	t.equal(got, store.VerificationToken{})
 }
 
-// expired reports whether an expired row is there; it must be, unless the
-// store removes such rows.
-func (t *T) expired(err error) bool {
+// expired reports whether an expired row still exists. It must, unless the store
+// removes such rows itself.
+func (t *caseT) expired(err error) bool {
 	if t.suite.nativeTTL && errors.Is(err, store.ErrNotFound) {
 		return false
 	}
@@ -333,18 +333,18 @@ func (t *T) expired(err error) bool {
 	return true
 }
 
-// limit is what a column holds, or n when that is less or the column has no
-// limit.
-func (t *T) limit(column string, n int) int {
+// limit returns the smaller of n and the number of characters that a column
+// holds.
+func (t *caseT) limit(column string, n int) int {
 	if m, ok := t.suite.maxString[column]; ok && m < n {
 		return m
 	}
 	return n
 }
 
-// together calls f n times at once, from a barrier, and returns the errors by
-// caller. A panic is an error.
-func (t *T) together(what string, n int, f func(i int) error) []error {
+// together calls f n times concurrently, released by a barrier, and returns the
+// error of each call. A panic is returned as an error.
+func (t *caseT) together(what string, n int, f func(i int) error) []error {
 	t.log.add("%d × at once: %s", n, what)
 	t.log.muted.Store(true)
 	defer t.log.muted.Store(false)
@@ -370,9 +370,9 @@ func (t *T) together(what string, n int, f func(i int) error) []error {
 	return errs
 }
 
-// oneWinner wants one nil among errs and lost for all others. It returns the
-// winner.
-func (t *T) oneWinner(errs []error, lost error) int {
+// oneWinner wants exactly one nil in errs, and errors that match lost for all
+// others. It returns the index of the nil.
+func (t *caseT) oneWinner(errs []error, lost error) int {
 	winner, won := -1, 0
 	var other error
 	for i, err := range errs {
@@ -389,13 +389,14 @@ func (t *T) oneWinner(errs []error, lost error) int {
 		t.fail(fmt.Sprintf("%d callers succeeded, %d failed (other errors: %v)", won, len(errs)-won, other), want)
 	}
 	if other != nil {
-		t.fail("a loser got: "+other.Error(), want)
+		t.fail("1 caller succeeded, but another one got: "+other.Error(), want)
 	}
 	return winner
 }
 
-// within wants f to end. The margin is wide: this finds a hang, no slowness.
-func (t *T) within(what string, f func()) {
+// within wants f to return. The limit is high, to find a hang and not a slow
+// call.
+func (t *caseT) within(what string, f func()) {
 	done := make(chan any, 1)
 	go func() {
 		defer func() { done <- recover() }()
@@ -406,23 +407,23 @@ func (t *T) within(what string, f func()) {
 	select {
 	case v := <-done:
 		if v != nil {
-			t.fail(fmt.Sprintf("%s: panic: %v", what, v), "an error")
+			t.fail(fmt.Sprintf("%s: panic: %v", what, v), "an error, not a panic")
 		}
 	case <-limit.C:
-		t.fail(what+" has not returned", "an answer or an error")
+		t.fail(what+": the call hangs", "a result or an error")
 	}
 }
 
-// settle gives a write that an adapter left behind time to land.
-func (t *T) settle() {
+// settle waits for a write that an adapter may have left running.
+func (t *caseT) settle() {
 	for range 30 {
 		_, _ = t.raw.GetUser(t.ctx, t.id("settle"))
 		time.Sleep(5 * time.Millisecond)
 	}
 }
 
-// close closes the adapter, when it can be closed.
-func (t *T) close() {
+// close closes the adapter if it is an io.Closer.
+func (t *caseT) close() {
 	if c, ok := t.raw.(io.Closer); ok {
 		t.log.add("Close")
 		t.ok(c.Close())

@@ -6,7 +6,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-func tokenOnce(t *T) {
+func tokenOnce(t *caseT) {
 	want := t.token("a@example.com", "t1")
 	got := t.take("a@example.com", "t1")
 	t.equal(got, want)
@@ -14,19 +14,19 @@ func tokenOnce(t *T) {
 	t.miss("a@example.com", "t1")
 }
 
-func tokenOtherIdentifier(t *T) {
+func tokenOtherIdentifier(t *caseT) {
 	t.token("a@example.com", "t1")
 	t.miss("b@example.com", "t1")
 	t.miss("", "t1")
 }
 
-func tokenOtherToken(t *T) {
+func tokenOtherToken(t *caseT) {
 	t.token("a@example.com", "t1")
 	t.miss("a@example.com", "t2")
 	t.miss("a@example.com", "")
 }
 
-func tokenMissBurnsNothing(t *T) {
+func tokenMissBurnsNothing(t *caseT) {
 	t.token("a@example.com", "t1")
 	t.token("b@example.com", "t2")
 	t.miss("b@example.com", "t1")
@@ -35,14 +35,14 @@ func tokenMissBurnsNothing(t *T) {
 	t.take("b@example.com", "t2")
 }
 
-func tokenSiblings(t *T) {
+func tokenSiblings(t *caseT) {
 	t.token("a@example.com", "t1")
 	t.token("a@example.com", "t2")
 	t.take("a@example.com", "t1")
 	t.take("a@example.com", "t2")
 }
 
-func tokenDupPair(t *T) {
+func tokenDupPair(t *caseT) {
 	want := t.token("a@example.com", "t1")
 	_, err := t.a.CreateVerificationToken(t.ctx, store.VerificationToken{Identifier: "a@example.com", Token: "t1", Expires: t.base.AddDate(1, 0, 0)})
 	t.conflict(err, "token")
@@ -50,16 +50,16 @@ func tokenDupPair(t *T) {
 	t.miss("a@example.com", "t1")
 }
 
-func tokenSharedToken(t *T) {
+func tokenSharedToken(t *caseT) {
 	t.token("a@example.com", "t1")
 	t.token("b@example.com", "t1")
 	t.take("a@example.com", "t1")
 	t.equal(t.take("b@example.com", "t1").Identifier, "b@example.com")
 }
 
-func tokenUnknown(t *T) { t.miss("a@example.com", "t1") }
+func tokenUnknown(t *caseT) { t.miss("a@example.com", "t1") }
 
-func tokenExpired(t *T) {
+func tokenExpired(t *caseT) {
 	want := store.VerificationToken{Identifier: "a@example.com", Token: "t1", Expires: t.base.AddDate(-3, 0, 0)}
 	if _, err := t.a.CreateVerificationToken(t.ctx, want); t.expired(err) {
 		if got, err := t.a.UseVerificationToken(t.ctx, "a@example.com", "t1"); t.expired(err) {
@@ -69,7 +69,7 @@ func tokenExpired(t *T) {
 	t.miss("a@example.com", "t1")
 }
 
-func tokenWildcard(t *T) {
+func tokenWildcard(t *caseT) {
 	t.token("a@example.com", "t1")
 	for _, pattern := range []string{"%", "t_", "t%", `\`, "*", "?1", ".*"} {
 		t.miss("a@example.com", pattern)
@@ -80,7 +80,7 @@ func tokenWildcard(t *T) {
 	t.take("a@example.com", "t1")
 }
 
-func tokenCase(t *T) {
+func tokenCase(t *caseT) {
 	t.token("a@example.com", "Token")
 	t.miss("a@example.com", "token")
 	t.miss("A@example.com", "Token")
@@ -89,7 +89,7 @@ func tokenCase(t *T) {
 	t.take("a@example.com", "token")
 }
 
-func tokenPadding(t *T) {
+func tokenPadding(t *caseT) {
 	t.token("a@example.com", "t1")
 	t.miss("a@example.com", "t1 ")
 	t.miss("a@example.com ", "t1")
@@ -98,7 +98,7 @@ func tokenPadding(t *T) {
 	t.take("a@example.com", "t1")
 }
 
-func tokenCreateReturnsOwn(t *T) {
+func tokenCreateReturnsOwn(t *caseT) {
 	t.token("a@example.com", "t1")
 	want := store.VerificationToken{Identifier: "a@example.com", Token: "t2", Expires: t.base.Add(time.Minute)}
 	t.equal(ok(t.a.CreateVerificationToken(t.ctx, want))(t), want)

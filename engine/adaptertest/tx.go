@@ -10,14 +10,14 @@ import (
 
 var errRollback = errors.New("adaptertest: roll back")
 
-// tx runs fn in a transaction, as a case of its own on the adapter it gets.
-func (t *T) tx(fn func(in *T) error) error {
-	return t.a.Tx(t.ctx, func(a store.Adapter) error { return fn(t.in(a)) })
+// tx runs fn in a transaction, with a caseT on the adapter of the transaction.
+func (t *caseT) tx(fn func(in *caseT) error) error {
+	return t.a.Tx(t.ctx, func(a store.Adapter) error { return fn(t.on(a)) })
 }
 
-func txRollback(t *T) {
+func txRollback(t *caseT) {
 	before := t.user("u0")
-	err := t.tx(func(in *T) error {
+	err := t.tx(func(in *caseT) error {
 		in.user("u1")
 		in.account(t.id("u1"), "github", "1")
 		in.session("s1", t.id("u1"))
@@ -29,7 +29,7 @@ func txRollback(t *T) {
 		return errRollback
 	})
 	if err != errRollback {
-		t.fail("error of Tx: "+errString(err), "the error of fn, unchanged")
+		t.fail("error of Tx: "+errString(err), "the error that fn returned, unchanged")
 	}
 	t.noUser(t.id("u1"))
 	_, err = t.a.GetAccount(t.ctx, "github", "1")
@@ -49,11 +49,11 @@ func errString(err error) string {
 	return err.Error()
 }
 
-// txEveryMethod undoes each method of the contract.
-func txEveryMethod(t *T) {
+// txEveryMethod rolls back a call of each method of the contract.
+func txEveryMethod(t *caseT) {
 	t.populate()
 	before := t.snapshot()
-	err := t.tx(func(in *T) error {
+	err := t.tx(func(in *caseT) error {
 		for _, c := range append(in.reads(), in.writes()...) {
 			if err := c.do(in.ctx); err != nil {
 				in.fail(c.name+" in a transaction: error: "+err.Error(), "no error")
@@ -70,18 +70,18 @@ func txEveryMethod(t *T) {
 	t.miss("a", "t2")
 }
 
-func txPanic(t *T) {
+func txPanic(t *caseT) {
 	panicked := func() (v any) {
 		defer func() { v = recover() }()
-		_ = t.tx(func(in *T) error { in.user("u1"); panic("oops") })
+		_ = t.tx(func(in *caseT) error { in.user("u1"); panic("oops") })
 		return nil
 	}()
-	t.check(panicked == "oops", "the panic of fn was swallowed", "the panic, after the rollback")
+	t.check(panicked == "oops", "Tx swallowed the panic of fn", "Tx to roll back and panic with the same value")
 	t.noUser(t.id("u1"))
 	t.create(store.User{ID: t.id("u9"), Email: ptr(email("u1"))})
 }
 
-func txCancelledInside(t *T) {
+func txCancelledInside(t *caseT) {
 	ctx, cancel := context.WithCancel(t.ctx)
 	defer cancel()
 	err := t.a.Tx(ctx, func(a store.Adapter) error {
@@ -93,10 +93,10 @@ func txCancelledInside(t *T) {
 	t.noUser(t.id("u1"))
 }
 
-func txIsolation(t *T) {
+func txIsolation(t *caseT) {
 	t.user("u0")
 	t.session("s0", t.id("u0"))
-	t.ok(t.tx(func(in *T) error {
+	t.ok(t.tx(func(in *caseT) error {
 		in.user("u1")
 		in.session("s1", t.id("u1"))
 		later := t.base.AddDate(1, 0, 0)
@@ -106,7 +106,7 @@ func txIsolation(t *T) {
 		in.equal(u.ID, t.id("u1"))
 		in.equal(ok(in.a.GetSession(in.ctx, "s0"))(in).Expires, later)
 
-		// From outside: not there, or not to be read before the commit.
+		// From outside the rows do not exist, or reads block until the commit.
 		ctx, cancel := context.WithTimeout(t.ctx, 2*time.Second)
 		defer cancel()
 		waits := func(err error) bool { return errors.Is(err, context.DeadlineExceeded) }
@@ -123,7 +123,7 @@ func txIsolation(t *T) {
 			return nil
 		}
 		t.ok(err)
-		t.check(!s.Expires.Equal(later), "a write that is not committed is visible outside", "the session as it was")
+		t.check(!s.Expires.Equal(later), "an uncommitted write is visible outside the transaction", "the session as it was")
 		return nil
 	}))
 	_, _, err := t.a.GetSessionAndUser(t.ctx, "s1")
@@ -131,8 +131,8 @@ func txIsolation(t *T) {
 	t.equal(ok(t.a.GetSession(t.ctx, "s0"))(t).Expires, t.base.AddDate(1, 0, 0))
 }
 
-func txCommit(t *T) {
-	t.ok(t.tx(func(in *T) error {
+func txCommit(t *caseT) {
+	t.ok(t.tx(func(in *caseT) error {
 		in.user("u1")
 		in.account(t.id("u1"), "github", "1")
 		in.session("s1", t.id("u1"))
@@ -143,11 +143,11 @@ func txCommit(t *T) {
 	ok(t.a.GetSession(t.ctx, "s1"))(t)
 }
 
-// txAfterAbsent: an answer of the contract does not spoil the transaction.
-func txAfterAbsent(t *T) {
+// txAfterAbsent continues a transaction after calls that returned ErrNotFound.
+func txAfterAbsent(t *caseT) {
 	t.user("u1")
 	nobody := t.nobody()
-	t.ok(t.tx(func(in *T) error {
+	t.ok(t.tx(func(in *caseT) error {
 		_, err := in.a.GetUser(in.ctx, nobody)
 		in.notFound(err)
 		_, err = in.a.GetUserByEmail(in.ctx, email("u2"))
@@ -158,11 +158,11 @@ func txAfterAbsent(t *T) {
 	t.wantUser(t.fullUser("u2"))
 }
 
-func txUsedLate(t *T) {
+func txUsedLate(t *caseT) {
 	var late store.Adapter
-	t.ok(t.tx(func(in *T) error { late = in.a; return nil }))
+	t.ok(t.tx(func(in *caseT) error { late = in.a; return nil }))
 	_, err := late.CreateUser(t.ctx, t.fullUser("u1"))
-	t.check(err != nil, "the adapter of a transaction works after its end", "an error")
+	t.check(err != nil, "the adapter of a transaction still works after the commit", "an error")
 	_, err = t.a.GetUserByEmail(t.ctx, email("u1"))
 	t.notFound(err)
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-func userCreateReturnedIsStored(t *T) {
+func userCreateReturnedIsStored(t *caseT) {
 	given := t.fullUser("u1")
 	given.EmailVerified = ptr(t.base.Add(456789 * time.Nanosecond).In(time.FixedZone("", 19800)))
 	created := t.create(given)
 	t.utc(*created.EmailVerified)
-	// Below a millisecond it may cut or round, but what it returns is what it
-	// stored.
+	// Below a millisecond the store may truncate or round, but CreateUser must
+	// return what was stored.
 	read := ok(t.a.GetUser(t.ctx, created.ID))(t)
-	t.check(created.EmailVerified.Equal(*read.EmailVerified), show(created), "what GetUser returns: "+show(read))
+	t.check(created.EmailVerified.Equal(*read.EmailVerified), "CreateUser returned "+show(created), "the user that GetUser returns: "+show(read))
 	t.check(created.EmailVerified.Sub(t.base).Abs() < max(t.suite.precision, 2*time.Millisecond), show(created.EmailVerified), show(t.base))
 	want := t.fullUser("u1")
 	want.EmailVerified = read.EmailVerified
@@ -24,28 +24,28 @@ func userCreateReturnedIsStored(t *T) {
 	t.equal(ok(t.a.GetUserByEmail(t.ctx, email("u1")))(t), want)
 }
 
-func userCreateKeepsId(t *T) {
+func userCreateKeepsId(t *caseT) {
 	for _, name := range []string{"u1", "u2", "u3"} {
 		want := t.fullUser(name)
 		t.equal(ok(t.a.CreateUser(t.ctx, want))(t), want)
 		t.wantUser(want)
 		_, err := t.a.GetUser(t.ctx, strings.ToUpper(want.ID))
 		if err == nil && strings.ToUpper(want.ID) != want.ID {
-			t.wantUser(want) // a uuid column does not tell them apart, and gives the id as it was
+			t.wantUser(want) // a uuid column ignores letter case, but must return the id as given
 		} else {
 			t.absent(err)
 		}
 	}
 }
 
-func userCreateEmptyId(t *T) {
+func userCreateEmptyId(t *caseT) {
 	_, err := t.a.CreateUser(t.ctx, store.User{Email: ptr("a@example.com")})
 	t.is(err, store.ErrInvalid)
 	_, err = t.a.GetUserByEmail(t.ctx, "a@example.com")
 	t.notFound(err)
 }
 
-func userDupId(t *T) {
+func userDupId(t *caseT) {
 	first := t.user("u1")
 	_, err := t.a.CreateUser(t.ctx, store.User{ID: first.ID, Email: ptr("other@example.com")})
 	t.conflict(err, "id")
@@ -54,7 +54,7 @@ func userDupId(t *T) {
 	t.notFound(err)
 }
 
-func userDupEmail(t *T) {
+func userDupEmail(t *caseT) {
 	first := t.user("u1")
 	nobody := t.nobody()
 	_, err := t.a.CreateUser(t.ctx, store.User{ID: t.id("u2"), Name: ptr("thief"), Email: first.Email})
@@ -68,7 +68,7 @@ func userDupEmail(t *T) {
 	signUpEmailTaken(t, first)
 }
 
-func userNullEmails(t *T) {
+func userNullEmails(t *caseT) {
 	for _, name := range []string{"u1", "u2", "u3"} {
 		made := t.create(store.User{ID: t.id(name)})
 		t.equal(made, store.User{ID: t.id(name)})
@@ -80,7 +80,7 @@ func userNullEmails(t *T) {
 	t.wantUser(store.User{ID: t.id("u3")})
 }
 
-func userNotFound(t *T) {
+func userNotFound(t *caseT) {
 	t.user("u1")
 	_, err := t.a.GetUser(t.ctx, t.nobody())
 	t.notFound(err)
@@ -92,23 +92,25 @@ func userNotFound(t *T) {
 	t.notFound(err)
 }
 
-func userEmailCase(t *T) { emailDiffers(t, "User@example.com", "user@example.com", "USER@EXAMPLE.COM") }
+func userEmailCase(t *caseT) {
+	emailDiffers(t, "User@example.com", "user@example.com", "USER@EXAMPLE.COM")
+}
 
-func userEmailWildcard(t *T) {
+func userEmailWildcard(t *caseT) {
 	emailDiffers(t, "a_b%c@example.com", "axb%c@example.com", "a_bbbc@example.com", "%", "_")
 }
 
-func userEmailPadding(t *T) {
+func userEmailPadding(t *caseT) {
 	emailDiffers(t, "a@example.com", "a@example.com ", " a@example.com", "a@example.com\t")
 }
 
-func userEmailEmpty(t *T) {
+func userEmailEmpty(t *caseT) {
 	t.create(store.User{ID: t.id("u1")})
 	_, err := t.a.GetUserByEmail(t.ctx, "")
 	t.notFound(err)
 }
 
-func userUpdatePartial(t *T) {
+func userUpdatePartial(t *caseT) {
 	want := t.user("u1")
 	want.Name = ptr("New")
 	t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1"), Name: store.SetTo("New")}))(t), want)
@@ -122,7 +124,7 @@ func userUpdatePartial(t *T) {
 	t.wantUser(want)
 }
 
-func userUpdateClear(t *T) {
+func userUpdateClear(t *caseT) {
 	t.user("u1")
 	want := store.User{ID: t.id("u1"), Email: ptr(email("u1"))}
 	up := store.UserUpdate{ID: t.id("u1"), Name: store.Clear[string](), EmailVerified: store.Clear[time.Time](), Image: store.Clear[string]()}
@@ -130,7 +132,7 @@ func userUpdateClear(t *T) {
 	t.wantUser(want)
 }
 
-func userUpdateUnknown(t *T) {
+func userUpdateUnknown(t *caseT) {
 	nobody := t.nobody()
 	_, err := t.a.UpdateUser(t.ctx, store.UserUpdate{ID: nobody, Name: store.SetTo("Ghost"), Email: store.SetTo("g@example.com")})
 	t.notFound(err)
@@ -141,7 +143,7 @@ func userUpdateUnknown(t *T) {
 	t.notFound(err)
 }
 
-func userUpdateSameValues(t *T) {
+func userUpdateSameValues(t *caseT) {
 	u := t.user("u1")
 	for range 2 {
 		t.equal(ok(t.a.UpdateUser(t.ctx, store.UserUpdate{
@@ -151,14 +153,14 @@ func userUpdateSameValues(t *T) {
 	}
 }
 
-func userUpdateScope(t *T) {
+func userUpdateScope(t *caseT) {
 	t.user("u1")
 	other := t.user("u2")
 	ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1"), Name: store.SetTo("New"), Email: store.SetTo("new@example.com"), Image: store.Clear[string]()}))(t)
 	t.wantUser(other)
 }
 
-func userEmailMove(t *T) {
+func userEmailMove(t *caseT) {
 	t.user("u1")
 	ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1"), Email: store.SetTo("new@example.com")}))(t)
 	_, err := t.a.GetUserByEmail(t.ctx, email("u1"))
@@ -170,7 +172,7 @@ func userEmailMove(t *T) {
 	t.conflict(err, "email")
 }
 
-func userEmailTaken(t *T) {
+func userEmailTaken(t *caseT) {
 	first, second := t.user("u1"), t.user("u2")
 	_, err := t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u2"), Name: store.SetTo("New"), Email: store.SetTo(*first.Email)})
 	t.conflict(err, "email")
@@ -178,7 +180,7 @@ func userEmailTaken(t *T) {
 	t.wantUser(second)
 }
 
-func userReadYourWrite(t *T) {
+func userReadYourWrite(t *caseT) {
 	t.user("u1")
 	for _, name := range []string{"a", "b", "c"} {
 		ok(t.a.GetUser(t.ctx, t.id("u1")))(t)
@@ -188,7 +190,7 @@ func userReadYourWrite(t *T) {
 	}
 }
 
-func userDeleteSessions(t *T) {
+func userDeleteSessions(t *caseT) {
 	id := t.user("u1").ID
 	t.user("u2")
 	t.session("s1", id)
@@ -203,7 +205,7 @@ func userDeleteSessions(t *T) {
 	}
 }
 
-func userDeleteAccounts(t *T) {
+func userDeleteAccounts(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	t.account(t.id("u1"), "github", "1")
@@ -216,7 +218,7 @@ func userDeleteAccounts(t *T) {
 	t.account(t.id("u2"), "github", "1")
 }
 
-func userDeleteAuthenticators(t *T) {
+func userDeleteAuthenticators(t *caseT) {
 	t.user("u1")
 	t.user("u2")
 	t.authenticator("c1", t.id("u1"))
@@ -227,7 +229,7 @@ func userDeleteAuthenticators(t *T) {
 	t.authenticator("c1", t.id("u2"))
 }
 
-func userDeleteScope(t *T) {
+func userDeleteScope(t *caseT) {
 	t.user("u1")
 	other := t.user("u2")
 	for _, name := range []string{"u1", "u2"} {
@@ -249,14 +251,14 @@ func userDeleteScope(t *T) {
 	t.take(email("u1"), "t") // tokens belong to an address, not to a user
 }
 
-func userDeleteUnknown(t *T) {
+func userDeleteUnknown(t *caseT) {
 	t.user("u1")
 	t.ok(t.a.DeleteUser(t.ctx, t.nobody()))
 	t.ok(t.a.DeleteUser(t.ctx, t.id("u1")))
 	t.ok(t.a.DeleteUser(t.ctx, t.id("u1")))
 }
 
-func userRecreateSameId(t *T) {
+func userRecreateSameId(t *caseT) {
 	t.user("u1")
 	t.account(t.id("u1"), "github", "1")
 	t.session("s1", t.id("u1"))
@@ -273,9 +275,9 @@ func userRecreateSameId(t *T) {
 	t.notFound(err)
 }
 
-// emailDiffers wants a user with the address not to be found by the others,
-// and the others to be free.
-func emailDiffers(t *T, address string, others ...string) {
+// emailDiffers wants the other addresses not to find the user with this one, and
+// not to be taken.
+func emailDiffers(t *caseT, address string, others ...string) {
 	id := t.create(store.User{ID: t.id("u"), Email: &address}).ID
 	for _, other := range others {
 		_, err := t.a.GetUserByEmail(t.ctx, other)
@@ -285,7 +287,7 @@ func emailDiffers(t *T, address string, others ...string) {
 	t.equal(ok(t.a.GetUserByEmail(t.ctx, address))(t).ID, id)
 }
 
-func userEmailClear(t *T) {
+func userEmailClear(t *caseT) {
 	t.user("u1")
 	want := ok(t.a.UpdateUser(t.ctx, store.UserUpdate{ID: t.id("u1"), Email: store.Clear[string]()}))(t)
 	t.equal(want.Email, (*string)(nil))

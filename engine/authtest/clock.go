@@ -5,32 +5,32 @@ import (
 	"time"
 )
 
-// Clock is a clock that stands still until it is told to move. Give its Now to
-// every Config.Now of a test. It is safe for concurrent use; use NewClock to
-// make one.
+// Clock is a clock that moves only when it is set or advanced. Use its method Now
+// for each Config.Now of a test. Create one with NewClock. It is safe for
+// concurrent use.
 type Clock struct {
 	mu  sync.Mutex
 	now time.Time
 }
 
-// NewClock returns a clock that shows now.
+// NewClock returns a clock that is set to now.
 func NewClock(now time.Time) *Clock { return &Clock{now: now} }
 
-// Now is what the clock shows.
+// Now returns the time of the clock.
 func (c *Clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	return c.now
 }
 
-// Set makes the clock show now, which may be earlier than before.
+// Set sets the clock to now, which may be earlier than its current time.
 func (c *Clock) Set(now time.Time) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.now = now
 }
 
-// Advance moves the clock by d.
+// Advance advances the clock by d.
 func (c *Clock) Advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

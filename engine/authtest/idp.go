@@ -1,9 +1,9 @@
-// Package authtest is for an application's own tests and demos: an OpenID
-// provider in the same process, a mailbox that catches mail links, and a clock
-// that can be set.
+// Package authtest supports tests and demos of applications: it has an OpenID
+// provider that runs in the same process, a mailbox that catches mail links, and a
+// clock that can be set.
 //
-// Nothing here is for production. The provider signs anybody in who clicks a
-// name, so it answers requests of this machine only.
+// It is not for production. The provider signs in anybody who clicks a name, and
+// therefore serves only requests from the same machine.
 package authtest
 
 import (
@@ -35,57 +35,60 @@ type IdPConfig struct {
 	// Issuer is the provider's URL, on a loopback host: "http://127.0.0.1:9000",
 	// or with a path when it shares a server: "http://127.0.0.1:8080/idp".
 	Issuer string
-	// Name is shown on the sign-in page. Default: "Demo identity provider".
+	// Name is the name on the sign-in page. Default: "Demo identity provider".
 	Name string
-	// Clients are the applications that may use it. See also [IdP.AddClient].
+	// Clients are the applications that can use the provider. More can be added
+	// with [IdP.AddClient].
 	Clients []Client
-	// Users are offered on the sign-in page, in this order. At least one.
+	// Users are the users on the sign-in page, in this order. At least one is
+	// required.
 	Users []User
 	// AutoLogin signs in the user whose Subject or Email is the login_hint of
-	// the request without showing a page. Default: the page is always shown.
+	// the request, without showing the sign-in page.
 	AutoLogin bool
-	// Algorithm signs ID tokens: "RS256" (default) or "ES256".
+	// Algorithm is the signature algorithm of ID tokens: "RS256" (default) or
+	// "ES256".
 	Algorithm string
-	// Now is the clock; it must be safe for concurrent use. nil: time.Now.
+	// Now is the clock. It must be safe for concurrent use. Default: time.Now.
 	Now func() time.Time
-	// Rand makes codes and access tokens. Keys always come from crypto/rand.
-	// nil: crypto/rand.Reader.
+	// Rand is the source of codes and access tokens, but not of keys. Default:
+	// crypto/rand.Reader.
 	Rand io.Reader
-	// TamperIDToken changes the claims of an ID token before it is signed, to
-	// see a client refuse it. nil: they are right.
+	// TamperIDToken, if not nil, changes the claims of each ID token before it is
+	// signed, to test that a client rejects it.
 	TamperIDToken func(claims map[string]any)
 }
 
 // Client is an application that signs people in with an [IdP].
 type Client struct {
 	ID string
-	// Secret is checked when it comes by client_secret_basic or
-	// client_secret_post. "": a public client, which has to use PKCE.
+	// Secret is the client secret, for client_secret_basic and
+	// client_secret_post. Without one the client is public and must use PKCE.
 	Secret string
-	// RedirectURIs are compared character by character.
+	// RedirectURIs are the allowed redirect URIs. They must match exactly.
 	RedirectURIs []string
 }
 
-// User is somebody who can be signed in with one click.
+// User is a user of an [IdP].
 type User struct {
-	Subject       string // the sub claim; unique, never ""
+	Subject       string // the claim sub; required and unique
 	Name          string
-	Email         string // "": no email claims
+	Email         string // no email claims if empty
 	EmailVerified bool
 	Picture       string
 }
 
-// IdP is an OpenID provider with the authorization code flow, PKCE (S256) and
-// the iss parameter of RFC 9207. It is an [http.Handler] for all paths below
-// its issuer:
+// IdP is an OpenID provider with the authorization code flow, PKCE (S256) and the
+// iss parameter of RFC 9207. It is an [http.Handler] for all paths below its
+// issuer:
 //
 //	mux.Handle("/idp/", idp) // IdPConfig.Issuer is http://127.0.0.1:8080/idp
 //
-// A code works once, for 60 seconds. Access tokens work for an hour. Everything
-// is kept in memory. It is safe for concurrent use.
+// A code can be used once and is valid for 60 seconds. Access tokens are valid for
+// an hour. All state is in memory. An IdP is safe for concurrent use.
 type IdP struct {
 	cfg    IdPConfig
-	issuer string // without the slash at its end
+	issuer string // without a trailing slash
 	path   string // of issuer
 	now    func() time.Time
 	rand   io.Reader
@@ -95,23 +98,23 @@ type IdP struct {
 
 	mu      sync.Mutex
 	clients map[string]Client
-	keys    []jose.JSONWebKey // private; the last one signs
+	keys    []jose.JSONWebKey // private keys; the last one signs
 	codes   map[string]*grant
 	tokens  map[string]*grant
 }
 
-// grant is what a user has allowed a client.
+// grant is an authorization that a user has given to a client.
 type grant struct {
 	client      string
 	redirectURI string
-	challenge   string // PKCE, S256; "": none
+	challenge   string // PKCE, S256; may be empty
 	nonce       string
 	scopes      []string
 	user        User
 	authTime    time.Time
 	expires     time.Time
-	used        bool   // a code
-	accessToken string // made from a code
+	used        bool   // the code was exchanged
+	accessToken string // issued for the code
 }
 
 const (
@@ -120,15 +123,15 @@ const (
 	maxBody     = 64 << 10
 )
 
-// NewIdP returns a provider. It makes a key and touches no network. The error
-// says what is wrong with cfg.
+// NewIdP returns a provider with a new key. It does not use the network. The error
+// describes a problem of cfg.
 func NewIdP(cfg IdPConfig) (*IdP, error) {
 	u, err := url.Parse(cfg.Issuer)
 	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.RawQuery != "" || u.Fragment != "" || u.User != nil {
 		return nil, fmt.Errorf("authtest: the issuer %q is not an absolute URL without a query", cfg.Issuer)
 	}
 	if !isLoopback(u.Host) {
-		return nil, fmt.Errorf("authtest: the issuer %q is not on a loopback host; this provider signs in whoever asks", cfg.Issuer)
+		return nil, fmt.Errorf("authtest: the issuer %q is not on a loopback host; this provider signs in anybody", cfg.Issuer)
 	}
 	if cfg.Name == "" {
 		cfg.Name = "Demo identity provider"
@@ -137,7 +140,7 @@ func NewIdP(cfg IdPConfig) (*IdP, error) {
 		cfg.Algorithm = string(jose.RS256)
 	}
 	if len(cfg.Users) == 0 {
-		return nil, errors.New("authtest: there are no Users")
+		return nil, errors.New("authtest: Users is empty")
 	}
 	cfg.Users = slices.Clone(cfg.Users)
 	for i, user := range cfg.Users {
@@ -145,7 +148,7 @@ func NewIdP(cfg IdPConfig) (*IdP, error) {
 			return nil, fmt.Errorf("authtest: Users[%d] has no Subject", i)
 		}
 		if slices.ContainsFunc(cfg.Users[:i], func(other User) bool { return other.Subject == user.Subject }) {
-			return nil, fmt.Errorf("authtest: two Users have the Subject %q", user.Subject)
+			return nil, fmt.Errorf("authtest: several Users have the Subject %q", user.Subject)
 		}
 	}
 	p := &IdP{
@@ -169,8 +172,9 @@ func NewIdP(cfg IdPConfig) (*IdP, error) {
 	return p, nil
 }
 
-// StartIdP is NewIdP with a server of its own, at the address of the issuer. An
-// empty issuer means any free port of 127.0.0.1. End it with Close.
+// StartIdP returns a provider like NewIdP and starts a server for it at the address
+// of the issuer, or at a free port of 127.0.0.1 if cfg.Issuer is empty. Close stops
+// the server.
 func StartIdP(cfg IdPConfig) (*IdP, error) {
 	address := "127.0.0.1:0"
 	if cfg.Issuer != "" {
@@ -203,7 +207,8 @@ func StartIdP(cfg IdPConfig) (*IdP, error) {
 	return p, nil
 }
 
-// Close ends the server of StartIdP. It does nothing to a provider of NewIdP.
+// Close stops the server of a provider from StartIdP. It does nothing for a provider
+// from NewIdP.
 func (p *IdP) Close() error {
 	if p.server == nil {
 		return nil
@@ -213,10 +218,10 @@ func (p *IdP) Close() error {
 	return err
 }
 
-// Issuer is the provider's URL.
+// Issuer returns the URL of the provider.
 func (p *IdP) Issuer() string { return p.cfg.Issuer }
 
-// AddClient adds an application, or replaces the one with the same ID.
+// AddClient adds a client, or replaces the client with the same ID.
 func (p *IdP) AddClient(c Client) error {
 	if c.ID == "" {
 		return errors.New("authtest: the client has no ID")
@@ -233,8 +238,8 @@ func (p *IdP) AddClient(c Client) error {
 	return nil
 }
 
-// RotateKey makes a new key for ID tokens. The one before stays published,
-// older ones do not.
+// RotateKey creates a new key that signs ID tokens from now on. The previous key is
+// still published, older ones are not.
 func (p *IdP) RotateKey() error {
 	var private crypto.Signer
 	var err error
@@ -244,15 +249,15 @@ func (p *IdP) RotateKey() error {
 	case jose.ES256:
 		private, err = ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	default:
-		return fmt.Errorf("authtest: Algorithm is %q; it must be RS256 or ES256", p.cfg.Algorithm)
+		return fmt.Errorf("authtest: Algorithm is %q, not RS256 or ES256", p.cfg.Algorithm)
 	}
 	if err != nil {
-		return fmt.Errorf("authtest: making a key: %w", err)
+		return fmt.Errorf("authtest: creating a key: %w", err)
 	}
 	key := jose.JSONWebKey{Key: private, Algorithm: p.cfg.Algorithm, Use: "sig"}
 	thumbprint, err := key.Thumbprint(crypto.SHA256)
 	if err != nil {
-		return fmt.Errorf("authtest: making a key: %w", err)
+		return fmt.Errorf("authtest: creating a key: %w", err)
 	}
 	key.KeyID = base64.RawURLEncoding.EncodeToString(thumbprint)
 	p.mu.Lock()
@@ -264,10 +269,10 @@ func (p *IdP) RotateKey() error {
 
 // ServeHTTP implements [http.Handler].
 func (p *IdP) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	// The address keeps the network out, the host keeps out the pages of other
-	// sites whose name has been pointed at this machine.
+	// The address must be local. The host must be too, because other sites can
+	// resolve their names to this machine.
 	if !isLoopback(r.RemoteAddr) || !isLoopback(r.Host) {
-		http.Error(w, "This demo identity provider answers on this machine only (localhost, 127.0.0.1, ::1).", http.StatusForbidden)
+		http.Error(w, "This demo identity provider is available only on this machine (localhost, 127.0.0.1, ::1).", http.StatusForbidden)
 		return
 	}
 	path, ok := strings.CutPrefix(r.URL.Path, p.path)
@@ -342,16 +347,16 @@ func (p *IdP) client(id string) (Client, bool) {
 	return c, ok
 }
 
-// secret makes a code or an access token.
+// secret returns a new code or access token.
 func (p *IdP) secret() (string, error) {
 	var b [32]byte
 	if _, err := io.ReadFull(p.rand, b[:]); err != nil {
-		return "", fmt.Errorf("authtest: no randomness: %w", err)
+		return "", fmt.Errorf("authtest: reading random bytes: %w", err)
 	}
 	return base64.RawURLEncoding.EncodeToString(b[:]), nil
 }
 
-// keep stores g under name and forgets what has expired.
+// keep stores g by name and removes expired grants.
 func keep(grants map[string]*grant, name string, g *grant, now time.Time) {
 	maps.DeleteFunc(grants, func(_ string, old *grant) bool { return !now.Before(old.expires) })
 	grants[name] = g
@@ -368,7 +373,8 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	_, _ = w.Write(body)
 }
 
-// isLoopback takes a host or an address, with or without a port.
+// isLoopback reports whether a host or address, with or without a port, is a
+// loopback one.
 func isLoopback(host string) bool {
 	if h, _, err := net.SplitHostPort(host); err == nil {
 		host = h

@@ -2,7 +2,7 @@ package authtest
 
 import (
 	"crypto/sha256"
-	_ "embed" // the page
+	_ "embed" // for the page
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -21,25 +21,25 @@ var pageHTML string
 //go:embed idp.css
 var pageCSS string
 
-// authorization is a request to sign somebody in whose client and redirect URI
-// are known, so that it can be answered there.
+// authorization is an authorization request with a valid client and redirect URI,
+// so that the response can be sent there.
 type authorization struct {
 	grant
 	state, hint, prompt string
-	problem             string // OAuth error code; "": the request is fine
+	problem             string // OAuth error code; "" if the request is valid
 }
 
-// read checks an authorization request (OpenID Connect Core section 3.1.2). An
-// error means that nothing may be sent to its redirect URI.
+// read validates an authorization request (OpenID Connect Core section 3.1.2). If
+// it returns an error, nothing may be sent to the redirect URI.
 func (p *IdP) read(q url.Values) (*authorization, error) {
 	for name, values := range q {
 		if len(values) > 1 {
-			return nil, fmt.Errorf("the parameter %s comes more than once", name)
+			return nil, fmt.Errorf("the parameter %s has several values", name)
 		}
 	}
 	client, ok := p.client(q.Get("client_id"))
 	if !ok {
-		return nil, fmt.Errorf("the client_id %q is not known here", q.Get("client_id"))
+		return nil, fmt.Errorf("the client_id %q is unknown", q.Get("client_id"))
 	}
 	if !slices.Contains(client.RedirectURIs, q.Get("redirect_uri")) {
 		return nil, fmt.Errorf("the redirect_uri %q is not registered for the client %q", q.Get("redirect_uri"), client.ID)
@@ -72,7 +72,7 @@ func (p *IdP) read(q url.Values) (*authorization, error) {
 	return a, nil
 }
 
-// answer is where the browser goes with the answer.
+// answer returns the redirect URI with the response.
 func (p *IdP) answer(a *authorization, name, value string) string {
 	u, err := url.Parse(a.redirectURI)
 	if err != nil {
@@ -89,7 +89,7 @@ func (p *IdP) answer(a *authorization, name, value string) string {
 	return u.String()
 }
 
-// allow makes a code for the user.
+// allow returns the response with a code for the user.
 func (p *IdP) allow(a *authorization, user User) (string, error) {
 	code, err := p.secret()
 	if err != nil {
@@ -112,16 +112,16 @@ func (p *IdP) user(match func(User) bool) (User, bool) {
 	return p.cfg.Users[i], true
 }
 
-// hinted is the user that login_hint means.
+// hinted returns the user that the login_hint identifies.
 func (p *IdP) hinted(a *authorization) (User, bool) {
 	return p.user(func(u User) bool {
 		return a.hint != "" && (u.Subject == a.hint || strings.EqualFold(u.Email, a.hint))
 	})
 }
 
-// SignIn does what a browser does when the user with this subject is clicked on
-// the page at authorizationURL. It returns the URL of the callback with its
-// code. subject "" clicks Cancel.
+// SignIn acts as a browser in which the user with the given subject is clicked on
+// the page at authorizationURL, or Cancel if subject is "". It returns the URL of
+// the callback.
 func (p *IdP) SignIn(authorizationURL, subject string) (callbackURL string, err error) {
 	endpoint, query, _ := strings.Cut(authorizationURL, "?")
 	if endpoint != p.issuer+"/authorize" {
@@ -129,7 +129,7 @@ func (p *IdP) SignIn(authorizationURL, subject string) (callbackURL string, err 
 	}
 	q, err := url.ParseQuery(query)
 	if err != nil {
-		return "", errors.New("authtest: the query of the authorization URL cannot be read")
+		return "", errors.New("authtest: the query of the authorization URL is malformed")
 	}
 	a, err := p.read(q)
 	if err != nil {
@@ -151,12 +151,12 @@ func (p *IdP) SignIn(authorizationURL, subject string) (callbackURL string, err 
 func (p *IdP) authorize(w http.ResponseWriter, r *http.Request) {
 	q, err := url.ParseQuery(r.URL.RawQuery)
 	if err != nil {
-		p.page(w, http.StatusBadRequest, page{Problem: "The query of this address cannot be read."})
+		p.page(w, http.StatusBadRequest, page{Problem: "The query of this address is malformed."})
 		return
 	}
 	a, err := p.read(q)
 	if err != nil {
-		p.page(w, http.StatusBadRequest, page{Problem: "The application sent a request that cannot be answered: " + err.Error() + "."})
+		p.page(w, http.StatusBadRequest, page{Problem: "The application sent an invalid request: " + err.Error() + "."})
 		return
 	}
 	hinted, ok := p.hinted(a)
@@ -170,7 +170,7 @@ func (p *IdP) authorize(w http.ResponseWriter, r *http.Request) {
 		to = p.answer(a, "error", a.problem)
 	case ok && p.cfg.AutoLogin:
 		if to, err = p.allow(a, hinted); err != nil {
-			p.page(w, http.StatusInternalServerError, page{Problem: "No randomness to make a code of."})
+			p.page(w, http.StatusInternalServerError, page{Problem: "No code could be created."})
 			return
 		}
 	case a.prompt == "none":
@@ -182,14 +182,14 @@ func (p *IdP) authorize(w http.ResponseWriter, r *http.Request) {
 	http.Redirect(w, r, to, http.StatusSeeOther)
 }
 
-// choose answers a click.
+// choose handles a click.
 func (p *IdP) choose(w http.ResponseWriter, r *http.Request, a *authorization) {
 	if err := p.origin.Check(r); err != nil {
 		p.page(w, http.StatusForbidden, page{Problem: "This form was sent from another site."})
 		return
 	}
 	if err := r.ParseForm(); err != nil {
-		p.page(w, http.StatusBadRequest, page{Problem: "The form cannot be read."})
+		p.page(w, http.StatusBadRequest, page{Problem: "The form is malformed."})
 		return
 	}
 	if r.PostForm.Has("cancel") {
@@ -203,7 +203,7 @@ func (p *IdP) choose(w http.ResponseWriter, r *http.Request, a *authorization) {
 	}
 	to, err := p.allow(a, user)
 	if err != nil {
-		p.page(w, http.StatusInternalServerError, page{Problem: "No randomness to make a code of."})
+		p.page(w, http.StatusInternalServerError, page{Problem: "No code could be created."})
 		return
 	}
 	http.Redirect(w, r, to, http.StatusSeeOther)
@@ -217,30 +217,30 @@ type page struct {
 	CSS          template.CSS
 }
 
-// face is a user on the page.
+// face is the data of a user on the page.
 type face struct {
 	Subject, Name, Email, Initials string
 	Colour                         int
-	First                          bool // has the focus
+	Focused                        bool
 }
 
 func (p *IdP) faces(focus string) []face {
 	faces := make([]face, len(p.cfg.Users))
 	found := false
 	for i, u := range p.cfg.Users {
-		f := face{Subject: u.Subject, Name: u.Name, Email: u.Email, Colour: i % 6, First: u.Subject == focus}
+		f := face{Subject: u.Subject, Name: u.Name, Email: u.Email, Colour: i % 6, Focused: u.Subject == focus}
 		if f.Name == "" {
 			f.Name = u.Subject
 		}
 		f.Initials = initials(f.Name)
-		found = found || f.First
+		found = found || f.Focused
 		faces[i] = f
 	}
-	faces[0].First = faces[0].First || !found
+	faces[0].Focused = faces[0].Focused || !found
 	return faces
 }
 
-// initials are the first letters of the first and the last word.
+// initials returns the first letters of the first and the last word.
 func initials(name string) string {
 	words := strings.FieldsFunc(name, func(r rune) bool { return !unicode.IsLetter(r) && !unicode.IsDigit(r) })
 	if len(words) == 0 {
@@ -269,7 +269,7 @@ func (p *IdP) page(w http.ResponseWriter, status int, d page) {
 	hash := sha256.Sum256([]byte(pageCSS))
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	w.Header().Set("X-Frame-Options", "DENY")
-	// No form-action: it would stop the redirect to the application.
+	// There is no form-action, because it would block the redirect to the application.
 	w.Header().Set("Content-Security-Policy", "default-src 'none'; img-src data:; style-src 'sha256-"+
 		base64.StdEncoding.EncodeToString(hash[:])+"'; base-uri 'none'; frame-ancestors 'none'")
 	w.WriteHeader(status)

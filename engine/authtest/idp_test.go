@@ -65,8 +65,8 @@ func newIdP(t *testing.T, change func(*authtest.IdPConfig)) *idp {
 	return &idp{p, t, clock}
 }
 
-// authorizationURL is a good request, changed by pairs of names and values. The
-// value "-" removes a parameter.
+// authorizationURL returns a valid request with changes, given as pairs of name and
+// value. The value "-" removes a parameter.
 func (p *idp) authorizationURL(changes ...string) string {
 	q := url.Values{
 		"response_type": {"code"}, "client_id": {"app"}, "redirect_uri": {redirectURI}, "scope": {"openid profile email"},
@@ -86,7 +86,7 @@ func change(q url.Values, changes []string) {
 	}
 }
 
-// code signs ada in.
+// code signs ada in and returns the code.
 func (p *idp) code(changes ...string) string {
 	p.t.Helper()
 	callback, err := p.SignIn(p.authorizationURL(changes...), "ada")
@@ -109,7 +109,7 @@ func query(t *testing.T, raw string) url.Values {
 	return u.Query()
 }
 
-// token posts a good token request with changes.
+// token posts a valid token request with changes.
 func (p *idp) token(user, password, code string, changes ...string) (int, map[string]any) {
 	p.t.Helper()
 	form := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirectURI}, "code_verifier": {verifier}}
@@ -152,7 +152,7 @@ func (p *idp) userInfo(token string) (int, map[string]any) {
 	return p.do(r)
 }
 
-// A client made of x/oauth2 and go-oidc, none of it ours, signs in.
+// A client that consists of x/oauth2 and go-oidc signs in.
 func TestFlow(t *testing.T) {
 	for _, alg := range []string{"RS256", "ES256"} {
 		for _, style := range []oauth2.AuthStyle{oauth2.AuthStyleInHeader, oauth2.AuthStyleInParams} {
@@ -216,7 +216,7 @@ func TestAuthorizationErrors(t *testing.T) {
 	for _, c := range []struct {
 		name    string
 		changes []string
-		code    string // at the application; "": nothing is sent there
+		code    string // at the application; "" if nothing is sent there
 	}{
 		{"unknown client", []string{"client_id", "nobody"}, ""},
 		{"unknown redirect URI", []string{"redirect_uri", "https://evil.example/"}, ""},
@@ -252,7 +252,7 @@ func TestAuthorizationErrors(t *testing.T) {
 	}
 }
 
-// browser follows no redirects.
+// browser returns a client that does not follow redirects.
 func browser() *http.Client {
 	return &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 }
@@ -289,8 +289,7 @@ func send(t *testing.T, method, u string, form url.Values, header map[string]str
 	return resp.StatusCode, resp.Header.Get("Location"), string(b)
 }
 
-// checkPage holds the headers of every page, and that its style is the one that
-// the policy allows.
+// checkPage checks the headers of a page, and that the policy allows its style.
 func checkPage(t *testing.T, h http.Header, body string) {
 	t.Helper()
 	style := regexp.MustCompile(`(?s)<style>(.*)</style>`).FindStringSubmatch(body)
@@ -433,7 +432,7 @@ func TestTamperIDToken(t *testing.T) {
 	}
 }
 
-// The provider shares a server, below a path.
+// The provider shares a server with others, at a path.
 func TestPathIssuer(t *testing.T) {
 	mux := http.NewServeMux()
 	server := httptest.NewServer(mux)
@@ -476,7 +475,7 @@ func TestMethods(t *testing.T) {
 	}
 }
 
-// Whoever reaches the provider can be anybody, so only this machine does.
+// The provider signs in anybody, so it is available only on this machine.
 func TestLoopbackOnly(t *testing.T) {
 	p := newIdP(t, nil)
 	for _, c := range []struct {
@@ -511,7 +510,7 @@ func TestNewIdPErrors(t *testing.T) {
 		"not an absolute URL":    func(c *authtest.IdPConfig) { c.Issuer = "localhost:9000" },
 		"without a query":        func(c *authtest.IdPConfig) { c.Issuer += "?x=1" },
 		"loopback":               func(c *authtest.IdPConfig) { c.Issuer = "http://idp.example" },
-		"no Users":               func(c *authtest.IdPConfig) { c.Users = nil },
+		"Users is empty":         func(c *authtest.IdPConfig) { c.Users = nil },
 		"Users[0] has no":        func(c *authtest.IdPConfig) { c.Users = []authtest.User{{Name: "Ada"}} },
 		`the Subject "ada"`:      func(c *authtest.IdPConfig) { c.Users = append(c.Users, c.Users[0]) },
 		"RS256 or ES256":         func(c *authtest.IdPConfig) { c.Algorithm = "HS256" },
@@ -541,7 +540,7 @@ func TestNewIdPErrors(t *testing.T) {
 
 func TestRandomness(t *testing.T) {
 	p := newIdP(t, func(c *authtest.IdPConfig) { c.Rand = strings.NewReader("too short") })
-	if _, err := p.SignIn(p.authorizationURL(), "ada"); err == nil || !strings.Contains(err.Error(), "randomness") {
+	if _, err := p.SignIn(p.authorizationURL(), "ada"); err == nil || !strings.Contains(err.Error(), "random bytes") {
 		t.Errorf("got %v", err)
 	}
 	if status, _, _ := send(t, http.MethodPost, p.authorizationURL(), url.Values{"user": {"ada"}}, nil); status != http.StatusInternalServerError {
@@ -557,7 +556,7 @@ func Example() {
 		panic(err)
 	}
 	defer idp.Close()
-	// The application's server has started too, so its address is known now.
+	// By now the application's server has started, so that its address is known.
 	err = idp.AddClient(authtest.Client{
 		ID: "app", Secret: "not a secret", RedirectURIs: []string{"http://127.0.0.1:8080/api/auth/callback/demo"},
 	})

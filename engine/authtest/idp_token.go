@@ -38,15 +38,15 @@ func (p *IdP) token(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, answer)
 }
 
-// exchange turns a code into tokens.
+// exchange exchanges a code for tokens.
 func (p *IdP) exchange(r *http.Request) (map[string]any, *refusal) {
 	if err := r.ParseForm(); err != nil {
-		return nil, badRequest("invalid_request", "the form cannot be read")
+		return nil, badRequest("invalid_request", "the form is malformed")
 	}
 	form := r.PostForm
 	for name, values := range form {
 		if len(values) > 1 {
-			return nil, badRequest("invalid_request", "the parameter "+name+" comes more than once")
+			return nil, badRequest("invalid_request", "the parameter "+name+" has several values")
 		}
 	}
 	client, refused := p.authenticate(r, form)
@@ -76,7 +76,7 @@ func (p *IdP) exchange(r *http.Request) (map[string]any, *refusal) {
 		}
 		var err error
 		if idToken, err = p.sign(claims); err != nil {
-			return nil, &refusal{http.StatusInternalServerError, "server_error", "the ID token cannot be signed"}
+			return nil, &refusal{http.StatusInternalServerError, "server_error", "signing the ID token failed"}
 		}
 	}
 	answer := map[string]any{
@@ -89,13 +89,13 @@ func (p *IdP) exchange(r *http.Request) (map[string]any, *refusal) {
 	return answer, nil
 }
 
-// authenticate finds out which client asks (RFC 6749 section 2.3.1).
+// authenticate authenticates the client (RFC 6749 section 2.3.1).
 func (p *IdP) authenticate(r *http.Request, form url.Values) (Client, *refusal) {
 	wrong := &refusal{http.StatusUnauthorized, "invalid_client", "the client id or secret is wrong"}
 	id, secret := form.Get("client_id"), form.Get("client_secret")
 	if r.Header.Get("Authorization") != "" {
 		if form.Has("client_secret") {
-			return Client{}, badRequest("invalid_request", "the client authenticates in two ways")
+			return Client{}, badRequest("invalid_request", "the client uses several authentication methods")
 		}
 		user, password, ok := r.BasicAuth()
 		user, err1 := url.QueryUnescape(user)
@@ -112,12 +112,12 @@ func (p *IdP) authenticate(r *http.Request, form url.Values) (Client, *refusal) 
 	return c, nil
 }
 
-// redeem uses up a code and makes an access token for it. A second use takes
-// the access token back (RFC 6749 section 4.1.2).
+// redeem marks a code as used and issues an access token for it. If the code was
+// already used, it revokes the access token (RFC 6749 section 4.1.2).
 func (p *IdP) redeem(form url.Values, client Client) (*grant, *refusal) {
 	accessToken, err := p.secret()
 	if err != nil {
-		return nil, &refusal{http.StatusInternalServerError, "server_error", "no randomness"}
+		return nil, &refusal{http.StatusInternalServerError, "server_error", "creating an access token failed"}
 	}
 	now := p.now()
 	p.mu.Lock()
@@ -127,14 +127,14 @@ func (p *IdP) redeem(form url.Values, client Client) (*grant, *refusal) {
 		if ok && g.client == client.ID {
 			delete(p.tokens, g.accessToken)
 		}
-		return nil, badRequest("invalid_grant", "the code is unknown, used or older than a minute")
+		return nil, badRequest("invalid_grant", "the code is unknown, already used or older than a minute")
 	}
 	g.used = true
 	switch {
 	case form.Get("redirect_uri") != g.redirectURI:
-		return nil, badRequest("invalid_grant", "the redirect_uri is not that of the authorization request")
+		return nil, badRequest("invalid_grant", "the redirect_uri does not match the authorization request")
 	case !verifies(form.Get("code_verifier"), g.challenge):
-		return nil, badRequest("invalid_grant", "the code_verifier does not fit the code_challenge")
+		return nil, badRequest("invalid_grant", "the code_verifier does not match the code_challenge")
 	}
 	g.accessToken = accessToken
 	token := *g
@@ -143,8 +143,8 @@ func (p *IdP) redeem(form url.Values, client Client) (*grant, *refusal) {
 	return &token, nil
 }
 
-// verifies checks PKCE (RFC 7636 section 4.6). A verifier without a challenge
-// means that the challenge was taken out on the way.
+// verifies checks PKCE (RFC 7636 section 4.6). If there is a verifier, but no
+// challenge, the challenge was removed from the authorization request.
 func verifies(verifier, challenge string) bool {
 	if challenge == "" {
 		return verifier == ""
@@ -153,8 +153,8 @@ func verifies(verifier, challenge string) bool {
 	return subtle.ConstantTimeCompare([]byte(base64.RawURLEncoding.EncodeToString(sum[:])), []byte(challenge)) == 1
 }
 
-// claims are what the scopes tell about the user (OpenID Connect Core section
-// 5.4).
+// claims returns the claims of the user that the scopes request (OpenID Connect
+// Core section 5.4).
 func (g *grant) claims() map[string]any {
 	c := map[string]any{"sub": g.user.Subject}
 	if slices.Contains(g.scopes, "profile") {

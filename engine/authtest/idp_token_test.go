@@ -16,7 +16,7 @@ func TestScopes(t *testing.T) {
 		t.Errorf("granted %v", answer["scope"])
 	}
 	if _, info := p.userInfo(answer["access_token"].(string)); !cmp.Equal(info, map[string]any{"sub": "ada"}) {
-		t.Errorf("userinfo tells %v", info)
+		t.Errorf("userinfo returns %v", info)
 	}
 	_, answer = p.token("app", "s3cret:/+ %", p.code("scope", "profile"))
 	if _, ok := answer["id_token"]; ok {
@@ -115,7 +115,7 @@ func TestTokenRefusals(t *testing.T) {
 			t.Errorf("%s: %d %v, want %d %s", c.name, status, answer, c.status, c.code)
 		}
 	}
-	// What is refused above is right otherwise.
+	// Without these problems the requests above are valid.
 	if status, answer := p.token("", "", p.code("client_id", "spa"), "client_id", "spa"); status != http.StatusOK {
 		t.Errorf("public client: %d %v", status, answer)
 	}

@@ -8,22 +8,19 @@ import (
 	"github.com/sesame-auth/sesame/engine"
 )
 
-// maxMails is how many messages a Mailbox keeps.
+// maxMails is the maximum number of messages in a Mailbox.
 const maxMails = 1000
 
-// Mailbox is an [engine.MailSender] that keeps the messages instead of sending
-// them: the last 1000. The zero value is an empty mailbox. It is safe for
-// concurrent use.
+// Mailbox keeps the last 1000 messages of an e-mail provider instead of sending
+// them: its SendVerificationRequest is that of [engine.Email]. The zero value is an empty mailbox. It is safe for concurrent use.
 type Mailbox struct {
 	mu    sync.Mutex
 	mails []engine.VerificationRequest
 	err   error
 }
 
-var _ engine.MailSender = (*Mailbox)(nil)
-
-// SendVerificationRequest keeps m. It returns the error of FailWith, if there is
-// one, or that of ctx, and keeps nothing then.
+// SendVerificationRequest adds m to the mailbox, unless FailWith has set an error
+// or ctx is done, in which case it returns that error.
 func (b *Mailbox) SendVerificationRequest(ctx context.Context, m engine.VerificationRequest) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -40,15 +37,15 @@ func (b *Mailbox) SendVerificationRequest(ctx context.Context, m engine.Verifica
 	return nil
 }
 
-// Messages returns the messages, oldest first.
+// Messages returns the messages in the mailbox, oldest first.
 func (b *Mailbox) Messages() []engine.VerificationRequest {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return slices.Clone(b.mails)
 }
 
-// Last returns the newest message to an address, or the newest of all when
-// identifier is "". It is false when there is none.
+// Last returns the newest message to the address identifier, or the newest message
+// if identifier is "", and whether there is one.
 func (b *Mailbox) Last(identifier string) (engine.VerificationRequest, bool) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -67,7 +64,7 @@ func (b *Mailbox) Clear() {
 	b.mails = nil
 }
 
-// FailWith makes every further message fail with err; nil ends that.
+// FailWith makes all further messages fail with err, until it is called with nil.
 func (b *Mailbox) FailWith(err error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()

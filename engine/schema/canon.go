@@ -12,29 +12,31 @@ import (
 	"unicode/utf8"
 )
 
-// maxInt is the largest whole number that TypeScript's number, a float64,
-// shares with every smaller one.
+// maxInt is the end of the range in which a TypeScript number, a float64, can
+// represent every integer.
 const maxInt = 1 << 53
 
 // Canon returns v as the canonical value of the field. v may come from a store,
 // from JSON or from Go code:
 //
-//   - nil fits a nullable type, and is the empty list for a list;
-//   - pointers are followed, and named types count as what they are made of;
-//   - String and Enum take a string or []byte of valid UTF-8;
-//   - Bool takes a bool, the whole number 0 or 1 of an SQL store, or its text
-//     as []byte;
-//   - Int takes any whole number within ±2^53, also as float64, json.Number or
+//   - nil is valid for a nullable type, and an empty list for a list;
+//   - pointers are dereferenced, and named types treated as their underlying
+//     types;
+//   - String and Enum accept a string or []byte of valid UTF-8;
+//   - Bool accepts a bool, the integer 0 or 1 of an SQL store, or its text as
+//     []byte;
+//   - Int accepts an integer within ±2^53, also as float64, json.Number or
 //     digits in []byte;
-//   - Float takes any finite number, also as json.Number or []byte;
-//   - Time takes a time.Time, or RFC 3339 text as string or []byte;
-//   - a list takes any slice, or JSON text as []byte;
-//   - an Object takes any map with string keys, or JSON text as []byte. A
-//     missing member is looked for under its earlier names and else gets its
-//     default; members that are not declared are dropped.
+//   - Float accepts a finite number, also as json.Number or []byte;
+//   - Time accepts a time.Time, or RFC 3339 text as string or []byte;
+//   - a list accepts any slice, or JSON text as []byte;
+//   - Object accepts any map with string keys, or JSON text as []byte. A missing
+//     member is looked up under its earlier names, then set to its default.
+//     Undeclared members are dropped.
 //
-// The result shares no memory with v. The error says which field, what was
-// found and what was wanted, and never holds the value.
+// The result shares no memory with v. The error names the field, the kind of
+// value that was found and the kind that is expected. It never contains the
+// value.
 func (f Field) Canon(v any) (any, error) {
 	c, bad := f.canon(v)
 	if bad != nil {
@@ -44,12 +46,45 @@ func (f Field) Canon(v any) (any, error) {
 	return c, nil
 }
 
-// mismatch is a value that does not fit.
+// Zero returns a new canonical value for a field that has no value: its Default,
+// or the zero value of its Type if Default is nil or invalid. The zero value is
+// nil for a nullable type, otherwise an empty list, an object whose members are
+// at their Zero, "", false, 0, or the zero time.
+func (f Field) Zero() any {
+	if f.Default != nil {
+		if v, bad := f.canon(f.Default); bad == nil {
+			return v
+		}
+	}
+	switch t := f.Type; {
+	case t.Nullable:
+		return nil
+	case t.List:
+		return []any{}
+	case t.Kind == Bool:
+		return false
+	case t.Kind == Int:
+		return int64(0)
+	case t.Kind == Float:
+		return float64(0)
+	case t.Kind == Time:
+		return time.Time{}
+	case t.Kind == Object:
+		m := make(map[string]any, len(t.Fields))
+		for _, member := range t.Fields {
+			m[member.Name] = member.Zero()
+		}
+		return m
+	}
+	return ""
+}
+
+// mismatch is the error for a value that does not fit its field.
 type mismatch struct{ field, got, want string }
 
 func (m *mismatch) Error() string { return m.field + ": got " + m.got + ", want " + m.want }
 
-// in puts the name of the surrounding field before the path.
+// in prepends the name of the enclosing field to the path.
 func (m *mismatch) in(name string) {
 	if m.field != "" && m.field[0] != '[' {
 		name += "."
@@ -59,9 +94,16 @@ func (m *mismatch) in(name string) {
 
 func (f *Field) canon(v any) (any, *mismatch) {
 	v = plain(v)
-	switch {
-	case v == nil && f.Type.Nullable:
+	if v == nil && f.Type.Nullable {
 		return nil, nil
+	}
+	if b, ok := v.([]byte); ok && (f.Type.List || f.Type.Kind == Object) {
+		var err error
+		if v, err = decodeJSON(string(b), true); err != nil {
+			return nil, f.mismatch("text that is not JSON")
+		}
+	}
+	switch {
 	case f.Type.List:
 		return f.canonList(v)
 	case v == nil:
@@ -73,13 +115,13 @@ func (f *Field) canon(v any) (any, *mismatch) {
 		if bad == nil && f.Max > 0 && len(s) > f.Max {
 			bad = f.mismatch(fmt.Sprintf("a string of %d bytes", len(s)))
 		}
-		return same(v, s), bad
+		return reuse(v, s), bad
 	case Enum:
 		s, bad := f.text(v)
 		if bad == nil && !slices.Contains(f.Type.Enum, s) {
 			bad = f.mismatch("another string")
 		}
-		return same(v, s), bad
+		return reuse(v, s), bad
 	case Bool:
 		return f.canonBool(v)
 	case Int:
@@ -95,12 +137,6 @@ func (f *Field) canon(v any) (any, *mismatch) {
 }
 
 func (f *Field) canonList(v any) (any, *mismatch) {
-	if b, ok := v.([]byte); ok {
-		var err error
-		if v, err = decodeJSON(string(b), true); err != nil {
-			return nil, f.mismatch("text that is not JSON")
-		}
-	}
 	if v == nil {
 		return []any{}, nil
 	}
@@ -125,16 +161,16 @@ func (f *Field) canonList(v any) (any, *mismatch) {
 	return out, nil
 }
 
-// same returns s, as v where it is that: a new interface value would be a new
-// allocation.
-func same(v any, s string) any {
+// reuse returns s. It returns v if v is a string, because converting s to an
+// interface value would allocate.
+func reuse(v any, s string) any {
 	if _, ok := v.(string); ok {
 		return v
 	}
 	return s
 }
 
-// text returns the string that v is.
+// text returns v as a string.
 func (f *Field) text(v any) (string, *mismatch) {
 	var s string
 	switch v := v.(type) {
@@ -240,6 +276,38 @@ func (f *Field) floatText(s string, v any) (any, *mismatch) {
 	return x, nil
 }
 
+// isNumber reports whether s is a number in the syntax of JSON. ParseFloat
+// accepts more.
+func isNumber(s string) bool {
+	digits := func() bool {
+		rest := strings.TrimLeft(s, "0123456789")
+		found := len(rest) < len(s)
+		s = rest
+		return found
+	}
+	s = strings.TrimPrefix(s, "-")
+	if strings.HasPrefix(s, "0") {
+		s = s[1:]
+	} else if !digits() {
+		return false
+	}
+	if strings.HasPrefix(s, ".") {
+		if s = s[1:]; !digits() {
+			return false
+		}
+	}
+	if strings.HasPrefix(s, "e") || strings.HasPrefix(s, "E") {
+		s = s[1:]
+		if strings.HasPrefix(s, "+") || strings.HasPrefix(s, "-") {
+			s = s[1:]
+		}
+		if !digits() {
+			return false
+		}
+	}
+	return s == ""
+}
+
 func (f *Field) canonTime(v any) (any, *mismatch) {
 	var t time.Time
 	var err error
@@ -258,18 +326,12 @@ func (f *Field) canonTime(v any) (any, *mismatch) {
 	}
 	t = Instant(t)
 	if t.Year() < 0 || t.Year() > 9999 {
-		return nil, f.mismatch("a time of another year")
+		return nil, f.mismatch("a time outside these years")
 	}
 	return t, nil
 }
 
 func (f *Field) canonObject(v any) (any, *mismatch) {
-	if b, ok := v.([]byte); ok {
-		var err error
-		if v, err = decodeJSON(string(b), true); err != nil {
-			return nil, f.mismatch("text that is not JSON")
-		}
-	}
 	m, ok := v.(map[string]any)
 	if !ok {
 		return nil, f.mismatch(describe(v))
@@ -300,7 +362,7 @@ func (f *Field) canonObject(v any) (any, *mismatch) {
 
 func (f *Field) mismatch(got string) *mismatch { return &mismatch{got: got, want: f.want()} }
 
-// want says in words what fits the field.
+// want describes the values that are valid for the field.
 func (f *Field) want() string {
 	var w string
 	switch f.Type.Kind {
@@ -313,7 +375,7 @@ func (f *Field) want() string {
 	case Float:
 		w = "a finite number"
 	case Time:
-		w = "a time as of RFC 3339, in the years 0 to 9999"
+		w = "an RFC 3339 time in the years 0 to 9999"
 	case Enum:
 		w = "one of " + strings.Join(f.Type.Enum, ", ")
 	case Object:
@@ -335,7 +397,7 @@ func (f *Field) want() string {
 	return w
 }
 
-// describe says in words what v is, without its value.
+// describe describes the kind of v, without its value.
 func describe(v any) string {
 	switch v := v.(type) {
 	case nil:
@@ -364,9 +426,9 @@ func describe(v any) string {
 	}
 }
 
-// plain reduces v to one of nil, string, []byte, bool, int64, uint64 (above
-// int64), float64, json.Number, time.Time, []any and map[string]any where it
-// can. Items and members stay as they are.
+// plain converts v, if possible, to nil, string, []byte, bool, int64, uint64
+// (beyond int64), float64, json.Number, time.Time, []any or map[string]any. It
+// does not convert items and members.
 func plain(v any) any {
 	switch v := v.(type) {
 	case nil, string, bool, int64, float64, time.Time, json.Number:
@@ -393,7 +455,7 @@ func plain(v any) any {
 		if r.IsNil() {
 			return nil
 		}
-		// A type that points to itself would never end.
+		// Following pointers to pointers would not terminate for a recursive type.
 		if r.Elem().Kind() == reflect.Pointer {
 			return v
 		}

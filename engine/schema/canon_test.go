@@ -40,7 +40,7 @@ func TestCanon(t *testing.T) {
 	for _, c := range []struct {
 		field schema.Field
 		in    any
-		want  any // an error: the text of the refusal
+		want  any // or an error with the expected text
 	}{
 		{schema.Field{Type: str}, "x", "x"},
 		{schema.Field{Type: str}, "", ""},
@@ -134,10 +134,10 @@ func TestCanon(t *testing.T) {
 		{kind(schema.Time), []byte("2026-12-21T12:00:00.123Z"), noon},
 		{kind(schema.Time), "0000-01-01T00:00:00Z", time.Date(0, 1, 1, 0, 0, 0, 0, time.UTC)},
 		{kind(schema.Time), "9999-12-31T23:59:59.999Z", time.Date(9999, 12, 31, 23, 59, 59, 999e6, time.UTC)},
-		{kind(schema.Time), "2026-12-21", bad("text that is not a time, want a time as of RFC 3339, in the years 0 to 9999")},
-		{kind(schema.Time), "9999-12-31T23:59:59-01:00", bad("a time of another year, want a time as of RFC 3339, in the years 0 to 9999")},
-		{kind(schema.Time), "0000-01-01T00:00:00+01:00", bad("a time of another year, want a time as of RFC 3339, in the years 0 to 9999")},
-		{kind(schema.Time), 1790000000, bad("a number, want a time as of RFC 3339, in the years 0 to 9999")},
+		{kind(schema.Time), "2026-12-21", bad("text that is not a time, want an RFC 3339 time in the years 0 to 9999")},
+		{kind(schema.Time), "9999-12-31T23:59:59-01:00", bad("a time outside these years, want an RFC 3339 time in the years 0 to 9999")},
+		{kind(schema.Time), "0000-01-01T00:00:00+01:00", bad("a time outside these years, want an RFC 3339 time in the years 0 to 9999")},
+		{kind(schema.Time), 1790000000, bad("a number, want an RFC 3339 time in the years 0 to 9999")},
 
 		{enum("admin", "member"), "admin", "admin"},
 		{enum("admin", "member"), []byte("member"), "member"},
@@ -216,7 +216,7 @@ func enum(values ...string) schema.Field {
 	return schema.Field{Type: schema.Type{Kind: schema.Enum, Enum: values}}
 }
 
-// Whatever does not fit, the error does not hold it.
+// An error never contains the invalid value.
 func TestCanonKeepsSecrets(t *testing.T) {
 	const canary = "s3cr3t-canary"
 	fields := []schema.Field{kind(schema.String), kind(schema.Bool), kind(schema.Int), kind(schema.Float), kind(schema.Time), enum("a"), list(schema.Int), {Type: address}}
@@ -230,7 +230,7 @@ func TestCanonKeepsSecrets(t *testing.T) {
 	}
 }
 
-// What Canon returns shares nothing with what it was given.
+// The result of Canon shares no memory with its argument.
 func TestCanonCopies(t *testing.T) {
 	f := schema.Field{Type: schema.Type{Kind: schema.Object, List: true, Fields: address.Fields}}
 	in := []any{map[string]any{"city": "Rom", "geo": map[string]any{"lat": 1.0}}}
@@ -245,7 +245,7 @@ func TestCanonCopies(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
-	// Go's own cycles of pointers end.
+	// Cyclic pointers do not hang.
 	type loop *loop
 	var l loop
 	l = &l

@@ -5,18 +5,18 @@ import (
 	"maps"
 )
 
-// MergeExtra returns the extra fields of a row after an update: those of extra,
-// and the canonical values of changes, of which nil clears. declared is
-// [Schema.UserField] or [Schema.SessionField]. Adapters call it for a new row
-// with extra nil. It changes neither map and returns nil when no field is left.
-// The error names a field of changes that is not declared or does not fit.
+// MergeExtra returns the extra fields of a row after an update: extra, with the
+// canonical values of changes applied. A nil value in changes removes the field.
+// declared is [Schema.UserField] or [Schema.SessionField]. For a new row adapters
+// pass a nil extra. MergeExtra modifies neither map and returns nil if no field
+// is left. The error names the field of changes that is undeclared or invalid.
 func MergeExtra(extra, changes map[string]any, declared func(name string) (Field, bool)) (map[string]any, error) {
 	all := make(map[string]any, len(extra)+len(changes))
 	maps.Copy(all, extra)
 	for name, v := range changes {
 		f, ok := declared(name)
 		if !ok {
-			return nil, fmt.Errorf("%s: the schema declares no such field", name)
+			return nil, fmt.Errorf("%s: no such field in the schema", name)
 		}
 		if v != nil {
 			var err error
@@ -24,7 +24,7 @@ func MergeExtra(extra, changes map[string]any, declared func(name string) (Field
 				return nil, err
 			}
 		}
-		if v == nil { // or a pointer that is
+		if v == nil { // Canon returns nil for a nil pointer
 			delete(all, name)
 			continue
 		}
@@ -36,11 +36,11 @@ func MergeExtra(extra, changes map[string]any, declared func(name string) (Field
 	return all, nil
 }
 
-// CanonExtra returns the canonical values of extra fields as a store has kept
-// them, as JSON for example, which knows no whole numbers and no instants.
-// Fields that are nil are left out; those that an earlier schema declared, or
-// declared as something else, stay as they are. It changes no map and returns
-// nil when there is no field.
+// CanonExtra returns the canonical values of extra fields that were read from a
+// store, which may not preserve types: JSON, for example, has neither integers
+// nor instants. Nil fields are omitted. Fields that are no longer declared, or
+// whose values no longer fit, are left as they are. CanonExtra does not modify
+// extra and returns nil if there are no fields.
 func CanonExtra(extra map[string]any, declared func(name string) (Field, bool)) map[string]any {
 	var all map[string]any
 	for name, v := range extra {

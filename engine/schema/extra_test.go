@@ -34,7 +34,7 @@ func TestMergeExtra(t *testing.T) {
 	}
 	for name, changes := range map[string]map[string]any{
 		"other": {"other": "x"},
-		"id":    {"id": "x"}, // built in, no extra field
+		"id":    {"id": "x"}, // built in, not an extra field
 		"seats": {"seats": "three"},
 		"gone":  {"gone": nil},
 	} {

@@ -16,16 +16,16 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// strict reports whether data is JSON in the eyes of encoding/json and keeps
-// our further rules, found by another way: UTF-8, no member twice, no nesting
-// beyond MaxDepth.
+// strict reports whether data is JSON according to encoding/json and follows the
+// additional rules, checked in another way: valid UTF-8, no duplicate names, no
+// nesting beyond MaxDepth.
 func strict(data []byte) (value any, ok bool) {
 	if json.Unmarshal(data, &value) != nil || !utf8.Valid(data) {
 		return nil, false
 	}
 	type level struct {
 		names  map[string]bool // nil in a list
-		inside bool            // a name has been read, its value comes next
+		inside bool            // after a name, before its value
 	}
 	var stack []level
 	d := json.NewDecoder(bytes.NewReader(data))
@@ -69,8 +69,9 @@ func strict(data []byte) (value any, ok bool) {
 	}
 }
 
-// FuzzClaims: what is accepted is exactly what encoding/json and the rules
-// allow, with equal values, and comes back when it is written and read again.
+// FuzzClaims checks that exactly the texts that encoding/json and the rules
+// allow are accepted, with the same values, and that they survive being written
+// and read again.
 func FuzzClaims(f *testing.F) {
 	for _, text := range []string{
 		`{"name":"Ada Lovelace","email":"ada@example.com","picture":"https://img.example.com/ada.png","sub":"8a6e0804","iat":1790000000,"exp":1792592000,"jti":"3851854c"}`,
@@ -131,7 +132,7 @@ func FuzzClaims(f *testing.F) {
 				if got == nil || *got != v {
 					t.Fatalf("%s: got %v, want %q", name, got, v)
 				}
-			case float64: // the digits of a whole number, nothing for others
+			case float64: // the digits of an integer, otherwise nothing
 				if got != nil && *got != "" {
 					if x, err := strconv.ParseFloat(*got, 64); err != nil || x != v {
 						t.Fatalf("%s: got %q, want %v", name, *got, v)
@@ -191,8 +192,8 @@ func FuzzClaims(f *testing.F) {
 	})
 }
 
-// FuzzCanon: a canonical value of every kind is canonical, survives JSON and
-// lets no error show it.
+// FuzzCanon checks that canonical values of every kind are unchanged by Canon and
+// survive JSON.
 func FuzzCanon(f *testing.F) {
 	f.Add([]byte("x"), "2026-12-21T12:00:00.123Z", int64(1), 1.5)
 	f.Add([]byte(`{"city":"Rom","zip":null}`), "9999-12-31T23:59:59.999999999+00:01", int64(1<<53+1), math.Inf(1))
@@ -222,6 +223,41 @@ func FuzzCanon(f *testing.F) {
 				if err != nil || !reflect.DeepEqual(back, v) {
 					t.Fatalf("%#v comes back from %s as %#v, %v", v, text, back, err)
 				}
+			}
+		}
+	})
+}
+
+// FuzzNumberText checks that Canon accepts the numbers of JSON and decimal digits
+// as text, and nothing else that ParseFloat accepts.
+func FuzzNumberText(f *testing.F) {
+	for _, text := range []string{
+		"0", "-0", "1.5", "1e3", "1E+3", "1e-3", "9007199254740992", "9007199254740993", "1e400", "-", "", "01", "+1", "1.", ".5", "1e", "1e+",
+		"0x1p-2", "1_000", "inf", "NaN", " 1", "1 ", "--1", "1.5.5", "0e0", "-0.0", "1.0", "١",
+	} {
+		f.Add(text)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		var want any
+		if v, err := schema.DecodeJSON([]byte(text)); err == nil && text == string(bytes.TrimSpace([]byte(text))) {
+			if x, isNumber := v.(float64); isNumber {
+				want = x
+			}
+		}
+		for _, in := range []any{[]byte(text), json.Number(text)} {
+			if got, _ := kind(schema.Float).Canon(in); got != want {
+				t.Errorf("Float from %T %q: %v, want %v", in, text, got, want)
+			}
+			got, err := kind(schema.Int).Canon(in)
+			n, parseErr := strconv.ParseInt(text, 10, 64)
+			if parseErr != nil {
+				x, isNumber := want.(float64)
+				if n = int64(x); !isNumber || x != math.Trunc(x) {
+					n = math.MaxInt64
+				}
+			}
+			if fits := n >= -1<<53 && n <= 1<<53; fits != (err == nil) || fits && got != n {
+				t.Errorf("Int from %T %q: %v, %v", in, text, got, err)
 			}
 		}
 	})

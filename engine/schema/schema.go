@@ -1,47 +1,44 @@
 package schema
 
-import (
-	"slices"
-	"time"
-)
+import "time"
 
 // Kind is the kind of a field's value.
 type Kind uint8
 
-// The kinds. The comment names the canonical Go value of each.
+// The kinds of values, each with its canonical Go type.
 const (
 	String Kind = iota // string, valid UTF-8
 	Bool               // bool
-	Int                // int64, within ±2^53 (TypeScript's number)
+	Int                // int64, within ±2^53 (the integers of a TypeScript number)
 	Float              // float64, finite
 	Time               // time.Time, UTC, whole milliseconds, years 0 to 9999
 	Enum               // string, one of Type.Enum
-	Object             // map[string]any with exactly the members Type.Fields
+	Object             // map[string]any, exactly the members in Type.Fields
 )
 
 // Type is the type of a field.
 type Type struct {
 	Kind     Kind
-	List     bool     // a list of Kind: canonical value []any, never nil
-	Nullable bool     // nil is allowed, and is the default when Field.Default is nil; not for lists
+	List     bool     // a list of Kind; its canonical value is []any, never nil
+	Nullable bool     // nil is allowed, and is the default if Field.Default is nil; not for lists
 	Name     string   // name of the enum or object; "" for the other kinds
-	Enum     []string // the values of an enum, in declaration order
-	Fields   []Field  // the members of an object; only Name, Type, Default, Max and Was are looked at
+	Enum     []string // values of the enum, in declaration order
+	Fields   []Field  // members of the object; only Name, Type, Default, Max and Was are used
 }
 
-// Access says what the browser may do with a field.
+// Access is what the browser may do with a field.
 type Access uint8
 
 const (
-	// Default is the zero Access. For an extra field it means None; for a
-	// built-in field listed in Schema.User (id, name, email, image) it means
-	// what Auth.js does: id is not shown, the others are Read.
+	// Default is the zero Access. For an extra field it means None. For a
+	// built-in field listed in Schema.User it means what Auth.js does: None for
+	// id, Read for name, email and image.
 	Default Access = iota
 	// None keeps the field on the server.
 	None
-	// Read shows the field in GET session.
+	// Read includes the field in the body of GET session.
 	Read
-	// Write shows the field and lets update() change it.
+	// Write is Read, and lets update() change the field.
 	Write
 )
 
@@ -49,77 +46,44 @@ const (
 type Field struct {
 	Name    string
 	Type    Type
-	Client  Access            // what the browser may do; the zero value keeps it on the server
-	Default any               // value used when a value is missing or does not fit; nil means the zero value of Type
-	Max     int               // most bytes of a string, most items of a list; 0 means no limit
-	Was     []string          // earlier names, still read from old cookies
-	Profile map[string]string // user fields: provider id to profile claim; nothing else from a provider reaches the field
-	Token   bool              // user fields: carry a field that the client does not see into the jwt session token
-	Doc     string
+	Client  Access            // what the browser may do; the zero value keeps the field on the server
+	Default any               // replaces a missing or invalid value; nil means the zero value of Type
+	Max     int               // maximum length of a string in bytes, or of a list in items; 0 means no limit
+	Was     []string          // earlier names, still accepted in old cookies
+	Profile map[string]string // user fields: profile claim by provider id; the only source from a provider
+	Token   bool              // user fields: include a field that the browser does not see in the jwt session token
+	Doc     string            // documentation, without effect
 }
 
 // Schema describes the extra fields of an application. The zero value and nil
-// describe none; every method accepts a nil receiver.
+// describe none. All methods accept a nil receiver.
 type Schema struct {
-	// User lists the extra columns of users. The built-in names id, name,
-	// email and image may be listed as well, with Name and Client only: Write
-	// (name and image) lets update() change them, Read shows the id.
+	// User lists the extra columns of users. The built-in fields id, name,
+	// email and image may be listed too, with only Name and Client set: Write
+	// lets update() change name and image, Read shows the id.
 	User []Field
 	// Session lists the extra columns of sessions: claims with the jwt
 	// strategy, columns with the database strategy.
 	Session []Field
-	// Token lists claims that exist in the jwt session token only and are
+	// Token lists claims that exist only in the jwt session token and are
 	// never shown to the browser.
 	Token []Field
 	// Computed lists members of the session that the browser sees (Client:
-	// Read) and nothing stores: the session callback puts them into the
-	// session's Extra. One that it does not put there is left out.
+	// Read) and that are not stored: the session callback sets them in the
+	// session's Extra. Those that it does not set are omitted.
 	Computed []Field
 }
 
-// Shown reports whether the browser sees an extra field: Client is Read or
-// Write.
+// Shown reports whether the browser sees an extra field, that is, whether Client
+// is Read or Write.
 func (f Field) Shown() bool { return f.Client == Read || f.Client == Write }
 
-// InToken reports whether an extra user field is carried into the jwt session
-// token: the browser sees it, or Token is set.
+// InToken reports whether an extra user field is a claim of the jwt session
+// token: it is Shown, or Token is set.
 func (f Field) InToken() bool { return f.Token || f.Shown() }
 
-// Zero returns a fresh canonical value for the field where there is none: its
-// Default, or the zero value of its Type when Default is nil or does not fit.
-// That is nil for a nullable type, an empty list, an object with each member at
-// its Zero, "", false, 0, and the zero time.
-func (f Field) Zero() any {
-	if f.Default != nil {
-		if v, bad := f.canon(f.Default); bad == nil {
-			return v
-		}
-	}
-	switch t := f.Type; {
-	case t.Nullable:
-		return nil
-	case t.List:
-		return []any{}
-	case t.Kind == Bool:
-		return false
-	case t.Kind == Int:
-		return int64(0)
-	case t.Kind == Float:
-		return float64(0)
-	case t.Kind == Time:
-		return time.Time{}
-	case t.Kind == Object:
-		m := make(map[string]any, len(t.Fields))
-		for _, member := range t.Fields {
-			m[member.Name] = member.Zero()
-		}
-		return m
-	}
-	return ""
-}
-
-// UserField returns the extra user field with the name. The built-in fields are
-// not extra ([Builtin]); see [Schema.ClientAccess] for them.
+// UserField returns the extra user field with the given name. It does not return
+// built-in fields ([Builtin]); see [Schema.ClientAccess].
 func (s *Schema) UserField(name string) (Field, bool) {
 	if s == nil || Builtin(name) {
 		return Field{}, false
@@ -127,7 +91,7 @@ func (s *Schema) UserField(name string) (Field, bool) {
 	return find(s.User, name)
 }
 
-// SessionField returns the session field with the name.
+// SessionField returns the session field with the given name.
 func (s *Schema) SessionField(name string) (Field, bool) {
 	if s == nil {
 		return Field{}, false
@@ -135,7 +99,7 @@ func (s *Schema) SessionField(name string) (Field, bool) {
 	return find(s.Session, name)
 }
 
-// TokenField returns the token field with the name.
+// TokenField returns the token field with the given name.
 func (s *Schema) TokenField(name string) (Field, bool) {
 	if s == nil {
 		return Field{}, false
@@ -143,7 +107,7 @@ func (s *Schema) TokenField(name string) (Field, bool) {
 	return find(s.Token, name)
 }
 
-// ComputedField returns the computed field with the name.
+// ComputedField returns the computed field with the given name.
 func (s *Schema) ComputedField(name string) (Field, bool) {
 	if s == nil {
 		return Field{}, false
@@ -151,10 +115,10 @@ func (s *Schema) ComputedField(name string) (Field, bool) {
 	return find(s.Computed, name)
 }
 
-// ClientAccess returns what the browser may do with a user field, built-in or
-// extra: None, Read or Write, with [Default] resolved. The built-in fields name,
-// email and image are Read and id is None unless the schema says otherwise; a
-// field that is not declared is None.
+// ClientAccess returns what the browser may do with a built-in or extra user
+// field: None, Read or Write. It resolves [Default]: name, email and image are
+// Read and id is None unless the schema sets another access. Undeclared fields
+// are None.
 func (s *Schema) ClientAccess(name string) Access {
 	if s != nil {
 		if f, ok := find(s.User, name); ok && f.Client != Default {
@@ -177,8 +141,8 @@ func find(fields []Field, name string) (Field, bool) {
 	return Field{}, false
 }
 
-// Builtin reports whether name is a member that every user has: id, name,
-// email, emailVerified or image.
+// Builtin reports whether name is a field that every user has: id, name, email,
+// emailVerified or image.
 func Builtin(name string) bool {
 	switch name {
 	case "id", "name", "email", "emailVerified", "image":
@@ -187,49 +151,8 @@ func Builtin(name string) bool {
 	return false
 }
 
-// claims calls yield with every field that is a claim of a jwt session token,
-// until it returns false.
-func (s *Schema) claims(yield func(*Field) bool) {
-	if s == nil {
-		return
-	}
-	for i := range s.User {
-		if f := &s.User[i]; !Builtin(f.Name) && f.InToken() && !yield(f) {
-			return
-		}
-	}
-	for i := range s.Session {
-		if !yield(&s.Session[i]) {
-			return
-		}
-	}
-	for i := range s.Token {
-		if !yield(&s.Token[i]) {
-			return
-		}
-	}
-}
-
-// claimsMost is no less than the number of declared claims.
-func (s *Schema) claimsMost() int {
-	if s == nil {
-		return 0
-	}
-	return len(s.User) + len(s.Session) + len(s.Token)
-}
-
-// hasClaim reports whether name is the name of a declared claim, or was.
-func (s *Schema) hasClaim(name string) bool {
-	for f := range s.claims {
-		if f.Name == name || slices.Contains(f.Was, name) {
-			return true
-		}
-	}
-	return false
-}
-
-// TimeLayout is how JavaScript's Date.toISOString prints an instant.
+// TimeLayout is the format of JavaScript's Date.toISOString.
 const TimeLayout = "2006-01-02T15:04:05.000Z"
 
-// Instant returns t as the canonical instant: UTC, cut to whole milliseconds.
+// Instant returns t in canonical form: in UTC, truncated to milliseconds.
 func Instant(t time.Time) time.Time { return t.UTC().Truncate(time.Millisecond) }

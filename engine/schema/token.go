@@ -4,47 +4,49 @@ import (
 	"bytes"
 	"slices"
 	"strconv"
-	"time"
 )
 
-// Token holds the claims of a jwt session token (WIRE.md section 4.1), of this
-// server or of an Auth.js server with the same secret and cookie name.
+// Token holds the claims of a jwt session token (WIRE.md section 4.1), issued by
+// this server or by an Auth.js server with the same secret and cookie name.
 type Token struct {
-	Name    *string // nil: the claim is absent or null, see IsNull
+	Name    *string // nil if the claim is absent or null, see IsNull
 	Email   *string
 	Picture *string
-	Subject string // the user's id; "" when absent
-	ID      string // jti; "" when absent
+	Subject string // sub, the user's id; "" if absent
+	ID      string // jti; "" if absent
 
-	IssuedAt  int64 // iat, UNIX seconds; 0 when absent
-	Expires   int64 // exp, UNIX seconds; 0 when absent
-	NotBefore int64 // nbf, UNIX seconds; 0 when absent
+	IssuedAt  int64 // iat, Unix seconds; 0 if absent
+	Expires   int64 // exp, Unix seconds; 0 if absent
+	NotBefore int64 // nbf, Unix seconds; 0 if absent
 
-	// Extra holds every other claim by name: declared ones as canonical
-	// values, the rest as JSON gives them (nil, bool, string, float64, []any,
-	// map[string]any). nil means none. The names of the claims above are not
-	// written from here.
+	// Extra holds all other claims by name: declared claims as canonical
+	// values, others as decoded from JSON (nil, bool, string, float64, []any,
+	// map[string]any). It may be nil. Entries with the name of one of the
+	// claims above are ignored when the token is written.
 	Extra map[string]any
 
-	// which of Name, Email, Picture were null rather than absent, so that
-	// writing a token back keeps what an Auth.js server wrote
+	// nulls is the set of those of Name, Email and Picture that were null
+	// rather than absent, so that a rewritten token keeps what an Auth.js server
+	// wrote.
 	nulls uint8
 	drift []Drift
 }
 
-// Drift says that a declared claim was not in a token as the schema has it.
+// Drift is a difference between the claims of a token and the schema: a declared
+// claim that was missing, had an earlier name, or had an invalid value. A claim
+// with neither Was nor Err was missing.
 type Drift struct {
-	Field string // the name of the field
-	Was   string // the earlier name under which it was found; "" when it was not
-	Err   error  // why its value does not fit, so that it is the default; nil when it fits, or when there was none
+	Field string // name of the field
+	Was   string // earlier name under which the claim was found, if any
+	Err   error  // why the value was replaced by the default; nil if it was valid or missing
 }
 
-// Drift returns in what the token that [Schema.DecodeClaims] read differs from
-// the schema: it was issued under another one. A claim with neither Was nor Err
-// was missing. The caller must not change what it gets.
+// Drift returns the differences that [Schema.DecodeClaims] found between the
+// token and the schema. There are some when the token was issued under another
+// schema. The caller must not modify the slice.
 func (t *Token) Drift() []Drift { return t.drift }
 
-// The claims with a field of their own; the first three may be null.
+// The claims that have a field in Token. The first three may be null.
 const (
 	claimName = iota
 	claimEmail
@@ -56,7 +58,7 @@ const (
 	claimNBF
 )
 
-// defaultClaim returns which claim of Token name is, or -1.
+// defaultClaim returns the index of the claim with the given name, or -1.
 func defaultClaim(name string) int {
 	switch name {
 	case "name":
@@ -94,14 +96,14 @@ func (t *Token) nullable(claim string) (p **string, bit uint8) {
 }
 
 // IsNull reports whether the claim "name", "email" or "picture" is null, rather
-// than absent or a string. Any other claim is not null here.
+// than absent or a string. It is false for all other claims.
 func (t *Token) IsNull(claim string) bool {
 	p, bit := t.nullable(claim)
 	return p != nil && *p == nil && t.nulls&bit != 0
 }
 
-// SetNull makes the claim "name", "email" or "picture" null (true), or absent
-// where it was null (false). Other claims are left alone.
+// SetNull makes the claim "name", "email" or "picture" null (true), or makes it
+// absent if it is null (false). It ignores other claims.
 func (t *Token) SetNull(claim string, null bool) {
 	p, bit := t.nullable(claim)
 	switch {
@@ -114,7 +116,7 @@ func (t *Token) SetNull(claim string, null bool) {
 	}
 }
 
-// Clone returns a deep copy. nil gives nil.
+// Clone returns a deep copy of t, or nil if t is nil.
 func (t *Token) Clone() *Token {
 	if t == nil {
 		return nil
@@ -150,8 +152,8 @@ func cloneValue(v any) any {
 	return v
 }
 
-// SameClaims reports whether t and o would be written with the same claims, not
-// counting iat, exp, nbf and jti. Null and absent differ.
+// SameClaims reports whether t and o have the same claims when written, ignoring
+// iat, exp, nbf and jti. Null and absent differ.
 func (t *Token) SameClaims(o *Token) bool {
 	if t == nil || o == nil {
 		return t == o
@@ -175,7 +177,7 @@ func (t *Token) SameClaims(o *Token) bool {
 	return true
 }
 
-// sameValue reports whether a and b are written as the same JSON.
+// sameValue reports whether a and b have the same JSON.
 func sameValue(a, b any) bool {
 	switch a.(type) {
 	case nil, string, bool, int64, float64:
@@ -186,9 +188,9 @@ func sameValue(a, b any) bool {
 	return bytes.Equal(AppendJSON(nil, a), AppendJSON(nil, b))
 }
 
-// AppendClaims appends the claims as JSON.stringify would write them, in the
-// order name, email, picture, sub, Extra by name, nbf, iat, exp, jti. Absent
-// claims are left out.
+// AppendClaims appends the claims in the format of JSON.stringify, in the order
+// name, email, picture, sub, Extra by name, nbf, iat, exp, jti. Absent claims are
+// omitted.
 func (t *Token) AppendClaims(dst []byte) []byte {
 	dst = append(dst, '{')
 	start := len(dst)
@@ -245,6 +247,3 @@ func (t *Token) AppendClaims(dst []byte) []byte {
 	}
 	return append(dst, '}')
 }
-
-// AppendTime appends t as Date.toISOString prints it, without quotes.
-func AppendTime(dst []byte, t time.Time) []byte { return Instant(t).AppendFormat(dst, TimeLayout) }

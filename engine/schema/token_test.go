@@ -23,7 +23,7 @@ func decode(t testing.TB, s *schema.Schema, text string) *schema.Token {
 	return token
 }
 
-// What is read is written again, in one order.
+// Claims that were read are written again, in a fixed order.
 func TestClaimsWritten(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{`{}`, `{}`},
@@ -39,7 +39,7 @@ func TestClaimsWritten(t *testing.T) {
 		{`{"a":"\n x","b":"\ud800xxdc00","c":"\uaFfA"}`, "{\"a\":\"\\n x\",\"b\":\"\ufffdxxdc00\",\"c\":\"\uaffa\"}"},
 		{`{"a":1e21,"b":1E-7,"c":-0,"d":1.50,"e":100000000000000000000}`, `{"a":1e+21,"b":1e-7,"c":0,"d":1.5,"e":100000000000000000000}`},
 		{`{"exp":12.9,"iat":-12.1,"nbf":1.5e3}`, `{"nbf":1500,"iat":-13,"exp":12}`},
-		// Claims of another type than a string.
+		// Claims that are not strings.
 		{`{"sub":42,"name":12345678901234567890,"jti":-1}`, `{"name":"12345678901234567890","sub":"42","jti":"-1"}`},
 		{`{"sub":{"a":1},"name":true,"email":1.5,"picture":["x"],"jti":1e3}`, `{}`},
 	} {
@@ -55,8 +55,8 @@ func TestClaimsWritten(t *testing.T) {
 
 var deep = strings.Repeat(`[`, schema.MaxDepth) + strings.Repeat(`]`, schema.MaxDepth)
 
-// refusedClaims and acceptedClaims are also what FuzzClaims starts from, which
-// compares DecodeJSON with encoding/json.
+// refusedClaims and acceptedClaims are also seeds of FuzzClaims, which compares
+// DecodeJSON with encoding/json.
 var (
 	refusedClaims = []string{
 		``, ` `, `null`, `[]`, `"x"`, `1`, `{`, `}`, `{}}`, `{} x`, `{},`, `{,}`, `{"a"}`, `{"a":}`, `{"a":1,}`, `{"a":1 "b":2}`, `{a:1}`, `{'a':1}`, `{"a":1;}`,
@@ -121,10 +121,10 @@ func TestDeclaredClaims(t *testing.T) {
 				"theme": "dark", "visits": int64(9007199254740991), "tenantKey": "k", "https://example.com/roles": []any{"x"},
 			},
 		},
-		// What does not fit is the default.
+		// Invalid values are replaced by the default.
 		{`{"role":"owner","orgId":7,"permissions":["a","b","c","d"],"mfa":1.0,"trialEndsAt":"soon","address":[],"locale":"a-locale-that-is-too-long","score":"1","theme":null,"visits":1.5,"tenantKey":{}}`, zero},
 		{`{"mfa":1,"visits":"1","role":""}`, zero},
-		// All digits are looked at: 2^53+1 is not 2^53.
+		// No digit is lost: 2^53+1 is not 2^53.
 		{`{"visits":9007199254740993}`, zero},
 		{`{"visits":1e400}`, nil},
 		// Earlier names.
@@ -135,7 +135,7 @@ func TestDeclaredClaims(t *testing.T) {
 		{`{"org":"old","orgId":null}`, with(nil)},
 		{`{"org":"old","orgId":7}`, with(map[string]any{"orgId": "old"})},
 		{`{"address":{"town":"Ulm"}}`, with(map[string]any{"address": map[string]any{"city": "Ulm", "zip": nil, "floor": int64(1), "geo": map[string]any{"lat": 0.0}}})},
-		// What is not declared stays as it is; hidden user fields are not claims.
+		// Undeclared claims are kept; hidden user fields are not claims.
 		{`{"x":1,"y":[{"z":null}],"loginCount":3,"stripeCustomerId":7}`, with(map[string]any{"x": 1.0, "y": []any{map[string]any{"z": nil}}, "loginCount": 3.0, "stripeCustomerId": 7.0})},
 	} {
 		got, err := reference.DecodeClaims([]byte(c.in))
@@ -157,7 +157,7 @@ func TestDeclaredClaims(t *testing.T) {
 			t.Errorf("%s written and read (-first +second):\n%s", c.in, diff)
 		}
 	}
-	// A schema that Validate refuses does no harm.
+	// A schema that Validate rejects does no harm.
 	odd := &schema.Schema{Token: []schema.Field{{Name: "name"}, {Name: "exp"}, {}}}
 	if got := decode(t, odd, `{"name":"n","exp":5}`); *got.Name != "n" || got.Expires != 5 || len(got.Extra) != 1 {
 		t.Errorf("%+v", got)
@@ -272,8 +272,8 @@ func TestCloneAndSameClaims(t *testing.T) {
 	}
 }
 
-// Extra cannot stand in for the claims that have a field.
-func TestExtraIsNoClaim(t *testing.T) {
+// Extra cannot replace a claim that has a field.
+func TestExtraCannotReplaceFields(t *testing.T) {
 	token := &schema.Token{Subject: "s", Extra: map[string]any{"sub": "evil", "exp": 9e9, "name": "evil", "nbf": 1, "iat": 1, "jti": "x", "email": "x", "picture": "x", "ok": 1}}
 	if got := string(token.AppendClaims(nil)); got != `{"sub":"s","ok":1}` {
 		t.Errorf("%s", got)

@@ -7,9 +7,9 @@ import (
 	"unicode/utf8"
 )
 
-// Validate reports everything that is wrong with the schema in one error made
-// by errors.Join, one line per problem; nil when nothing is. The engine refuses
-// to start with a schema that does not pass.
+// Validate returns all problems of the schema in one error, as by errors.Join,
+// with one line for each, or nil if the schema is valid. The engine does not
+// start with an invalid schema.
 func (s *Schema) Validate() error {
 	if s == nil {
 		return nil
@@ -39,7 +39,7 @@ func (s *Schema) Validate() error {
 		f := &s.Token[i]
 		at := v.extra("Token", f)
 		if f.Shown() {
-			v.report(at, "Client: a token field is never shown to the browser; move it to Session")
+			v.report(at, "Client: token fields are never shown to the browser; move the field to Session")
 		}
 		v.noUserOnly(at, f)
 	}
@@ -48,17 +48,17 @@ func (s *Schema) Validate() error {
 		at := v.extra("Computed", f)
 		v.member(at, f)
 		if f.Client != Read {
-			v.report(at, "Client: a computed field is for the browser to read; set Read")
+			v.report(at, "Client: must be Read; computed fields exist for the browser to read")
 		}
 		if f.Default != nil || f.Was != nil {
-			v.report(at, "Default, Was: a computed field is not stored")
+			v.report(at, "Default, Was: computed fields are not stored")
 		}
 		v.noUserOnly(at, f)
 	}
 	return errors.Join(v.problems...)
 }
 
-// member refuses the names of what every session has.
+// member rejects names of members that every session has.
 func (v *validator) member(at string, f *Field) {
 	switch f.Name {
 	case "user", "expires", "sessionToken", "userId":
@@ -68,14 +68,15 @@ func (v *validator) member(at string, f *Field) {
 
 type validator struct {
 	problems []error
-	seen     map[string]string // name or earlier name of a claim or column, to where it stands
+	seen     map[string]string // where each name or earlier name is declared
 }
 
 func (v *validator) report(at, format string, args ...any) {
 	v.problems = append(v.problems, errors.New("schema: "+at+": "+fmt.Sprintf(format, args...)))
 }
 
-// builtin checks an entry of Schema.User that is there for its Client only.
+// builtin checks an entry of Schema.User for a built-in field, which has only a
+// Client.
 func (v *validator) builtin(f *Field) {
 	at := "User." + f.Name
 	v.unique(at, f.Name)
@@ -89,13 +90,14 @@ func (v *validator) builtin(f *Field) {
 	}
 	switch {
 	case f.Client > Write:
-		v.report(at, "Client: no such access %d", f.Client)
+		v.report(at, "Client: unknown access %d", f.Client)
 	case f.Client == Write && (f.Name == "id" || f.Name == "email"):
-		v.report(at, "Client: Write is possible for name and image only")
+		v.report(at, "Client: only name and image can have Write")
 	}
 }
 
-// extra checks what holds for every declared field and returns where it stands.
+// extra checks the rules for all declared fields. It returns the path of the
+// field for error messages.
 func (v *validator) extra(section string, f *Field) string {
 	at := section + "." + f.Name
 	if v.name(at, section, f.Name) {
@@ -107,7 +109,7 @@ func (v *validator) extra(section string, f *Field) string {
 		}
 	}
 	if f.Client > Write {
-		v.report(at, "Client: no such access %d", f.Client)
+		v.report(at, "Client: unknown access %d", f.Client)
 	}
 	v.typed(at, f)
 	if section != "Computed" {
@@ -127,21 +129,21 @@ func (v *validator) noUserOnly(at string, f *Field) {
 
 func (v *validator) unique(at, name string) {
 	if other, ok := v.seen[name]; ok {
-		v.report(at, "the name %q is used by %s already; names are one set over User, Session, Token and Computed", name, other)
+		v.report(at, "the name %q is already used by %s; names are unique across User, Session, Token and Computed", name, other)
 		return
 	}
 	v.seen[name] = at
 }
 
-// name reports whether name can be that of an extra field.
+// name checks the name of an extra field and reports whether it is valid.
 func (v *validator) name(at, section, name string) bool {
 	switch {
 	case name == "":
 		v.report(at, "the name is empty")
 	case !utf8.ValidString(name):
-		v.report(section, "a name is not UTF-8")
+		v.report(section, "a name is not valid UTF-8")
 	case name == "__proto__":
-		v.report(at, "is not a usable name in JavaScript")
+		v.report(at, "cannot be used as a name in JavaScript")
 	case Builtin(name):
 		v.report(at, "the name %q is a built-in user field", name)
 	case defaultClaim(name) >= 0, name == "iss", name == "aud":
@@ -152,15 +154,15 @@ func (v *validator) name(at, section, name string) bool {
 	return false
 }
 
-// typed checks type, limit and default of a field or member.
+// typed checks the type, limit and default of a field or member.
 func (v *validator) typed(at string, f *Field) {
 	t := &f.Type
 	if t.Kind > Object {
-		v.report(at, "Type: no such kind %d", t.Kind)
+		v.report(at, "Type: unknown kind %d", t.Kind)
 		return
 	}
 	if t.List && t.Nullable {
-		v.report(at, "Type: a list is never null; use the empty list")
+		v.report(at, "Type: a list cannot be nullable; use an empty list")
 	}
 	switch {
 	case t.Kind != Enum && len(t.Enum) > 0:
@@ -170,10 +172,10 @@ func (v *validator) typed(at string, f *Field) {
 	}
 	for i, value := range t.Enum {
 		if value == "" || !utf8.ValidString(value) {
-			v.report(at, "Type: value %d of the enum is empty or not UTF-8", i)
+			v.report(at, "Type: value %d of the enum is empty or not valid UTF-8", i)
 		}
 		if slices.Contains(t.Enum[:i], value) {
-			v.report(at, "Type: the enum value %q stands twice", value)
+			v.report(at, "Type: duplicate enum value %q", value)
 		}
 	}
 	switch {
@@ -191,9 +193,9 @@ func (v *validator) typed(at string, f *Field) {
 			case name == "":
 				v.report(at, "the name is empty")
 			case name == "__proto__" || !utf8.ValidString(name):
-				v.report(at, "is not a usable name in JavaScript")
+				v.report(at, "cannot be used as a name in JavaScript")
 			case members[name]:
-				v.report(at, "the name %q stands twice in the object", name)
+				v.report(at, "duplicate member name %q", name)
 			}
 			members[name] = true
 		}
@@ -214,9 +216,9 @@ func (v *validator) typed(at string, f *Field) {
 	}
 }
 
-// fallback checks that there is a value where none is found.
+// fallback checks that there is a value to use for a missing one.
 func (v *validator) fallback(at string, f *Field) {
 	if t := &f.Type; f.Default == nil && t.Kind == Enum && !t.List && !t.Nullable {
-		v.report(at, "Default: an enum that is not nullable needs one (old sessions have no value); choose the one with the least rights")
+		v.report(at, "Default: a non-nullable enum needs one, because old sessions have no value; choose the one with the least privileges")
 	}
 }

@@ -1,9 +1,9 @@
-// Package store is the contract between the engine and whatever keeps its
+// Package store defines the contract between the engine and the storage of its
 // users, accounts, sessions and verification tokens: the [Adapter] interface,
 // its optional interfaces, the entities, the errors, and the rules R1 to R12
 // that every adapter keeps.
 //
-// It depends on nothing but the standard library and package schema, so an
-// adapter compiles no OAuth and no HTTP. Package adaptertest runs the rules as
-// a suite.
+// It depends only on the standard library and package schema, so an adapter
+// compiles no OAuth and no HTTP code. Package adaptertest tests an adapter
+// against the rules.
 package store

@@ -2,37 +2,38 @@ package store
 
 import "time"
 
-// Traits is what an adapter declares about its store. The zero value is what
-// the engine assumes of an adapter that declares nothing. It does not change
-// while the adapter is in use.
+// Traits describes how a store differs from what the engine assumes; the zero
+// value describes one that does not. It must not change while the adapter is in
+// use.
 type Traits struct {
-	// AssignsIDs: the store makes the ids of users (R1).
+	// AssignsIDs reports that the store makes the ids of users (R1).
 	AssignsIDs bool
-	// SharedWithAuthJS: an Auth.js app reads and writes the same tables.
-	// Session tokens are then stored as they are, because Auth.js looks them
-	// up so. Otherwise the adapter only ever sees the hex SHA-256 of a token.
+	// SharedWithAuthJS reports that an Auth.js app reads and writes the same
+	// tables. Session tokens are then stored in plain text, because that is how
+	// Auth.js looks them up. Otherwise an adapter receives only the hex SHA-256
+	// of a token.
 	SharedWithAuthJS bool
 }
 
-// User is a person. Auth.js: User, AdapterUser.
+// User is a person (User and AdapterUser in Auth.js).
 type User struct {
 	ID            string
 	Name          *string    // nil: none
-	Email         *string    // nil: none; normalised by the engine
+	Email         *string    // nil: none; normalized by the engine
 	EmailVerified *time.Time // nil: the address was never verified
 	Image         *string    // nil: none
 	// Extra holds the fields of Schema.User; nil means none.
 	Extra map[string]any
 }
 
-// Change is a change to a nullable column. The zero Change keeps the stored
-// value; see [SetTo] and [Clear].
+// Change is a change to a nullable column, as made by [SetTo] or [Clear]. The
+// zero Change keeps the stored value.
 type Change[T any] struct {
 	Set   bool
-	Value *T // with Set: the new value, nil clears
+	Value *T // the new value if Set; nil clears
 }
 
-// Apply makes the change to a field of a row.
+// Apply applies the change to a field of a row.
 func (c Change[T]) Apply(field **T) {
 	if c.Set {
 		*field = c.Value
@@ -45,19 +46,20 @@ func SetTo[T any](v T) Change[T] { return Change[T]{Set: true, Value: &v} }
 // Clear returns the Change that stores null.
 func Clear[T any]() Change[T] { return Change[T]{Set: true} }
 
-// UserUpdate changes a user: the fields that are set, and no others (R7).
+// UserUpdate is a change to the user with the given ID. Fields that are not set
+// keep their values (R7).
 type UserUpdate struct {
 	ID            string
 	Name          Change[string]
 	Email         Change[string]
 	EmailVerified Change[time.Time]
 	Image         Change[string]
-	// Extra changes the fields it names; a nil value clears. A nil map changes
-	// none.
+	// Extra changes the fields it names; a nil value clears the field. A nil
+	// map changes none.
 	Extra map[string]any
 }
 
-// Account says that an account at a provider belongs to a user.
+// Account links an account at a provider to a user.
 type Account struct {
 	UserID            string
 	Type              string // "oauth", "oidc", "email", "credentials", "webauthn"
@@ -72,10 +74,10 @@ type Account struct {
 	SessionState      *string
 }
 
-// Session is a session of the database strategy as it is stored.
+// Session is a stored session of the database strategy.
 type Session struct {
 	// SessionToken is the key: the hex SHA-256 of the token in the cookie, or
-	// the token itself, see Traits.SharedWithAuthJS.
+	// the token itself with Traits.SharedWithAuthJS.
 	SessionToken string
 	UserID       string
 	Expires      time.Time
@@ -83,18 +85,19 @@ type Session struct {
 	Extra map[string]any
 }
 
-// SessionUpdate changes a session: the fields that are set, and no others (R7).
+// SessionUpdate is a change to the session with the given SessionToken. Fields
+// that are not set keep their values (R7).
 type SessionUpdate struct {
 	SessionToken string
 	Expires      *time.Time // nil keeps it
-	// Extra changes the fields it names; a nil value clears. A nil map changes
-	// none.
+	// Extra changes the fields it names; a nil value clears the field. A nil
+	// map changes none.
 	Extra map[string]any
 }
 
-// VerificationToken is a token of an e-mail link as it is stored.
+// VerificationToken is the stored token of an e-mail link.
 type VerificationToken struct {
-	Identifier string // the normalised address
+	Identifier string // the normalized address
 	Token      string // hash of the token in the link
 	Expires    time.Time
 }
@@ -108,5 +111,5 @@ type Authenticator struct {
 	Counter              uint32
 	CredentialDeviceType string // "singleDevice" or "multiDevice"
 	CredentialBackedUp   bool
-	Transports           *string // comma-separated; nil: not known
+	Transports           *string // comma-separated; nil: unknown
 }

@@ -5,25 +5,27 @@ import "errors"
 // Errors of an [Adapter]. An adapter may wrap them; match them with
 // [errors.Is].
 var (
-	// ErrNotFound means that there is no such row.
+	// ErrNotFound is returned when there is no such row.
 	ErrNotFound = errors.New("store: not found")
-	// ErrInvalid means that a value cannot be stored as it is: too long for its
-	// column, an empty id, bytes that the store refuses. Nothing was written.
+	// ErrInvalid is returned for a value that cannot be stored unchanged: one
+	// too long for its column, an empty id, bytes that the store refuses.
+	// Nothing was written.
 	ErrInvalid = errors.New("store: invalid value")
-	// ErrConflict means that a unique value is taken. Nothing was written. An
-	// adapter returns a [*ConflictError], which matches it and names the field.
+	// ErrConflict is returned when a unique value is taken. Nothing was written.
+	// An adapter returns a [*ConflictError], which matches it and names the
+	// field.
 	ErrConflict = errors.New("store: conflict")
-	// ErrStaleCounter means that the counter of an authenticator would go back,
-	// so a copy of the authenticator may exist. Nothing was written.
+	// ErrStaleCounter is returned when the counter of an authenticator would
+	// not increase: a clone of the authenticator may exist. Nothing was written.
 	ErrStaleCounter = errors.New("store: stale authenticator counter")
 )
 
-// ConflictError is the [ErrConflict] of one field.
+// ConflictError reports which unique field is taken. It matches [ErrConflict].
 type ConflictError struct {
-	// Field is the member that is taken: "id", "email", "providerAccountId",
-	// "sessionToken", "token" or "credentialID".
+	// Field is the field whose value is taken: "id", "email",
+	// "providerAccountId", "sessionToken", "token" or "credentialID".
 	Field string
-	// Err is the store's own error; it may be nil.
+	// Err is the underlying error of the store; it may be nil.
 	Err error
 }
 
@@ -34,10 +36,10 @@ func (e *ConflictError) Error() string {
 	return "store: conflict: " + e.Field + " is taken"
 }
 
-// Unwrap returns the store's own error.
+// Unwrap returns e.Err.
 func (e *ConflictError) Unwrap() error { return e.Err }
 
-// Is reports whether target is [ErrConflict], or a ConflictError of the same
+// Is reports whether target is [ErrConflict] or a ConflictError for the same
 // field.
 func (e *ConflictError) Is(target error) bool {
 	if c, ok := target.(*ConflictError); ok {

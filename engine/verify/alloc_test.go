@@ -12,8 +12,8 @@ import (
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
-// The memory that a request costs. The race detector makes sync.Pool forget at
-// random, so this is not held under it.
+// Allocations per request. The test does not run under the race detector, which
+// makes sync.Pool drop objects at random.
 func TestAllocations(t *testing.T) {
 	v := newVerifier(t, verify.Config{Secrets: []string{secret, oldSecret}})
 	text := func(s string) *string { return &s }

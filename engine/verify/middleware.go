@@ -10,16 +10,16 @@ import (
 
 type tokenKey struct{}
 
-// TokenFrom returns the claims that [Verifier.Middleware] or [Verifier.Require]
-// put into the context; false when nobody is signed in. The claims are shared
-// by all who ask: do not change them.
+// TokenFrom returns the claims that [Verifier.Middleware] or [Verifier.Require] has
+// put into the context, and whether there are any. All callers share the claims
+// and must not modify them.
 func TokenFrom(ctx context.Context) (*schema.Token, bool) {
 	t, _ := ctx.Value(tokenKey{}).(*schema.Token)
 	return t, t != nil
 }
 
-// Middleware puts the claims of each request that has a valid session token
-// into its context, and lets every request through.
+// Middleware adds the claims of the session token to the context of each request
+// that has a valid one. It passes all requests on to next.
 func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		vary(w.Header())
@@ -28,9 +28,9 @@ func (v *Verifier) Middleware(next http.Handler) http.Handler {
 	})
 }
 
-// Require lets only requests with a valid session token through to next, with
-// the claims in their context. Others get 401 and JSON {"message": …}, or what
-// Config.Refused answers.
+// Require passes only requests with a valid session token on to next, with the
+// claims in their context. It responds to others with status 401 and JSON
+// {"message": …}, or by Config.Refused.
 func (v *Verifier) Require(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		vary(w.Header())
@@ -43,20 +43,20 @@ func (v *Verifier) Require(next http.Handler) http.Handler {
 	})
 }
 
-// with returns r with the claims in its context. Nobody is put there only
-// where somebody was before: another verifier may stand in front.
+// with returns r with the claims in its context. If t is nil, it replaces claims
+// that another verifier has put there.
 func with(r *http.Request, t *schema.Token) *http.Request {
 	ctx := r.Context()
 	if t == nil {
-		if _, before := TokenFrom(ctx); !before {
+		if _, ok := TokenFrom(ctx); !ok {
 			return r
 		}
 	}
 	return r.WithContext(context.WithValue(ctx, tokenKey{}, t))
 }
 
-// Header values that are the same in every answer. They are shared between
-// answers; whoever appends to one gets a copy.
+// Header values that all responses share. Appending to one makes a copy, because
+// they have no spare capacity.
 var (
 	headerVary    = []string{"Cookie, Authorization"}
 	headerJSON    = []string{"application/json"}
@@ -64,7 +64,7 @@ var (
 	headerBearer  = []string{"Bearer"}
 )
 
-// vary keeps caches from handing the answer on to somebody else.
+// vary prevents caches from serving the response to other users.
 func vary(h http.Header) {
 	if len(h["Vary"]) == 0 {
 		h["Vary"] = headerVary

@@ -15,60 +15,70 @@ import (
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
-// Errors of reading a request or a token. What they are wrapped in says more;
-// match them with errors.Is.
+// Errors of reading a request or a token. They may be wrapped with details; use
+// errors.Is to match them.
 var (
-	// ErrNoSession: the request has no session token.
+	// ErrNoSession means that the request has no session token.
 	ErrNoSession = errors.New("verify: no session")
-	// ErrInvalid: there is a token, and none of the secrets opens it, or it is
-	// not the token of a session.
-	ErrInvalid = errors.New("verify: not a valid session token")
-	// ErrExpired: the token ended 15 seconds ago or earlier.
+	// ErrInvalid means that none of the secrets opens the token, or that it is
+	// not a session token.
+	ErrInvalid = errors.New("verify: invalid session token")
+	// ErrExpired means that the token expired at least 15 seconds ago.
 	ErrExpired = errors.New("verify: the session has expired")
-	// ErrNotYet: the token begins more than 15 seconds ahead.
+	// ErrNotYet means that the token is not valid before more than 15 seconds
+	// from now.
 	ErrNotYet = errors.New("verify: the session is not valid yet")
 )
 
-// What there is to say beyond the four errors. They are made once, so that a
-// flood of bad tokens costs nothing.
+// Errors with details. They are allocated once, so that a flood of invalid tokens
+// is cheap.
 var (
-	errDatabase = fmt.Errorf("%w: it looks like the token of a database session, which only the server that keeps the sessions can look up; this package reads the jwt strategy", ErrInvalid)
-	errForeign  = fmt.Errorf("%w: no secret opens it; it was made with another secret, or under another cookie name", ErrInvalid)
-	errPlain    = fmt.Errorf("%w: there is a session cookie of a site with plain http, and that of https is looked for; for http set UseSecureCookies to false, or AUTH_URL to the http URL", ErrNoSession)
-	errSecure   = fmt.Errorf("%w: there is a session cookie of a site with https, and that of plain http is looked for; set UseSecureCookies to true, or AUTH_URL to the https URL", ErrNoSession)
+	errDatabase = fmt.Errorf("%w: it looks like the token of a database session, which only the server that stores the sessions can look up; this package supports the jwt strategy", ErrInvalid)
+	errForeign  = fmt.Errorf("%w: none of the secrets opens it; it was made with another secret, or for another cookie name", ErrInvalid)
+	errPlain    = fmt.Errorf("%w: the request has the session cookie of an http site, but that of an https site is expected; for http set UseSecureCookies to false, or AUTH_URL to the http URL", ErrNoSession)
+	errSecure   = fmt.Errorf("%w: the request has the session cookie of an https site, but that of an http site is expected; set UseSecureCookies to true, or AUTH_URL to the https URL", ErrNoSession)
 )
 
-// Config configures a [Verifier]. The zero value of every field has a default.
+// Dialect is a major version of Auth.js on the wire: cookie names and session
+// tokens. The zero value is [DialectV5].
+type Dialect = wire.Dialect
+
+const (
+	DialectV5 = wire.V5 // next-auth 5 and @auth/core
+	DialectV4 = wire.V4 // next-auth 4
+)
+
+// Config configures a [Verifier]. All fields have a default.
 type Config struct {
-	// Secrets open tokens: those of the servers that people sign in at, the
-	// current one and any older ones that are still in use. Default: those that
-	// are set of AUTH_SECRET, AUTH_SECRET_3, AUTH_SECRET_2, AUTH_SECRET_1 and
-	// NEXTAUTH_SECRET.
+	// Secrets are those of the servers at which users sign in: the current
+	// secret and older ones that are still in use. Default: the values of the
+	// environment variables AUTH_SECRET, AUTH_SECRET_3, AUTH_SECRET_2,
+	// AUTH_SECRET_1 and NEXTAUTH_SECRET that are set.
 	Secrets []string
-	// Dialects are the versions of Auth.js whose tokens are read: wire.V5,
-	// wire.V4. Default: both. A sign-out clears the cookie of one version: once
+	// Dialects are the versions of Auth.js whose tokens are read: DialectV5,
+	// DialectV4. Default: both. A sign-out clears the cookie of one version: once
 	// nobody signs in with the other any more, leave that out.
-	Dialects []wire.Dialect
-	// CookieName is the name of the session cookie where the server has one of
-	// its own (cookies.sessionToken.name, Config.Cookies of the engine); with V5
-	// it is part of the key. A prefix __Secure- or __Host- is left out where
-	// UseSecureCookies is false, as the engine does. Default: the names of
-	// next-auth.
+	Dialects []Dialect
+	// CookieName is the name of the session cookie if the server does not use
+	// that of next-auth (cookies.sessionToken.name, or Config.Cookies of the
+	// engine). With DialectV5 it is part of the key. If UseSecureCookies is false, a
+	// prefix __Secure- or __Host- is removed, as by the engine. Default: the
+	// names of next-auth.
 	CookieName string
-	// UseSecureCookies looks for the names of https, which begin with
-	// __Secure-, or for those of http. nil: those of https, unless AUTH_URL, or
-	// else NEXTAUTH_URL, is an http URL.
+	// UseSecureCookies selects the cookie names of https sites, which begin with
+	// __Secure-, or those of http sites. If it is nil, the site is https unless
+	// AUTH_URL, or else NEXTAUTH_URL, is an http URL.
 	UseSecureCookies *bool
-	// Schema describes the claims beside the built-in ones, as at the server
-	// that writes them. They stand in Token.Extra as canonical values. nil: all
-	// claims are there as JSON gives them.
+	// Schema describes the claims besides the built-in ones. It should be that of
+	// the server that issues the tokens. Token.Extra then holds canonical values.
+	// If it is nil, Token.Extra holds all claims as decoded from JSON.
 	Schema *schema.Schema
-	// Refused answers a request that [Verifier.Require] refuses; err is that of
-	// [Verifier.Token]. Default: 401 and JSON {"message": …}.
+	// Refused responds to a request that [Verifier.Require] rejects; err is the
+	// error of [Verifier.Token]. Default: status 401 and JSON {"message": …}.
 	Refused func(w http.ResponseWriter, r *http.Request, err error)
 
-	// Logger gets one warning for each kind of mistake that looks like one of
-	// the set-up. Default: slog.Default().
+	// Logger receives one warning for each kind of probable configuration
+	// mistake. Default: slog.Default().
 	Logger *slog.Logger
 	// Now is the clock. Default: time.Now.
 	Now func() time.Time
@@ -84,15 +94,15 @@ type Verifier struct {
 	warned  [3]sync.Once
 }
 
-// cookie is a place where a session may be.
+// cookie is a cookie that may contain a session.
 type cookie struct {
 	name  string
 	keys  *wire.Keys
-	other string // its name at a site with http in the place of https, or the other way round; it may be the same
+	other string // name of the cookie at a site with the other scheme; may be the same
 }
 
-// New checks cfg, fills in its defaults and derives the keys. The error names
-// every problem of cfg.
+// New returns a Verifier with the keys derived from cfg. The error lists all
+// problems of cfg.
 func New(cfg Config) (*Verifier, error) {
 	v := &Verifier{cfg: cfg}
 	c := &v.cfg
@@ -111,34 +121,34 @@ func New(cfg Config) (*Verifier, error) {
 		c.Refused = refused
 	}
 	if len(c.Dialects) == 0 {
-		c.Dialects = []wire.Dialect{wire.V5, wire.V4}
+		c.Dialects = []Dialect{DialectV5, DialectV4}
 	}
 	c.Secrets = secrets(c.Secrets, c.Getenv)
 	switch {
 	case len(c.Secrets) == 0:
-		problem("no secret: set AUTH_SECRET, or Secrets, to that of the server that people sign in at")
+		problem("no secret: set AUTH_SECRET, or Secrets, to the secret of the server at which users sign in")
 	case slices.Contains(c.Secrets, ""):
 		problem("Secrets[%d] is empty", slices.Index(c.Secrets, ""))
 	}
 	for i, d := range c.Dialects {
 		if !d.Valid() {
-			problem("Dialects[%d] is neither wire.V5 nor wire.V4", i)
+			problem("Dialects[%d] is neither DialectV5 nor DialectV4", i)
 		}
 	}
 	if c.CookieName != "" && !wire.ValidCookieName(c.CookieName) {
-		problem("CookieName is %q, which cannot be the name of a cookie", c.CookieName)
+		problem("CookieName is %q, which is not a valid cookie name", c.CookieName)
 	}
 	if err := c.Schema.Validate(); err != nil {
 		problem("Schema: %w", err)
 	}
 	if len(problems) > 0 {
-		return nil, fmt.Errorf("verify: the configuration has problems:\n%w", errors.Join(problems...))
+		return nil, fmt.Errorf("verify: invalid configuration:\n%w", errors.Join(problems...))
 	}
 	v.derive()
 	return v, nil
 }
 
-// derive makes the keys of each cookie.
+// derive derives the keys for each cookie.
 func (v *Verifier) derive() {
 	c := &v.cfg
 	secure := c.secure()
@@ -160,7 +170,7 @@ func (v *Verifier) derive() {
 	v.all = wire.JoinKeys(all...)
 }
 
-// cookieName is CookieName as it is at a site with https, or with http.
+// cookieName returns CookieName for an https or http site.
 func (c *Config) cookieName(secure bool) string {
 	if secure {
 		return c.CookieName
@@ -168,7 +178,7 @@ func (c *Config) cookieName(secure bool) string {
 	return wire.PlainCookieName(c.CookieName)
 }
 
-// secrets are the configured ones, or those of the environment.
+// secrets returns the configured secrets, or those of the environment.
 func secrets(configured []string, getenv func(string) string) []string {
 	if configured != nil {
 		return slices.Clone(configured)
@@ -195,11 +205,11 @@ func (c *Config) secure() bool {
 	return true
 }
 
-// Token returns the claims of the request's session token: from the session
-// cookie, also when it is in chunks, or without a cookie from an Authorization
-// header of type Bearer. Where cookies of two dialects are there, the first
-// that is valid counts. The error is [ErrNoSession], [ErrExpired], [ErrInvalid]
-// or [ErrNotYet].
+// Token returns the claims of the request's session token. It reads the session
+// cookie, which may be in chunks, or, if there is none, an Authorization header
+// with the scheme Bearer. If there are cookies of several dialects, it returns the
+// first valid token. The error is [ErrNoSession], [ErrExpired], [ErrInvalid] or
+// [ErrNotYet].
 func (v *Verifier) Token(r *http.Request) (*schema.Token, error) {
 	var failed error
 	if headers := r.Header["Cookie"]; len(headers) > 0 {
@@ -233,8 +243,8 @@ func (v *Verifier) Token(r *http.Request) (*schema.Token, error) {
 	return nil, failed
 }
 
-// Decode returns the claims of a session token that came some other way. The
-// error is as of [Verifier.Token].
+// Decode returns the claims of a session token that was received in another way.
+// The errors are those of [Verifier.Token].
 func (v *Verifier) Decode(token string) (*schema.Token, error) {
 	if token == "" {
 		return nil, ErrNoSession
@@ -263,8 +273,8 @@ func (v *Verifier) decode(keys *wire.Keys, text string) (*schema.Token, error) {
 	return nil, errForeign
 }
 
-// misnamed finds a session of the site with another scheme, which is a common
-// mistake of a set-up; nil when there is none.
+// misnamed returns an error if there is a session cookie of a site with the other
+// scheme, which is a common configuration mistake.
 func (v *Verifier) misnamed(cookies []wire.Cookie) error {
 	for i := range v.cookies {
 		c := &v.cookies[i]
@@ -281,14 +291,14 @@ func (v *Verifier) misnamed(cookies []wire.Cookie) error {
 	return nil
 }
 
-// warn says once of each kind what may be wrong with the set-up.
+// warn logs a probable configuration mistake, once for each kind.
 func (v *Verifier) warn(kind int, err error) {
-	v.warned[kind].Do(func() { v.cfg.Logger.Warn("auth: a request is taken as signed out", "cause", err.Error()) })
+	v.warned[kind].Do(func() { v.cfg.Logger.Warn("auth: a request is treated as signed out", "cause", err.Error()) })
 }
 
-// bearer returns the token of an Authorization header (RFC 6750 section 2.1),
-// which getToken of next-auth expects percent-encoded. The characters of a
-// token are the same in both ways of writing it.
+// bearer returns the token of an Authorization header (RFC 6750 section 2.1).
+// getToken of next-auth expects it to be percent-encoded, which does not change the
+// characters of a token.
 func bearer(h http.Header) (string, bool) {
 	values := h["Authorization"]
 	if len(values) != 1 {

@@ -28,7 +28,7 @@ const (
 
 var epoch = time.Unix(1790000000, 0)
 
-// newVerifier has the secret and a clock that stands still.
+// newVerifier returns a verifier with the secret and a stopped clock.
 func newVerifier(t testing.TB, cfg verify.Config) *verify.Verifier {
 	t.Helper()
 	if cfg.Secrets == nil {
@@ -50,7 +50,7 @@ func newVerifier(t testing.TB, cfg verify.Config) *verify.Verifier {
 	return v
 }
 
-// seal makes a token that is valid for an hour.
+// seal returns a token that is valid for an hour.
 func seal(t testing.TB, d wire.Dialect, cookie, secret string, claims *schema.Token) string {
 	t.Helper()
 	token, err := d.SessionKeys(cookie, secret).EncodeToken(claims, epoch, time.Hour, bytes.NewReader(make([]byte, 32)))
@@ -86,8 +86,7 @@ func (l *secretList) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(l))
 }
 
-// Every session token that the real packages recorded is read or refused as
-// they do, through a request.
+// All recorded session tokens are accepted or rejected as by the real packages.
 func TestVectors(t *testing.T) {
 	for d, file := range map[wire.Dialect]string{wire.V5: "session-jwe-v5.json", wire.V4: "session-jwe-v4.json"} {
 		data, err := os.ReadFile("../../internal/wire/testdata/" + file)
@@ -117,7 +116,7 @@ func TestVectors(t *testing.T) {
 		for _, vector := range vectors.Vectors {
 			for _, c := range vector.Decode {
 				if (c.Salt == "") != (d == wire.V4) {
-					continue // of a check cookie, or of a cookie without a name: neither is a session
+					continue // for a check cookie or a cookie without a name, which are not sessions
 				}
 				name := c.Salt
 				if name == "" {
@@ -126,7 +125,7 @@ func TestVectors(t *testing.T) {
 				if c.Token == "" {
 					c.Token = vector.Token
 				}
-				v := newVerifier(t, verify.Config{Secrets: c.Secret, CookieName: name, Dialects: []wire.Dialect{d}, Now: func() time.Time { return time.Unix(c.Now, 0) }})
+				v := newVerifier(t, verify.Config{Secrets: c.Secret, CookieName: name, Dialects: []verify.Dialect{d}, Now: func() time.Time { return time.Unix(c.Now, 0) }})
 				token, err := v.Token(with1(name + "=" + c.Token))
 				want := verify.ErrInvalid
 				switch {
@@ -182,8 +181,8 @@ func TestWhereTheTokenIs(t *testing.T) {
 		{"v4 in chunks", both, chunks(wire.V4, v4Name), "", nil},
 		{"a chunk is missing", both, strings.Replace(chunks(wire.V5, v5Name), ".1=", ".9=", 1), "", verify.ErrNoSession},
 		{"v5 percent-encoded", both, v5Name + "=" + strings.ReplaceAll(v5, ".", "%2E"), "", nil},
-		{"only v5 is read", verify.Config{Dialects: []wire.Dialect{wire.V5}}, v4Name + "=" + v4, "", verify.ErrNoSession},
-		{"only v4 is read", verify.Config{Dialects: []wire.Dialect{wire.V4}}, v5Name + "=" + v5, "", verify.ErrNoSession},
+		{"only v5 is read", verify.Config{Dialects: []verify.Dialect{verify.DialectV5}}, v4Name + "=" + v4, "", verify.ErrNoSession},
+		{"only v4 is read", verify.Config{Dialects: []verify.Dialect{verify.DialectV4}}, v5Name + "=" + v5, "", verify.ErrNoSession},
 		{"v4 under the name of v5", both, v5Name + "=" + v4, "", verify.ErrInvalid},
 		{"v5 under the name of v4", both, v4Name + "=" + v5, "", verify.ErrInvalid},
 		{"a stale one of v5 beside one of v4", both, v5Name + "=stale; " + v4Name + "=" + v4, "", nil},
@@ -197,23 +196,23 @@ func TestWhereTheTokenIs(t *testing.T) {
 		{"https at a verifier for http", verify.Config{UseSecureCookies: off()}, v5Name + "=" + v5, "", verify.ErrNoSession},
 		{"the token of http under the name of https", both, v5Name + "=" + seal(t, wire.V5, v5Plain, secret, ada), "", verify.ErrInvalid},
 
-		{"a name of its own, v5", verify.Config{CookieName: "app.session"}, "app.session=" + custom5, "", nil},
-		{"a name of its own, v4", verify.Config{CookieName: "app.session"}, "app.session=" + custom4, "", nil},
-		{"a name of its own, in chunks", verify.Config{CookieName: "app.session"}, chunks(wire.V4, "app.session"), "", nil},
-		{"a name of its own with a prefix", verify.Config{CookieName: "__Secure-app.session"}, "__Secure-app.session=" + seal(t, wire.V5, "__Secure-app.session", secret, ada), "", nil},
-		{"a name of its own with a prefix, http", verify.Config{CookieName: "__Secure-app.session", UseSecureCookies: off()}, "app.session=" + custom5, "", nil},
-		{"the usual name beside one of its own", verify.Config{CookieName: "app.session"}, v5Name + "=" + v5, "", verify.ErrNoSession},
+		{"a custom name, v5", verify.Config{CookieName: "app.session"}, "app.session=" + custom5, "", nil},
+		{"a custom name, v4", verify.Config{CookieName: "app.session"}, "app.session=" + custom4, "", nil},
+		{"a custom name, in chunks", verify.Config{CookieName: "app.session"}, chunks(wire.V4, "app.session"), "", nil},
+		{"a custom name with a prefix", verify.Config{CookieName: "__Secure-app.session"}, "__Secure-app.session=" + seal(t, wire.V5, "__Secure-app.session", secret, ada), "", nil},
+		{"a custom name with a prefix, http", verify.Config{CookieName: "__Secure-app.session", UseSecureCookies: off()}, "app.session=" + custom5, "", nil},
+		{"the usual name beside a custom one", verify.Config{CookieName: "app.session"}, v5Name + "=" + v5, "", verify.ErrNoSession},
 
 		{"bearer v5", both, "", "Bearer " + v5, nil},
 		{"bearer v4", both, "", "bearer " + v4, nil},
 		{"bearer with spaces", both, "", "Bearer   " + v5 + " ", nil},
 		{"bearer beside other cookies", both, "a=b", "Bearer " + v5, nil},
 		{"bearer beside a cookie of http", both, v5Plain + "=x", "Bearer " + v5, nil},
-		{"bearer beside a cookie that is none", both, v5Name + "=stale", "Bearer " + v5, verify.ErrInvalid},
+		{"bearer beside an invalid cookie", both, v5Name + "=stale", "Bearer " + v5, verify.ErrInvalid},
 		{"bearer, another scheme", both, "", "Basic " + v5, verify.ErrNoSession},
 		{"bearer, empty", both, "", "Bearer ", verify.ErrNoSession},
 		{"bearer, forged", both, "", "Bearer " + v5[:len(v5)-1], verify.ErrInvalid},
-		{"bearer, a name of its own", verify.Config{CookieName: "app.session"}, "", "Bearer " + custom5, nil},
+		{"bearer, a custom name", verify.Config{CookieName: "app.session"}, "", "Bearer " + custom5, nil},
 
 		{"a database session", both, v5Name + "=3851854c-ec97-4bb2-a857-22ef7592a0e2", "", verify.ErrInvalid},
 	} {
@@ -241,8 +240,8 @@ func TestWhereTheTokenIs(t *testing.T) {
 	}
 }
 
-// A token is accepted at exp+14 s and refused at exp+15 s, whatever the zone
-// of the clock; what Auth.js does is in TestVectors.
+// A token is accepted at exp+14 s and rejected at exp+15 s, in any time zone.
+// TestVectors covers what Auth.js does.
 func TestClock(t *testing.T) {
 	for _, d := range []wire.Dialect{wire.V5, wire.V4} {
 		name := d.CookieNames(true).SessionToken
@@ -285,7 +284,7 @@ func TestSecretRotation(t *testing.T) {
 			{secret, []string{secret, oldSecret}, nil},
 			{secret, []string{oldSecret, "third", secret}, nil},
 			{oldSecret, []string{secret}, verify.ErrInvalid},
-			{secret + "," + oldSecret, []string{secret, oldSecret}, verify.ErrInvalid}, // joined in hashes only
+			{secret + "," + oldSecret, []string{secret, oldSecret}, verify.ErrInvalid}, // secrets are joined only in hashes
 		} {
 			token := seal(t, d, name, c.made, &schema.Token{Subject: "ada"})
 			if _, err := newVerifier(t, verify.Config{Secrets: c.secrets}).Token(with1(name + "=" + token)); !errors.Is(err, c.want) {
@@ -327,7 +326,7 @@ func TestEnvironment(t *testing.T) {
 
 func TestNewNamesEveryProblem(t *testing.T) {
 	_, err := verify.New(verify.Config{
-		Secrets: []string{secret, ""}, Dialects: []wire.Dialect{wire.V5, 9}, CookieName: "a b",
+		Secrets: []string{secret, ""}, Dialects: []verify.Dialect{verify.DialectV5, 9}, CookieName: "a b",
 		Schema: &schema.Schema{User: []schema.Field{{Name: "emailVerified"}}},
 	})
 	if err == nil {
@@ -350,7 +349,7 @@ func TestNewNamesEveryProblem(t *testing.T) {
 	}
 }
 
-// Without a clock and a log it uses those of the system.
+// The default clock and logger are those of the system.
 func TestDefaults(t *testing.T) {
 	v, err := verify.New(verify.Config{Secrets: []string{secret}})
 	if err != nil {
@@ -368,12 +367,12 @@ func TestDefaults(t *testing.T) {
 			t.Errorf("%v, want %v", err, c.want)
 		}
 	}
-	if _, err := v.Decode(seal(t, wire.V5, v5Name, oldSecret, nil)); !errors.Is(err, verify.ErrInvalid) { // and says so in slog.Default()
+	if _, err := v.Decode(seal(t, wire.V5, v5Name, oldSecret, nil)); !errors.Is(err, verify.ErrInvalid) { // logs to slog.Default()
 		t.Error(err)
 	}
 }
 
-// Claims are decoded under the schema: canonical values, defaults, old names.
+// The schema applies to claims: canonical values, defaults, earlier names.
 func TestSchema(t *testing.T) {
 	s := &schema.Schema{
 		User: []schema.Field{
@@ -396,7 +395,7 @@ func TestSchema(t *testing.T) {
 	}
 }
 
-// The log names a mistake of the set-up once, and what to do; never a token.
+// The log reports a configuration mistake once, with its fix, and never a token.
 func TestWarnings(t *testing.T) {
 	var out bytes.Buffer
 	v := newVerifier(t, verify.Config{Logger: slog.New(slog.NewTextHandler(&out, nil))})
@@ -414,13 +413,13 @@ func TestWarnings(t *testing.T) {
 	}
 	for _, part := range []string{"UseSecureCookies", "another secret", "database session"} {
 		if !strings.Contains(out.String(), part) {
-			t.Errorf("no line says %q", part)
+			t.Errorf("no line contains %q", part)
 		}
 	}
 	if strings.Contains(out.String(), plain[:40]) || strings.Contains(out.String(), foreign[:40]) {
 		t.Error("a token is in the log")
 	}
-	// What is only stale is no mistake of the set-up.
+	// An expired token is not a configuration mistake.
 	out.Reset()
 	for _, stale := range []string{"stale", "a-b-c-d-e", strings.Repeat("x", 36)} {
 		v := newVerifier(t, verify.Config{Logger: slog.New(slog.NewTextHandler(&out, nil))})
@@ -433,7 +432,7 @@ func TestWarnings(t *testing.T) {
 	}
 	v = newVerifier(t, verify.Config{CookieName: "__Secure-app.session"})
 	if _, err := v.Token(with1("app.session=x")); !errors.Is(err, verify.ErrNoSession) || !strings.Contains(err.Error(), "UseSecureCookies to false") {
-		t.Errorf("a name of its own, of http: %v", err)
+		t.Errorf("a custom name, of http: %v", err)
 	}
 	v = newVerifier(t, verify.Config{UseSecureCookies: off(), Logger: slog.New(slog.NewTextHandler(&out, nil))})
 	if _, err := v.Token(with1(v5Name + "=" + foreign)); !errors.Is(err, verify.ErrNoSession) || !strings.Contains(err.Error(), "UseSecureCookies to true") || !strings.Contains(out.String(), "UseSecureCookies to true") {
@@ -485,7 +484,7 @@ func TestMiddleware(t *testing.T) {
 			t.Errorf("%s: %v", c.name, w.Header())
 		}
 	}
-	// What a handler adds to a header stays in that answer.
+	// A value that a handler adds to a header affects only that response.
 	add := v.Middleware(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { w.Header().Add("Vary", "Accept") }))
 	for range 2 {
 		w := httptest.NewRecorder()
@@ -494,7 +493,7 @@ func TestMiddleware(t *testing.T) {
 			t.Errorf("Vary is %q", got)
 		}
 	}
-	// And what is there before stays.
+	// Existing values are kept.
 	w := httptest.NewRecorder()
 	w.Header().Set("Vary", "Accept")
 	v.Middleware(who).ServeHTTP(w, with1(""))
@@ -502,7 +501,7 @@ func TestMiddleware(t *testing.T) {
 		t.Errorf("Vary is %q", got)
 	}
 	if _, ok := verify.TokenFrom(t.Context()); ok {
-		t.Error("somebody is in an empty context")
+		t.Error("an empty context has claims")
 	}
 }
 
@@ -528,8 +527,7 @@ func TestConcurrentUse(t *testing.T) {
 	wg.Wait()
 }
 
-// FuzzToken: whatever is in the headers, the answer is a token or one of the
-// four errors.
+// FuzzToken checks that arbitrary headers yield a token or one of the four errors.
 func FuzzToken(f *testing.F) {
 	for _, d := range []wire.Dialect{wire.V5, wire.V4} {
 		name := d.CookieNames(true).SessionToken

@@ -1,9 +1,9 @@
-// Package authent is an extension of ent's generator. It writes the adapter of
-// Sesame, auth_adapter.go, into an application's own ent package, over the
-// types that package authmixin marks:
+// Package authent is an extension of ent's generator. It writes an adapter for
+// Sesame, auth_adapter.go, into the ent package of an application, for the types
+// marked by package authmixin:
 //
 //	// entc.go
-//	auth, err := authent.NewExtension("../auth.schema.yaml")
+//	auth, err := authent.NewExtensionFromFile("../auth.schema.yaml")
 //	if err != nil { … }
 //	err = entc.Generate("./schema", &gen.Config{}, entc.Extensions(auth))
 //
@@ -12,11 +12,12 @@
 //	eng, err := engine.New(engine.Config{Adapter: ent.NewAuthAdapter(client), …})
 //
 // The adapter calls the builders of that package, so that its hooks,
-// interceptors and privacy rules, defaults and transactions apply. It makes no
-// tables: they are migrated as all others of the application.
+// interceptors, privacy rules, defaults and transactions apply. It creates no
+// tables: the application migrates them with its others.
 //
-// Extra fields that an auth schema declares must be fields of the marked types.
-// What has no field, or one of another type, is found here and not at run time.
+// The extra fields that an auth schema declares must be fields of the marked
+// types. A missing field, or one of the wrong type, is reported by the generator
+// and not at run time.
 package authent
 
 import (
@@ -33,46 +34,24 @@ import (
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 
-// Extension is the extension; make it with [NewExtension].
+// Extension is the extension of ent's generator. Use [NewExtension] or
+// [NewExtensionFromFile] to create one.
 type Extension struct {
 	entc.DefaultExtension
 	fields   *schema.Schema
 	template *gen.Template
 }
 
-// Option is a choice of [NewExtension].
-type Option func(*Extension)
-
-// Fields gives the auth schema as Go data, instead of a file.
-func Fields(s *schema.Schema) Option { return func(e *Extension) { e.fields = s } }
-
 //go:embed auth_adapter.tmpl
 var text string
 
-// NewExtension returns the extension. file is the auth schema that typegen
-// reads, seen from the working directory, which go generate sets to the folder
-// of the generate line; "" declares no extra fields.
-func NewExtension(file string, options ...Option) (*Extension, error) {
-	e := new(Extension)
-	for _, o := range options {
-		o(e)
-	}
-	if file != "" {
-		if e.fields != nil {
-			return nil, errors.New("authent: NewExtension has a file and Fields; one of them declares the fields")
-		}
-		f, warnings, err := schemafile.Load(file)
-		if err != nil {
-			return nil, err
-		}
-		for _, w := range warnings {
-			fmt.Fprintln(os.Stderr, w)
-		}
-		e.fields = f.Schema()
-	}
-	if err := e.fields.Validate(); err != nil {
+// NewExtension returns an extension for the extra fields that s declares; nil
+// declares none. It returns an error if s is not valid.
+func NewExtension(s *schema.Schema) (*Extension, error) {
+	if err := s.Validate(); err != nil {
 		return nil, err
 	}
+	e := &Extension{fields: s}
 	t := gen.NewTemplate("auth_adapter").Funcs(template.FuncMap{
 		"authModel": func(g *gen.Graph) (*model, error) { return modelOf(g, e.fields) },
 	})
@@ -83,16 +62,30 @@ func NewExtension(file string, options ...Option) (*Extension, error) {
 	return e, nil
 }
 
+// NewExtensionFromFile is like [NewExtension], for the schema in a file that
+// typegen reads. A relative path is relative to the working directory, which go
+// generate sets to the directory of the file with the go:generate line.
+func NewExtensionFromFile(file string) (*Extension, error) {
+	f, warnings, err := schemafile.Load(file)
+	if err != nil {
+		return nil, err
+	}
+	for _, w := range warnings {
+		fmt.Fprintln(os.Stderr, w)
+	}
+	return NewExtension(f.Schema())
+}
+
 // Templates implements entc.Extension.
 func (e *Extension) Templates() []*gen.Template { return []*gen.Template{e.template} }
 
-// Hooks implements entc.Extension. Everything that is wrong with the types is
-// reported at once, before a file is written.
+// Hooks implements entc.Extension. The hook reports all problems of the types at
+// once, before a file is written.
 func (e *Extension) Hooks() []gen.Hook {
 	return []gen.Hook{func(next gen.Generator) gen.Generator {
 		return gen.GenerateFunc(func(g *gen.Graph) error {
 			if e.template == nil {
-				return errors.New("authent: make the extension with NewExtension")
+				return errors.New("authent: the Extension is empty; create it with NewExtension or NewExtensionFromFile")
 			}
 			if _, err := modelOf(g, e.fields); err != nil {
 				return err

@@ -18,6 +18,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/ent/authent"
 	"github.com/sesame-auth/sesame/ent/authmixin"
+	"github.com/sesame-auth/sesame/gen/authtypes/authfields"
 )
 
 // The types of an application. Tests change what Person has.
@@ -35,7 +36,7 @@ func (Account) Mixin() []ent.Mixin   { return []ent.Mixin{authmixin.Account{User
 func (Session) Mixin() []ent.Mixin   { return []ent.Mixin{authmixin.Session{User: Person.Type}} }
 func (MailToken) Mixin() []ent.Mixin { return []ent.Mixin{authmixin.VerificationToken{}} }
 
-// graph is what ent makes of the types, with more fields of the Person.
+// graph returns ent's graph of the types, with additional fields of the Person.
 func graph(t *testing.T, fields []ent.Field, types ...ent.Interface) *gen.Graph {
 	t.Helper()
 	storage, err := gen.NewStorage("sql")
@@ -70,10 +71,10 @@ func graph(t *testing.T, fields []ent.Field, types ...ent.Interface) *gen.Graph 
 	return g
 }
 
-// generate runs the extension's hook before a generator that writes nothing.
+// generate runs the hook of the extension with a generator that writes nothing.
 func generate(t *testing.T, g *gen.Graph, s *schema.Schema) error {
 	t.Helper()
-	e, err := authent.NewExtension("", authent.Fields(s))
+	e, err := authent.NewExtension(s)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -90,7 +91,7 @@ func TestPartsMissing(t *testing.T) {
 		}
 	}
 	if err := generate(t, graph(t, nil, all()...), nil); err != nil {
-		t.Errorf("all parts are there: %v", err)
+		t.Errorf("with all parts: %v", err)
 	}
 	err = generate(t, graph(t, nil, append(all(), Twice{})...), nil)
 	if want := "the types MailToken and Twice both have authmixin.VerificationToken"; err == nil || !strings.Contains(err.Error(), want) {
@@ -103,7 +104,7 @@ type Twice struct{ ent.Schema }
 
 func (Twice) Mixin() []ent.Mixin { return []ent.Mixin{authmixin.VerificationToken{}} }
 
-// By hand what the mixins do.
+// Types that declare by hand what mixins declare, with mistakes.
 type (
 	NoCascade struct{ ent.Schema }
 	BadID     struct{ ent.Schema }
@@ -158,8 +159,8 @@ func TestTypesRefused(t *testing.T) {
 	}{
 		{[]ent.Interface{Person{}, Account{}, Session{}, NoDefault{}}, "the id of type NoDefault has no default"},
 		{[]ent.Interface{BadID{}, AccountOfBadID{}, SessionOfBadID{}, MailToken{}}, "add .SchemaType(authmixin.Exact())"},
-		{[]ent.Interface{NoCascade{}, AccountOfNoCascade{}, SessionOfNoCascade{}, MailToken{}}, `the edge "accounts" of type NoCascade does not delete on cascade`},
-		{[]ent.Interface{NoCascade{}, AccountOfNoCascade{}, SessionOfNoCascade{}, MailToken{}}, `type NoCascade declares field "email" in another way than its mixin`},
+		{[]ent.Interface{NoCascade{}, AccountOfNoCascade{}, SessionOfNoCascade{}, MailToken{}}, `the edge "accounts" of type NoCascade does not cascade deletes`},
+		{[]ent.Interface{NoCascade{}, AccountOfNoCascade{}, SessionOfNoCascade{}, MailToken{}}, `type NoCascade declares field "email" differently from its mixin`},
 	} {
 		if err := generate(t, graph(t, nil, c.types...), nil); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("got %v, want %q", err, c.want)
@@ -185,17 +186,17 @@ func TestExtraFields(t *testing.T) {
 		"by its name":        {schema.Field{Name: "orgId"}, field.Text("orgId"), ""},
 		"by ent's name":      {schema.Field{Name: "orgId"}, field.Text("org_id"), ""},
 		"by the mixin's":     {schema.Field{Name: "orgID"}, field.Text("org_id"), ""}, // of typegen
-		"another kind":       {schema.Field{Name: "x", Type: typ(schema.Int)}, field.Text("x").Optional().Nillable(), "it is string, and the schema says int"},
+		"another kind":       {schema.Field{Name: "x", Type: typ(schema.Int)}, field.Text("x").Optional().Nillable(), "it is string, but the auth schema declares int"},
 		"null":               {schema.Field{Name: "x", Type: typ(schema.Int)}, field.Int64("x"), "null is allowed; add .Optional().Nillable()"},
-		"zero for null":      {schema.Field{Name: "x", Type: typ(schema.Int)}, field.Int64("x").Optional(), "null could not be told from the zero value"},
+		"zero for null":      {schema.Field{Name: "x", Type: typ(schema.Int)}, field.Int64("x").Optional(), "null cannot be distinguished from the zero value"},
 		"immutable":          {schema.Field{Name: "x"}, field.Text("x").Immutable(), "it is Immutable"},
-		"deprecated":         {schema.Field{Name: "x"}, field.Text("x").Deprecated(), "queries of ent leave out what is Deprecated"},
+		"deprecated":         {schema.Field{Name: "x"}, field.Text("x").Deprecated(), "ent's queries omit Deprecated fields"},
 		"enum":               {schema.Field{Name: "x", Type: role}, field.Enum("x").Values("admin", "member", "guest").Optional().Nillable(), ""},
 		"enum as text":       {schema.Field{Name: "x", Type: role}, field.String("x").Optional().Nillable(), ""},
 		"enum lacks a value": {schema.Field{Name: "x", Type: role}, field.Enum("x").Values("member").Optional().Nillable(), `the enum has no value "admin"`},
 		"time":               {schema.Field{Name: "x", Type: typ(schema.Time)}, field.Time("x").Optional().Nillable().SchemaType(at), ""},
 		"time as millis":     {schema.Field{Name: "x", Type: typ(schema.Time)}, field.Int64("x").Optional().Nillable(), ""},
-		"time in seconds":    {schema.Field{Name: "x", Type: typ(schema.Time)}, field.Time("x").Optional().Nillable(), "MySQL would cut it to seconds"},
+		"time in seconds":    {schema.Field{Name: "x", Type: typ(schema.Time)}, field.Time("x").Optional().Nillable(), "MySQL would truncate it to seconds"},
 		"list":               {schema.Field{Name: "x", Type: list}, field.Strings("x"), ""},
 		"list as text":       {schema.Field{Name: "x", Type: list}, field.Text("x"), `it is string; use field.JSON("x", []string{})`},
 		"list as a map":      {schema.Field{Name: "x", Type: list}, field.JSON("x", map[string]any{}), "a list needs a slice"},
@@ -203,7 +204,7 @@ func TestExtraFields(t *testing.T) {
 		"object as struct":   {schema.Field{Name: "x", Type: object}, field.JSON("x", &named{}).Optional(), ""},
 		"object as a list":   {schema.Field{Name: "x", Type: object}, field.JSON("x", []string{}).Optional(), "an object needs a map or a struct"},
 		"float":              {schema.Field{Name: "x", Type: typ(schema.Float)}, field.Float("x").Optional().Nillable(), ""},
-		"float32":            {schema.Field{Name: "x", Type: typ(schema.Float)}, field.Float32("x").Optional().Nillable(), "the schema says float"},
+		"float32":            {schema.Field{Name: "x", Type: typ(schema.Float)}, field.Float32("x").Optional().Nillable(), "the auth schema declares float"},
 		"bool":               {schema.Field{Name: "x", Type: typ(schema.Bool)}, field.Bool("x").Optional().Nillable(), ""},
 		"bytes":              {schema.Field{Name: "x"}, field.Bytes("x"), "it is []byte"},
 	} {
@@ -223,7 +224,43 @@ func TestExtraFields(t *testing.T) {
 	}
 }
 
-// Everything wrong is told at once.
+// Types with the extra fields of the reference schema.
+type (
+	Customer          struct{ ent.Schema }
+	AccountOfCustomer struct{ ent.Schema }
+	SessionOfCustomer struct{ ent.Schema }
+)
+
+func (Customer) Mixin() []ent.Mixin {
+	return []ent.Mixin{authmixin.User{Accounts: AccountOfCustomer.Type, Sessions: SessionOfCustomer.Type}, authfields.User{}}
+}
+func (AccountOfCustomer) Mixin() []ent.Mixin {
+	return []ent.Mixin{authmixin.Account{User: Customer.Type}}
+}
+func (SessionOfCustomer) Mixin() []ent.Mixin {
+	return []ent.Mixin{authmixin.Session{User: Customer.Type}, authfields.Session{}}
+}
+
+// The mixins that typegen generates for a schema satisfy it.
+// internal/lab/entfields stores values in their fields.
+func TestFile(t *testing.T) {
+	e, err := authent.NewExtensionFromFile("../../gen/auth.schema.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	fromFile := e.Hooks()[0](gen.GenerateFunc(func(*gen.Graph) error { return nil }))
+	if err := fromFile.Generate(graph(t, nil, Customer{}, AccountOfCustomer{}, SessionOfCustomer{}, MailToken{})); err != nil {
+		t.Errorf("with typegen's mixins: %v", err)
+	}
+	err = fromFile.Generate(graph(t, nil, all()...))
+	for _, want := range []string{"user.role", "user.orgId", "session.theme"} {
+		if err == nil || !strings.Contains(err.Error(), want) {
+			t.Errorf("without: got %v, want %s in it", err, want)
+		}
+	}
+}
+
+// All problems are reported at once.
 func TestAllAtOnce(t *testing.T) {
 	err := generate(t, graph(t, nil, all()...), &schema.Schema{User: []schema.Field{{Name: "a"}, {Name: "b"}}, Session: []schema.Field{{Name: "c"}}})
 	for _, want := range []string{"user.a", "user.b", "session.c"} {
@@ -244,23 +281,23 @@ type NoUser struct{ ent.Schema }
 func (NoUser) Mixin() []ent.Mixin { return []ent.Mixin{authmixin.Session{}} }
 
 func TestNewExtension(t *testing.T) {
-	if _, err := authent.NewExtension("", authent.Fields(&schema.Schema{User: []schema.Field{{Name: ""}}})); err == nil {
-		t.Error("a schema that is not valid is accepted")
+	if _, err := authent.NewExtension(&schema.Schema{User: []schema.Field{{Name: ""}}}); err == nil {
+		t.Error("NewExtension accepts an invalid schema")
 	}
-	if _, err := authent.NewExtension("missing.yaml"); !os.IsNotExist(err) {
-		t.Errorf("got %v, want that the file is missing", err)
+	if _, err := authent.NewExtensionFromFile("missing.yaml"); !os.IsNotExist(err) {
+		t.Errorf("got %v, want an error for a missing file", err)
 	}
 	path := filepath.Join(t.TempDir(), "auth.schema.yaml")
 	if err := os.WriteFile(path, []byte("version: 1\nuser:\n  plan: strin\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	if _, err := authent.NewExtension(path); err == nil || !strings.Contains(err.Error(), "auth.schema.yaml:3:9") {
+	if _, err := authent.NewExtensionFromFile(path); err == nil || !strings.Contains(err.Error(), "auth.schema.yaml:3:9") {
 		t.Errorf("got %v, want the position of the problem", err)
 	}
-	if _, err := authent.NewExtension("../../gen/auth.schema.yaml", authent.Fields(&schema.Schema{})); err == nil {
-		t.Error("a file and Fields are accepted together")
+	if _, err := authent.NewExtension(nil); err != nil {
+		t.Error(err)
 	}
-	if _, err := authent.NewExtension("../../gen/auth.schema.yaml"); err != nil {
+	if _, err := authent.NewExtensionFromFile("../../gen/auth.schema.yaml"); err != nil {
 		t.Error(err)
 	}
 }

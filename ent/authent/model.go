@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"reflect"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -20,19 +21,19 @@ import (
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 
-// model is what the template prints.
+// model is the data of the template.
 type model struct {
 	User, Account, Session, Token *part
 	Authenticator                 *part // nil: there is none
 	UserID                        userID
 }
 
-// Parts are the marked types.
+// Parts returns the marked types.
 func (m *model) Parts() []*part {
 	return slices.DeleteFunc([]*part{m.User, m.Account, m.Session, m.Token, m.Authenticator}, func(p *part) bool { return p == nil })
 }
 
-// Names are the names of the marked types.
+// Names returns the names of the marked types.
 func (m *model) Names() string {
 	var names []string
 	for _, p := range m.Parts() {
@@ -44,12 +45,30 @@ func (m *model) Names() string {
 // goImport is a package whose types the adapter names.
 type goImport struct{ Name, Path string }
 
-// Imports are the packages of the types of fields.
+// importOf returns the import that a type needs in addition to those of the
+// template.
+func importOf(t *field.TypeInfo) (i goImport, needed bool) {
+	i = goImport{t.PkgName, t.PkgPath}
+	if regexp.MustCompile(`\b` + regexp.QuoteMeta(i.Name) + `\b`).MatchString(text) {
+		i.Name += "type" // the template may have a variable or an import with that name
+	}
+	return i, i.Path != "" && i.Path != "time"
+}
+
+// typeName returns the name of a type in the adapter.
+func typeName(t *field.TypeInfo) string {
+	i, needed := importOf(t)
+	if !needed || i.Name == t.PkgName {
+		return t.String()
+	}
+	return regexp.MustCompile(`\b`+regexp.QuoteMeta(t.PkgName)+`\.`).ReplaceAllString(t.String(), i.Name+".")
+}
+
+// Imports returns the packages of the types of fields.
 func (m *model) Imports() []goImport {
 	var all []goImport
 	add := func(t *field.TypeInfo) {
-		i := goImport{t.PkgName, t.PkgPath}
-		if i.Path != "" && i.Path != "time" && !slices.Contains(all, i) {
+		if i, needed := importOf(t); needed && !slices.Contains(all, i) {
 			all = append(all, i)
 		}
 	}
@@ -63,22 +82,23 @@ func (m *model) Imports() []goImport {
 // part is a marked type.
 type part struct {
 	*gen.Type
-	Key   *gen.Field // of a session and an authenticator: the field of the token, of the credential id
-	Owner *gen.Edge  // to the user
+	Key   *gen.Field // for a session, the field of the token; for an authenticator, of the credential id
+	Owner *gen.Edge  // the edge to the user
 	Extra []extra
 
 	Section string // User or Session
 }
 
-// Text is the section in words, as Go source.
+// Text returns the section in lower case, as a Go literal.
 func (p *part) Text() string { return strconv.Quote(strings.ToLower(p.Section)) }
 
-// Fills reports whether creating needs a value of an extra field.
+// Fills reports whether creating a row requires a value of an extra field.
 func (p *part) Fills() bool {
 	return slices.ContainsFunc(p.Extra, func(e extra) bool { return e.Fill })
 }
 
-// Alias is the name of the type's package in the adapter: no variable has it.
+// Alias returns the name of the type's package in the adapter, which no variable
+// has.
 func (p *part) Alias() string { return p.PackageDir() + "pkg" }
 
 // Enums reports whether extra fields have types of the type's package.
@@ -86,7 +106,7 @@ func (p *part) Enums() bool {
 	return slices.ContainsFunc(p.Extra, func(e extra) bool { return e.IsEnum() && !e.HasGoType() })
 }
 
-// KeyName is what ent's methods call the key.
+// KeyName returns the name of the key in ent's methods.
 func (p *part) KeyName() string { return p.Key.StructField() }
 
 // KeyIsID reports whether the key is the id.
@@ -102,39 +122,40 @@ func (p *part) F(name string) (*gen.Field, error) {
 	return nil, fmt.Errorf("type %s has no field %q", p.Name, name)
 }
 
-// userID is how the id of users is made of a string and printed.
+// userID describes how the id of users is converted from and to a string.
 type userID struct {
+	Type     string // the Go type
 	Parse    string // a function of authruntime
 	Print    string // a format for a Go expression
-	Assigned bool   // the database makes it
+	Assigned bool   // the database assigns it
 }
 
-// Text is the Go expression for the text of the id v.
+// Text returns the Go expression for the text of the id v.
 func (u userID) Text(v string) string { return fmt.Sprintf(u.Print, v) }
 
 // extra is an extra field.
 type extra struct {
 	*gen.Field
 	Declared schema.Field
-	Literal  string // Declared as Go source
-	Set      string // a function of authruntime, of the field and a value
-	Put      string // a function of authruntime, of the map, the field and what is stored
-	Address  bool   // Put wants the address of what is stored
-	Fill     bool   // creating needs a value
+	Literal  string // Declared as a Go literal
+	Set      string // a function of authruntime that takes the field and a value
+	Put      string // a function of authruntime that takes the map, the field and the stored value
+	Address  bool   // Put takes the address of the stored value
+	Fill     bool   // creating a row requires a value
 }
 
-// Quoted is the name as Go source.
+// Quoted returns the name as a Go literal.
 func (e extra) Quoted() string { return fmt.Sprintf("%q", e.Declared.Name) }
 
-// findings collects what is wrong, so that it is told at once.
-type findings []error
+// problems collects problems, so that all are reported at once.
+type problems []error
 
-func (f *findings) add(format string, args ...any) {
+func (f *problems) add(format string, args ...any) {
 	*f = append(*f, fmt.Errorf("authent: "+format, args...))
 }
 
 func modelOf(g *gen.Graph, s *schema.Schema) (*model, error) {
-	var wrong findings
+	var found problems
 	m := &model{}
 	for _, p := range []struct {
 		to       **part
@@ -151,84 +172,83 @@ func modelOf(g *gen.Graph, s *schema.Schema) (*model, error) {
 		types := marked(g, p.part)
 		switch {
 		case len(types) > 1:
-			wrong.add("the types %s and %s both have authmixin.%s; one type holds each part", types[0].Name, types[1].Name, p.mixin)
+			found.add("the types %s and %s both have authmixin.%s; only one type can have it", types[0].Name, types[1].Name, p.mixin)
 		case len(types) == 1:
 			*p.to = &part{Type: types[0]}
 		case p.required:
-			wrong.add("no type has authmixin.%s; add it to the Mixin of the type that holds each %s", p.mixin, p.part)
+			found.add("no type has authmixin.%s; add it to the Mixin method of your %s type", p.mixin, p.part)
 		}
 	}
-	if wrong != nil {
-		return nil, errors.Join(wrong...)
+	if found != nil {
+		return nil, errors.Join(found...)
 	}
-	m.UserID = wrong.userID(m.User)
+	m.UserID = found.userID(m.User)
 	m.User.Section, m.Session.Section = "User", "Session"
-	wrong.builtins(m.User, "name? email? email_verified?=int image?")
-	wrong.builtins(m.Account, "type provider provider_account_id refresh_token? access_token? expires_at?=int token_type? scope? id_token? session_state?")
-	wrong.madeID(m.Account)
-	wrong.owned(m.Account, m.User)
-	wrong.builtins(m.Session, "expires=int")
-	wrong.key(m.Session, "session_token")
-	wrong.owned(m.Session, m.User)
-	wrong.builtins(m.Token, "identifier token expires=int")
-	wrong.madeID(m.Token)
+	found.builtins(m.User, "name? email? email_verified?=int image?")
+	found.builtins(m.Account, "type provider provider_account_id refresh_token? access_token? expires_at?=int token_type? scope? id_token? session_state?")
+	found.generatedID(m.Account)
+	found.owned(m.Account, m.User)
+	found.builtins(m.Session, "expires=int")
+	found.key(m.Session, "session_token")
+	found.owned(m.Session, m.User)
+	found.builtins(m.Token, "identifier token expires=int")
+	found.generatedID(m.Token)
 	if a := m.Authenticator; a != nil {
-		wrong.builtins(a, "provider_account_id credential_public_key counter=int credential_device_type credential_backed_up=bool transports?")
-		wrong.key(a, "credential_id")
-		wrong.owned(a, m.User)
+		found.builtins(a, "provider_account_id credential_public_key counter=int credential_device_type credential_backed_up=bool transports?")
+		found.key(a, "credential_id")
+		found.owned(a, m.User)
 	}
 	if s != nil {
 		for _, f := range s.User {
 			if !schema.Builtin(f.Name) {
-				wrong.extra(m.User, "user", f)
+				found.extra(m.User, "user", f)
 			}
 		}
 		for _, f := range s.Session {
-			wrong.extra(m.Session, "session", f)
+			found.extra(m.Session, "session", f)
 		}
 	}
-	if wrong != nil {
-		return nil, errors.Join(wrong...)
+	if found != nil {
+		return nil, errors.Join(found...)
 	}
 	return m, nil
 }
 
-// marked returns the types of a part.
+// marked returns the types that are marked with a part.
 func marked(g *gen.Graph, p authmixin.Part) []*gen.Type {
 	return slices.DeleteFunc(slices.Clone(g.Nodes), func(n *gen.Type) bool {
-		// A schema's annotation has been JSON on its way here.
+		// ent passes annotations of a schema as JSON.
 		a, _ := n.Annotations[authmixin.AnnotationName].(map[string]any)
 		return a["Part"] != string(p)
 	})
 }
 
-// builtins wants the fields that the mixin brings to be as it brings them. The
-// list has names, with ? where null is allowed, with =int or =bool where they
-// are no text.
-func (f *findings) builtins(p *part, list string) {
+// builtins wants the fields of a mixin to be unchanged. The list has their names,
+// with ? if null is allowed, and with =int or =bool unless they are text.
+func (f *problems) builtins(p *part, list string) {
 	for want := range strings.FieldsSeq(list) {
 		name, kind, _ := strings.Cut(want, "=")
 		name, nullable := strings.CutSuffix(name, "?")
 		have, err := p.F(name)
 		if err != nil {
-			f.add("%v, which its mixin brings; do not remove it", err)
+			f.add("%v, which its mixin declares; do not remove it", err)
 			continue
 		}
 		t := map[string]field.Type{"": field.TypeString, "int": field.TypeInt64, "bool": field.TypeBool}[kind]
 		exact := !slices.Contains([]string{"email", "provider", "provider_account_id", "identifier", "token"}, name) || isExact(have)
 		if !exact || have.Type.Type != t || have.HasGoType() || have.Nillable != nullable || have.Optional != nullable || have.Immutable {
-			f.add("type %s declares field %q in another way than its mixin; leave it to the mixin", p.Name, name)
+			f.add("type %s declares field %q differently from its mixin; remove the declaration", p.Name, name)
 		}
 	}
 }
 
-// isExact reports whether a column of text compares byte for byte.
+// isExact reports whether a column of text is compared byte for byte.
 func isExact(f *gen.Field) bool {
 	return f.Column().SchemaType[dialect.MySQL] == authmixin.Exact()[dialect.MySQL]
 }
 
-// userID wants an id of users that the adapter can make of a string.
-func (f *findings) userID(u *part) userID {
+// userID wants an id of users that the adapter can convert from a string.
+func (f *problems) userID(u *part) userID {
 	id := u.Type.ID
 	if id == nil {
 		f.add("type %s has no id", u.Name)
@@ -236,48 +256,49 @@ func (f *findings) userID(u *part) userID {
 	}
 	t := id.Type
 	if t.Type == field.TypeString && !isExact(id) {
-		f.add("the id of type %s ignores trailing blanks on MySQL; add .SchemaType(authmixin.Exact())", u.Name)
+		f.add("the id of type %s ignores trailing spaces on MySQL; add .SchemaType(authmixin.Exact())", u.Name)
 	}
+	typ := typeName(t)
 	switch r := t.RType; {
 	case t.Type == field.TypeString && r == nil:
-		return userID{Parse: "StringID[string]", Print: "%s"}
+		return userID{typ, "StringID", "%s", false}
 	case t.Type.Integer() && (r == nil || r.Kind != reflect.Struct):
-		return userID{Parse: fmt.Sprintf("IntID[%s]", t), Print: "fmt.Sprint(%s)", Assigned: true}
+		return userID{typ, "IntID", "fmt.Sprint(%s)", true}
 	case r != nil && has(r, "UnmarshalText") && has(r, "String"):
-		return userID{Parse: fmt.Sprintf("TextID[%s]", t), Print: "%s.String()"}
+		return userID{typ, "TextID", "%s.String()", false}
 	case t.Type == field.TypeString && r.Kind == reflect.String:
-		return userID{Parse: fmt.Sprintf("StringID[%s]", t), Print: "string(%s)"}
+		return userID{typ, "StringID", "string(%s)", false}
 	}
-	f.add("the id of type %s is %s, which cannot be made of a string; use field.String, field.UUID, an integer, or a type with UnmarshalText and String", u.Name, t)
+	f.add("the id of type %s is %s, which cannot be converted from a string; use field.String, field.UUID, an integer, or a type with UnmarshalText and String", u.Name, t)
 	return userID{}
 }
 
 func has(r *field.RType, method string) bool { _, ok := r.Methods[method]; return ok }
 
-// madeID wants an id that ent or the database makes.
-func (f *findings) madeID(p *part) {
+// generatedID wants an id with a default or one that the database assigns.
+func (f *problems) generatedID(p *part) {
 	if id := p.Type.ID; id != nil && !id.Default && !id.Type.Type.Integer() {
-		f.add("the id of type %s has no default, and Sesame has no id for it; add .Default(...), such as uuid.New", p.Name)
+		f.add("the id of type %s has no default, and Sesame does not set it; add .Default(...), such as uuid.New", p.Name)
 	}
 }
 
 // key finds the field of the token, or of the credential id.
-func (f *findings) key(p *part, name string) {
+func (f *problems) key(p *part, name string) {
 	key, err := p.F(name)
 	if err != nil {
 		key = p.Type.ID
 	} else {
-		f.madeID(p)
+		f.generatedID(p)
 	}
 	if p.Key = key; key == nil || key.Type.Type != field.TypeString || key.HasGoType() {
-		f.add("the id of type %s is not the one of its mixin; set OwnID in the mixin, or remove the id of the type", p.Name)
+		f.add("the id of type %s is not the id of its mixin; set OwnID in the mixin, or remove the id from the type", p.Name)
 	} else if key != p.Type.ID && (!key.Unique || key.Nillable) {
-		f.add("type %s declares field %q in another way than its mixin; leave it to the mixin", p.Name, name)
+		f.add("type %s declares field %q differently from its mixin; remove the declaration", p.Name, name)
 	}
 }
 
-// owned finds the edge to the user, who takes the row along.
-func (f *findings) owned(p, user *part) {
+// owned finds the edge to the user, which must cascade deletes.
+func (f *problems) owned(p, user *part) {
 	for _, e := range p.Edges {
 		if e.Type == user.Type && e.Field() != nil && e.Field().Name == "user_id" && e.Ref != nil {
 			p.Owner = e
@@ -285,14 +306,14 @@ func (f *findings) owned(p, user *part) {
 	}
 	switch {
 	case p.Owner == nil:
-		f.add("type %s has no edge to %s by the field user_id; set User of its mixin to %s.Type, and name the type in authmixin.User of %s", p.Name, user.Name, user.Name, user.Name)
+		f.add("type %s has no edge to %s through the field user_id; set User of its mixin to %s.Type, and add the type to authmixin.User of %s", p.Name, user.Name, user.Name, user.Name)
 	case p.Owner.Ref.EntSQL() == nil || p.Owner.Ref.EntSQL().OnDelete != entsql.Cascade:
-		f.add("the edge %q of type %s does not delete on cascade; add .Annotations(entsql.OnDelete(entsql.Cascade)), or use authmixin.User", p.Owner.Ref.Name, user.Name)
+		f.add("the edge %q of type %s does not cascade deletes; add .Annotations(entsql.OnDelete(entsql.Cascade)), or use authmixin.User", p.Owner.Ref.Name, user.Name)
 	}
 }
 
 // extra adds an extra field to a part.
-func (f *findings) extra(p *part, section string, declared schema.Field) {
+func (f *problems) extra(p *part, section string, declared schema.Field) {
 	at := "auth schema field " + section + "." + declared.Name
 	i := slices.IndexFunc(p.Type.Fields, func(have *gen.Field) bool {
 		return have.Name == declared.Name || have.Name == schemafile.SnakeName(declared.Name)
@@ -306,11 +327,11 @@ func (f *findings) extra(p *part, section string, declared schema.Field) {
 		f.add("%s does not fit ent field %q on type %s: %s", at, e.Field.Name, p.Name, fmt.Sprintf(format, args...))
 	}
 	if have.Immutable {
-		refuse("it is Immutable, and an update may set it")
+		refuse("it is Immutable, but updates may set it; remove .Immutable()")
 		return
 	}
 	if have.IsDeprecated() {
-		refuse("queries of ent leave out what is Deprecated; say so in a Comment")
+		refuse("ent's queries omit Deprecated fields; use .Comment() instead")
 		return
 	}
 	if declared.Type.Nullable && !have.Optional {
@@ -353,33 +374,33 @@ func (f *findings) extra(p *part, section string, declared schema.Field) {
 		e.Set, e.Put, e.Address = "TimeMillis", "PutMillis", !have.Nillable
 	case kind == schema.Time && t.Type == field.TypeTime && (t.RType == nil || t.RType.Ident == "time.Time"):
 		if column := have.Column().SchemaType["mysql"]; !strings.HasPrefix(column, "datetime(3)") && !strings.HasPrefix(column, "datetime(6)") {
-			refuse("MySQL would cut it to seconds and end it in 2038; add .SchemaType(map[string]string{dialect.MySQL: \"datetime(3)\"}), or use field.Int64 for UNIX milliseconds")
+			refuse("MySQL would truncate it to seconds and limit it to 2038; add .SchemaType(map[string]string{dialect.MySQL: \"datetime(3)\"}), or use field.Int64 for UNIX milliseconds")
 			return
 		}
 		e.Set, e.Put = "Time", "Put"
 	default:
-		refuse("it is %s, and the schema says %s", t, kindName(declared.Type))
+		refuse("it is %s, but the auth schema declares %s", t, kindName(declared.Type))
 		return
 	}
 	if declared.Type.Nullable && !have.Nillable && t.Type != field.TypeJSON {
-		refuse("null could not be told from the zero value; add .Nillable()")
+		refuse("null cannot be distinguished from the zero value; add .Nillable()")
 		return
 	}
 	if e.Set != "Time" {
-		e.Set += "[" + t.String() + "]"
+		e.Set += "[" + typeName(t) + "]"
 	}
 	p.Extra = append(p.Extra, e)
 }
 
-// unlike says why a Go type cannot hold the JSON of a type, as far as that can
-// be seen from outside.
+// unlike returns why a Go type cannot hold the JSON of a type, or "" as far as can
+// be determined.
 func unlike(t schema.Type, r *field.RType) string {
 	if r == nil {
 		return ""
 	}
 	kind := r.Kind
 	if kind == reflect.Pointer || kind == reflect.Interface {
-		return "" // of what is not known here
+		return "" // its element type is unknown here
 	}
 	if t.List && kind != reflect.Slice {
 		return "a list needs a slice, not " + r.Ident
@@ -394,7 +415,8 @@ func kindName(t schema.Type) string {
 	return [...]string{"string", "bool", "int", "float", "time", "enum", "object"}[t.Kind]
 }
 
-// literal is what canonical values of the field depend on, as Go source.
+// literal returns a Go literal of the field with everything that its canonical
+// values depend on.
 func literal(f schema.Field) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "{Name: %q", f.Name)
@@ -442,7 +464,7 @@ func typeLiteral(t schema.Type) string {
 	return "authschema.Type{" + strings.Join(parts, ", ") + "}"
 }
 
-// value is a canonical value as Go source.
+// value returns a canonical value as Go source.
 func value(v any) string {
 	switch v := v.(type) {
 	case time.Time:

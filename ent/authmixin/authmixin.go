@@ -1,5 +1,5 @@
-// Package authmixin brings the columns that Sesame needs to the types of an
-// application's own ent schema:
+// Package authmixin adds the columns that Sesame needs to the types of an
+// application's ent schema:
 //
 //	func (Member) Mixin() []ent.Mixin {
 //		return []ent.Mixin{authmixin.User{Accounts: LinkedAccount.Type, Sessions: LoginSession.Type}}
@@ -8,11 +8,11 @@
 //	func (LoginSession) Mixin() []ent.Mixin  { return []ent.Mixin{authmixin.Session{User: Member.Type}} }
 //	func (MailToken) Mixin() []ent.Mixin     { return []ent.Mixin{authmixin.VerificationToken{}} }
 //
-// The names of types and tables and the type of their ids stay the
-// application's. Package authent generates the adapter over such a schema.
+// The application chooses the names of types and tables and the types of their
+// ids. Package authent generates the adapter for such a schema.
 //
-// Columns have the names of Auth.js. Keys compare byte for byte on every
-// database; on MySQL they hold 512 bytes. Instants are UNIX milliseconds.
+// Columns have the names of Auth.js. Keys are compared byte for byte on every
+// database; on MySQL they hold up to 512 bytes. Instants are UNIX milliseconds.
 package authmixin
 
 import (
@@ -29,10 +29,10 @@ import (
 	"entgo.io/ent/schema/mixin"
 )
 
-// Part is what a type is to Sesame.
+// Part is the role of a type in Sesame.
 type Part string
 
-// The parts.
+// The parts of a schema.
 const (
 	PartUser              Part = "user"
 	PartAccount           Part = "account"
@@ -41,7 +41,7 @@ const (
 	PartAuthenticator     Part = "authenticator"
 )
 
-// Annotation marks a type with its part. The mixins do so.
+// Annotation marks a type with its part. The mixins add it.
 type Annotation struct{ Part Part }
 
 // AnnotationName is the name of an [Annotation] in ent's graph.
@@ -52,13 +52,14 @@ func (Annotation) Name() string { return AnnotationName }
 
 func mark(p Part) []schema.Annotation { return []schema.Annotation{Annotation{p}} }
 
-// User makes a type the users. The type may declare an id: a string, a UUID or
-// another type with a text form, which the engine mints (a UUID), or an integer,
-// which the database makes.
+// User makes a type the type of users. It may declare an id: a string, a UUID or
+// another type with a text form, which the engine creates (a UUID), or an integer,
+// which the database assigns.
 type User struct {
 	mixin.Schema
-	// The types of what belongs to a user, such as Account.Type. It is deleted
-	// with the user. Authenticators may be nil: then there are no passkeys.
+	// Accounts, Sessions and Authenticators are the types of the rows that belong
+	// to a user, such as Account.Type. They are deleted with the user. With nil
+	// Authenticators there are no passkeys.
 	Accounts, Sessions, Authenticators any
 }
 
@@ -89,8 +90,8 @@ func (u User) Edges() []ent.Edge {
 	return edges
 }
 
-// Account makes a type the accounts at providers. Its id must be one that ent
-// or the database makes; the key is the pair of provider and
+// Account makes a type the type of accounts at providers. Its id must have a
+// default or be assigned by the database; the key is the pair of provider and
 // provider_account_id.
 type Account struct {
 	mixin.Schema
@@ -128,12 +129,13 @@ func (Account) Indexes() []ent.Index {
 	}
 }
 
-// Session makes a type the sessions.
+// Session makes a type the type of sessions.
 type Session struct {
 	mixin.Schema
 	User any // the type of users, such as Member.Type
-	// OwnID: the type has an id that ent or the database makes, and the token
-	// is a unique field, session_token. Otherwise the token is the id.
+	// OwnID declares that the type has an id with a default or one assigned by
+	// the database. The token is then a unique field, session_token; otherwise
+	// it is the id.
 	OwnID bool
 }
 
@@ -157,8 +159,9 @@ func (Session) Indexes() []ent.Index {
 	return []ent.Index{index.Fields("user_id"), index.Fields("expires")}
 }
 
-// VerificationToken makes a type the tokens of e-mail links. Its id must be one
-// that ent or the database makes; the key is the pair of identifier and token.
+// VerificationToken makes a type the type of tokens of e-mail links. Its id must
+// have a default or be assigned by the database; the key is the pair of identifier
+// and token.
 type VerificationToken struct{ mixin.Schema }
 
 // Annotations implements ent.Mixin.
@@ -181,12 +184,13 @@ func (VerificationToken) Indexes() []ent.Index {
 	}
 }
 
-// Authenticator makes a type the WebAuthn credentials.
+// Authenticator makes a type the type of WebAuthn credentials.
 type Authenticator struct {
 	mixin.Schema
 	User any // the type of users, such as Member.Type
-	// OwnID: the type has an id that ent or the database makes, and the
-	// credential id is a unique field, credential_id. Otherwise that is the id.
+	// OwnID declares that the type has an id with a default or one assigned by
+	// the database. The credential id is then a unique field, credential_id;
+	// otherwise it is the id.
 	OwnID bool
 }
 
@@ -213,16 +217,16 @@ func (a Authenticator) Edges() []ent.Edge { return belongsTo(a.User, "authentica
 // Indexes implements ent.Mixin.
 func (Authenticator) Indexes() []ent.Index { return []ent.Index{index.Fields("user_id")} }
 
-// Exact is the SchemaType of a string column that compares byte for byte, for
-// an id of users that is a string. SQLite and PostgreSQL compare so by
-// themselves. Every text type of MySQL ignores letter case or trailing blanks;
-// bytes ignore neither. Their number, 512, is what an index over two such
-// columns has room for, and more than any address or id needs.
+// Exact returns the SchemaType of a string column that is compared byte for byte,
+// for an id of users that is a string. SQLite and PostgreSQL compare text that way
+// by default. Every text type of MySQL ignores letter case or trailing spaces;
+// varbinary ignores neither. An index over two such columns has room for 512 bytes
+// each, which is more than any address or id needs.
 func Exact() map[string]string {
 	return map[string]string{dialect.MySQL: "varbinary(512)", dialect.Postgres: "text"}
 }
 
-// key is the id, or with own a unique field of that name.
+// key returns the id, or with own a unique field called name.
 func key(own bool, name, column string) ent.Field {
 	if own {
 		return field.String(name).StorageKey(column).Unique().SchemaType(Exact())
@@ -230,16 +234,17 @@ func key(own bool, name, column string) ent.Field {
 	return field.String("id").StorageKey(column).SchemaType(Exact())
 }
 
-// belongsTo is the foreign key behind userID; User.Edges has the cascade.
+// belongsTo returns the edge for the foreign key userID; User.Edges adds the
+// cascade.
 func belongsTo(user any, inverse string) []ent.Edge {
 	if user == nil {
-		return nil // userID says so
+		return nil // userID reports it
 	}
 	return []ent.Edge{edge.From("user", user).Ref(inverse).Field("user_id").Unique().Required()}
 }
 
-// userID is the column of rows that belong to a user. It has the type of the
-// users' id.
+// userID returns the column of rows that belong to a user. It has the type of the
+// id of users.
 func userID(user any) ent.Field {
 	d := &field.Descriptor{Info: &field.TypeInfo{Type: field.TypeInt}} // ent's default
 	switch id, err := idOf(user); {
@@ -256,10 +261,10 @@ type column struct{ d *field.Descriptor }
 
 func (c column) Descriptor() *field.Descriptor { return c.d }
 
-// idOf returns the id that a type declares, itself or by a mixin, or nil. The
-// type is given as ent's edges take it: its method Type.
+// idOf returns the id that a type declares, itself or in a mixin, or nil. The type
+// is passed as to ent's edges: as its method Type.
 func idOf(typ any) (*field.Descriptor, error) {
-	unknown := errors.New("User must be the type of users, such as Member.Type")
+	unknown := errors.New("authmixin: set User to the type of users, such as Member.Type")
 	t := reflect.TypeOf(typ)
 	if t == nil || t.Kind() != reflect.Func || t.NumIn() != 1 || t.In(0).Kind() != reflect.Struct {
 		return nil, unknown

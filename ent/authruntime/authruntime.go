@@ -1,10 +1,11 @@
-// Package authruntime is what generated adapters share: how a call is made, and
-// what an error of a database means. Package authent generates those adapters
-// into an application's ent package; applications import that package, not
-// this one.
+// Package authruntime holds the code that generated adapters share: how they make
+// a call, and what an error of a database means. Package authent generates those
+// adapters into the ent package of an application; applications import that
+// package, not this one.
 //
-// It knows no database driver: it looks at the SQLSTATE of PostgreSQL and at
-// the texts of MySQL and SQLite, as package sqlgraph of ent does.
+// It imports no database driver: it recognizes errors by the SQLSTATE of
+// PostgreSQL and by the texts of MySQL and SQLite, as package sqlgraph of ent
+// does.
 package authruntime
 
 import (
@@ -19,11 +20,11 @@ import (
 	"entgo.io/ent/dialect"
 )
 
-// patience is how long a call is made again that lost a deadlock, or that waits
-// for SQLite's write lock.
+// patience is how long a call is repeated after a deadlock, or waits for SQLite's
+// write lock.
 const patience = 5 * time.Second
 
-// ReadCommitted is the isolation of transactions on a server.
+// ReadCommitted is the isolation level of transactions on a server.
 const ReadCommitted = sql.LevelReadCommitted
 
 // Store makes the calls of a generated adapter. C is the client of its ent
@@ -33,19 +34,19 @@ type Store[C any] struct {
 	driver  dialect.Driver
 	pkg     Package
 	begin   func(context.Context) (Tx[C], error) // nil in a transaction
-	abort   func() error                         // ends the transaction that the store is in; nil outside
+	abort   func() error                         // rolls back the transaction of the store; nil outside
 	managed bool
-	busy    sync.Mutex            // held by a call in a transaction: one at a time, or savepoints and rows of two would mix
-	locks   *Locks                // nil in a transaction, and when managed
-	lost    atomic.Pointer[error] // why the database has undone the transaction
-	checked atomic.Bool           // the session is as it must be
+	busy    sync.Mutex            // held by a call in a transaction, because savepoints and rows of two calls would mix
+	locks   *Locks                // nil in a transaction, and if managed
+	lost    atomic.Pointer[error] // why the database has rolled back the transaction
+	checked atomic.Bool           // Check has succeeded
 }
 
-// Package is what a Store knows of the ent package of its client.
+// Package describes the ent package of a client.
 type Package struct {
-	NotFound, Validation func(error) bool // the kinds of errors
+	NotFound, Validation func(error) bool // report the kinds of its errors
 	UserID               string           // the column of the id of users
-	// Check looks at the session before the first write; see [CheckSession].
+	// Check checks the session before the first write; see [CheckSession].
 	Check func(ctx context.Context, d dialect.ExecQuerier, name string) error
 }
 
@@ -56,28 +57,29 @@ type Tx[C any] struct {
 	Commit, Rollback func() error
 }
 
-// Managed is implemented by the driver of a client whose calls somebody else
-// makes whole and makes again, and whose errors they explain.
+// Managed is implemented by the driver of a client if the caller of the store
+// makes calls atomic, repeats them and explains their errors.
 type Managed interface{ Managed() }
 
-// NewStore returns the store over a client that is in no transaction.
+// NewStore returns a store for a client outside of a transaction.
 func NewStore[C any](client C, driver dialect.Driver, pkg Package, begin func(context.Context) (Tx[C], error)) *Store[C] {
 	_, managed := driver.(Managed)
 	name := driver.Dialect()
 	s := &Store[C]{client: client, driver: driver, pkg: pkg, begin: begin, managed: managed}
 	if !managed {
-		s.locks = NewLocks(patience, name == dialect.SQLite, func(err error) bool { return again(name, err) }, "other transactions have been in the way")
+		s.locks = NewLocks(patience, name == dialect.SQLite, func(err error) bool { return retryable(name, err) }, "conflicts with other transactions")
 	}
 	return s
 }
 
-// InTx returns the store over the client of a transaction. abort rolls it back.
+// InTx returns a store for the client of a transaction, which abort rolls back.
 func InTx[C any](client C, driver dialect.Driver, pkg Package, abort func() error) *Store[C] {
 	return &Store[C]{client: client, driver: driver, pkg: pkg, abort: abort}
 }
 
-// Read makes a call that only reads. Its error is one of the contract.
-func Read[C, T any](ctx context.Context, s *Store[C], doing string, call func(C) (T, error)) (v T, err error) {
+// Read makes a call that only reads. It returns an error of the contract (package
+// store), or one that wraps its cause and begins with op.
+func Read[C, T any](ctx context.Context, s *Store[C], op string, call func(C) (T, error)) (v T, err error) {
 	if s.abort != nil {
 		s.busy.Lock()
 		defer s.busy.Unlock()
@@ -85,17 +87,17 @@ func Read[C, T any](ctx context.Context, s *Store[C], doing string, call func(C)
 	if err = ctx.Err(); err == nil {
 		err = s.locks.Wait(ctx, func() (err error) { v, err = call(s.client); return err })
 	}
-	return answer(ctx, s, doing, "", v, err)
+	return finish(ctx, s, op, "", v, err)
 }
 
-// Write makes a call that writes, in a transaction: one of its own, or that of
-// the store. What the call does, and what hooks do through the client of the
-// mutation, is stored whole or not at all. Its error is one of the contract.
+// Write makes a call that writes, in the transaction of the store or in a new one.
+// The writes of the call, and those of hooks through the client of the mutation,
+// are stored all or nothing. Write returns errors as [Read] does.
 //
-// unique is what a violated unique key is called in the contract: the name of
-// the one such field, or [OfUser]. With the name of a field a violated foreign
-// key means that there is no such user.
-func Write[C, T any](ctx context.Context, s *Store[C], doing, unique string, call func(C) (T, error)) (v T, err error) {
+// unique is the field of a violated unique key in the contract: the name of the
+// only such field, or [UserKeys]. With a field name, a violated foreign key means
+// that the user does not exist.
+func Write[C, T any](ctx context.Context, s *Store[C], op, unique string, call func(C) (T, error)) (v T, err error) {
 	if s.abort != nil {
 		s.busy.Lock()
 		defer s.busy.Unlock()
@@ -106,47 +108,49 @@ func Write[C, T any](ctx context.Context, s *Store[C], doing, unique string, cal
 	case s.managed:
 		v, err = call(s.client)
 	case s.abort != nil:
-		err = s.part(ctx, func() (err error) { v, err = call(s.client); return err })
+		err = s.inSavepoint(ctx, func() (err error) { v, err = call(s.client); return err })
 	default:
 		err = s.queued(ctx, func() error {
-			return s.alone(ctx, func(t Tx[C]) (err error) { v, err = call(t.Client); return err })
+			return s.inNewTx(ctx, func(t Tx[C]) (err error) { v, err = call(t.Client); return err })
 		})
 	}
-	return answer(ctx, s, doing, unique, v, err)
+	return finish(ctx, s, op, unique, v, err)
 }
 
-// Transact calls fn with a store in a transaction, and again when the database
-// has undone it because of others.
+// Transact calls fn with a store in a transaction, and again if the database has
+// rolled the transaction back because of others. It returns the error of fn
+// unchanged.
 func (s *Store[C]) Transact(ctx context.Context, fn func(*Store[C]) error) error {
 	if s.abort != nil {
-		return errors.New("ent adapter: the adapter is in a transaction already")
+		return errors.New("ent adapter: Tx: the adapter is already in a transaction")
 	}
-	var ofFn error
+	var fnErr error
 	err := s.queued(ctx, func() error {
-		ofFn = nil
-		return s.alone(ctx, func(t Tx[C]) error {
+		fnErr = nil
+		return s.inNewTx(ctx, func(t Tx[C]) error {
 			in := InTx(t.Client, t.Driver, s.pkg, t.Rollback)
-			if ofFn = fn(in); ofFn == nil {
+			if fnErr = fn(in); fnErr == nil {
 				return nil
 			}
 			if lost := in.lost.Load(); lost != nil {
 				return *lost
 			}
-			return errRolledBack // fn's own error is not looked at
+			return errRolledBack // Wait must not interpret the error of fn
 		})
 	})
 	switch {
-	case ofFn != nil:
-		return ofFn
+	case fnErr != nil:
+		return fnErr
 	case err != nil:
-		return s.failure(ctx, "make a transaction", "", err)
+		return s.failure(ctx, "run a transaction", "", err)
 	}
 	return nil
 }
 
 var errRolledBack = errors.New("rolled back")
 
-// queued makes a whole transaction in the order of the writers of this process.
+// queued runs a whole transaction when it is its turn among the writers of this
+// process.
 func (s *Store[C]) queued(ctx context.Context, transaction func() error) error {
 	release, err := s.locks.Acquire(ctx)
 	if err != nil {
@@ -156,15 +160,15 @@ func (s *Store[C]) queued(ctx context.Context, transaction func() error) error {
 	return s.locks.Wait(ctx, transaction)
 }
 
-// alone runs call in a transaction of its own.
-func (s *Store[C]) alone(ctx context.Context, call func(Tx[C]) error) error {
+// inNewTx runs call in a new transaction.
+func (s *Store[C]) inNewTx(ctx context.Context, call func(Tx[C]) error) error {
 	var t Tx[C]
 	var err error
 	if s.driver.Dialect() == dialect.SQLite {
 		t, err = s.begin(ctx)
 	} else {
 		var end func()
-		if t, end, err = Lasting(ctx, s.begin); err == nil {
+		if t, end, err = BeginDetached(ctx, s.begin); err == nil {
 			defer end()
 		}
 	}
@@ -194,10 +198,10 @@ func (s *Store[C]) alone(ctx context.Context, call func(Tx[C]) error) error {
 	return t.Commit()
 }
 
-// part makes one call in the transaction of the store, from a savepoint: nothing
-// stays of a call that fails, whatever hooks have written before, and PostgreSQL
-// goes on after a failed statement.
-func (s *Store[C]) part(ctx context.Context, call func() error) error {
+// inSavepoint makes one call in the transaction of the store. If it fails,
+// everything it wrote is rolled back, including writes of hooks, and the
+// transaction stays usable on PostgreSQL too.
+func (s *Store[C]) inSavepoint(ctx context.Context, call func() error) error {
 	exec := func(statement string) error { return s.driver.Exec(ctx, statement, []any{}, nil) }
 	if err := exec(`SAVEPOINT sesame_write`); err != nil {
 		return err
@@ -206,8 +210,8 @@ func (s *Store[C]) part(ctx context.Context, call func() error) error {
 	if err == nil {
 		return exec(`RELEASE SAVEPOINT sesame_write`)
 	}
-	if again(s.driver.Dialect(), err) {
-		return err // the transaction is lost, and its savepoints
+	if retryable(s.driver.Dialect(), err) {
+		return err // the database has rolled back the transaction with its savepoints
 	}
 	if lost := exec(`ROLLBACK TO SAVEPOINT sesame_write`); lost != nil {
 		return fmt.Errorf("%w (after: %v)", lost, quiet(s.driver.Dialect(), err))
@@ -215,17 +219,17 @@ func (s *Store[C]) part(ctx context.Context, call func() error) error {
 	return err
 }
 
-// answer is the result of a call. What is no answer of the contract ends the
-// transaction that the store is in: SQLite may have ended it already, and what
-// follows would be written outside of it; a server's is lost anyway.
-func answer[C, T any](ctx context.Context, s *Store[C], doing, unique string, v T, err error) (T, error) {
+// finish returns the result of a call. An error outside of the contract rolls back
+// the transaction of the store: SQLite may have ended it already, and later writes
+// would be outside of it; a server has aborted it anyway.
+func finish[C, T any](ctx context.Context, s *Store[C], op, unique string, v T, err error) (T, error) {
 	if err == nil {
 		return v, nil
 	}
 	var none T
 	cause := err
-	if err = s.failure(ctx, doing, unique, err); s.abort != nil && !OfContract(err) {
-		if again(s.driver.Dialect(), cause) {
+	if err = s.failure(ctx, op, unique, err); s.abort != nil && !IsStoreError(err) {
+		if retryable(s.driver.Dialect(), cause) {
 			s.lost.Store(&cause)
 		}
 		_ = s.abort()

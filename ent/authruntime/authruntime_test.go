@@ -20,7 +20,7 @@ import (
 	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
-// driver is one of a client that is never asked anything but its dialect.
+// driver is the driver of a client; only its Dialect is called.
 type driver struct {
 	dialect.Driver
 	name string
@@ -30,8 +30,8 @@ func (d driver) Dialect() string { return d.name }
 
 var errAbsent = errors.New("ent: member not found")
 
-// write makes a call that fails with each of errs in turn, then succeeds. It
-// returns its error and how often it was made.
+// write makes a call that fails with each of errs in turn and then succeeds. It
+// returns the number of calls and the error of Write.
 func write(ctx context.Context, name, unique string, errs ...error) (calls int, err error) {
 	pkg := authruntime.Package{
 		NotFound:   func(err error) bool { return err == errAbsent },
@@ -53,7 +53,7 @@ func write(ctx context.Context, name, unique string, errs ...error) (calls int, 
 	return calls, err
 }
 
-// What the errors of the databases mean.
+// Errors of the databases become errors of the contract.
 func TestErrors(t *testing.T) {
 	wrap := func(err error) error { return fmt.Errorf("ent: constraint failed: %w", err) }
 	my := func(n uint16, text string) error { return wrap(&mysql.MySQLError{Number: n, Message: text}) }
@@ -64,31 +64,31 @@ func TestErrors(t *testing.T) {
 	for _, c := range []struct {
 		dialect, unique string
 		err             error
-		want            error // nil: none of the contract
+		want            error // nil: no error of the contract
 	}{
-		{dialect.SQLite, authruntime.OfUser, lite("UNIQUE constraint failed: members.email"), &store.ConflictError{Field: "email"}},
-		{dialect.SQLite, authruntime.OfUser, lite("constraint failed: UNIQUE constraint failed: members.email (2067)"), &store.ConflictError{Field: "email"}},
-		{dialect.SQLite, authruntime.OfUser, lite("UNIQUE constraint failed: members.id"), &store.ConflictError{Field: "id"}},
-		{dialect.SQLite, authruntime.OfUser, lite("UNIQUE constraint failed: members.nick"), &store.ConflictError{Field: "nick"}},
+		{dialect.SQLite, authruntime.UserKeys, lite("UNIQUE constraint failed: members.email"), &store.ConflictError{Field: "email"}},
+		{dialect.SQLite, authruntime.UserKeys, lite("constraint failed: UNIQUE constraint failed: members.email (2067)"), &store.ConflictError{Field: "email"}},
+		{dialect.SQLite, authruntime.UserKeys, lite("UNIQUE constraint failed: members.id"), &store.ConflictError{Field: "id"}},
+		{dialect.SQLite, authruntime.UserKeys, lite("UNIQUE constraint failed: members.nick"), &store.ConflictError{Field: "nick"}},
 		{dialect.SQLite, "token", lite("UNIQUE constraint failed: t.identifier, t.token"), &store.ConflictError{Field: "token"}},
 		{dialect.SQLite, "sessionToken", lite("FOREIGN KEY constraint failed"), store.ErrNotFound},
-		{dialect.SQLite, "", lite("FOREIGN KEY constraint failed"), nil}, // of the application's own
-		{dialect.SQLite, authruntime.OfUser, lite("string or blob too big"), store.ErrInvalid},
+		{dialect.SQLite, "", lite("FOREIGN KEY constraint failed"), nil}, // a key of the application
+		{dialect.SQLite, authruntime.UserKeys, lite("string or blob too big"), store.ErrInvalid},
 		{dialect.SQLite, "", lite("disk I/O error"), nil},
 		{dialect.SQLite, "", errAbsent, store.ErrNotFound},
-		{dialect.SQLite, "", wrap(errAbsent), nil}, // of a hook's query
+		{dialect.SQLite, "", wrap(errAbsent), nil}, // from the query of a hook
 		{dialect.SQLite, "", errors.New("ent: validator failed"), store.ErrInvalid},
 		{dialect.SQLite, "", fmt.Errorf("%w: x", store.ErrInvalid), store.ErrInvalid},
 
-		{dialect.MySQL, authruntime.OfUser, my(1062, "Duplicate entry 'a' for key 'email'"), &store.ConflictError{Field: "email"}},
-		{dialect.MySQL, authruntime.OfUser, my(1062, "Duplicate entry 'a' for key 'members.PRIMARY'"), &store.ConflictError{Field: "id"}},
+		{dialect.MySQL, authruntime.UserKeys, my(1062, "Duplicate entry 'a' for key 'email'"), &store.ConflictError{Field: "email"}},
+		{dialect.MySQL, authruntime.UserKeys, my(1062, "Duplicate entry 'a' for key 'members.PRIMARY'"), &store.ConflictError{Field: "id"}},
 		{dialect.MySQL, "credentialID", my(1062, "Duplicate entry 'a' for key 'PRIMARY'"), &store.ConflictError{Field: "credentialID"}},
 		{dialect.MySQL, "sessionToken", my(1452, "Cannot add or update a child row"), store.ErrNotFound},
-		{dialect.MySQL, authruntime.OfUser, my(1406, "Data too long"), store.ErrInvalid},
-		{dialect.MySQL, authruntime.OfUser, my(1205, "Lock wait timeout"), nil},
+		{dialect.MySQL, authruntime.UserKeys, my(1406, "Data too long"), store.ErrInvalid},
+		{dialect.MySQL, authruntime.UserKeys, my(1205, "Lock wait timeout"), nil},
 
-		{dialect.Postgres, authruntime.OfUser, pg("23505", "members_email_key"), &store.ConflictError{Field: "email"}},
-		{dialect.Postgres, authruntime.OfUser, pg("23505", "members_pkey"), &store.ConflictError{Field: "id"}},
+		{dialect.Postgres, authruntime.UserKeys, pg("23505", "members_email_key"), &store.ConflictError{Field: "email"}},
+		{dialect.Postgres, authruntime.UserKeys, pg("23505", "members_pkey"), &store.ConflictError{Field: "id"}},
 		{dialect.Postgres, "providerAccountId", pg("23503", ""), store.ErrNotFound},
 		{dialect.Postgres, "", pg("22021", ""), store.ErrInvalid},
 		{dialect.Postgres, "", pg("57P01", ""), nil},
@@ -104,12 +104,13 @@ func TestErrors(t *testing.T) {
 			t.Errorf("%s, %v: got %v, want %v", c.dialect, c.err, err, c.want)
 		}
 		if c.want == nil && !errors.Is(err, c.err) {
-			t.Errorf("%s, %v: got %v, which has lost its cause", c.dialect, c.err, err)
+			t.Errorf("%s, %v: got %v, which does not match its cause", c.dialect, c.err, err)
 		}
 	}
 }
 
-// A value that somebody made up decides nothing and is not told.
+// A value that a user chose does not affect how an error is classified, and is not
+// part of it.
 func TestValuesInErrors(t *testing.T) {
 	calls, err := write(t.Context(), dialect.MySQL, "sessionToken",
 		&mysql.MySQLError{Number: 1062, Message: "Duplicate entry 'Error 1213 (40001): for key 'secret'' for key 'PRIMARY'"})
@@ -122,8 +123,8 @@ func TestValuesInErrors(t *testing.T) {
 	}
 }
 
-// What the database has turned away is made again.
-func TestAgain(t *testing.T) {
+// A call that the database has rejected is repeated.
+func TestRetries(t *testing.T) {
 	for name, busy := range map[string]error{
 		dialect.SQLite:   errors.New("database is locked"),
 		dialect.MySQL:    &mysql.MySQLError{Number: 1213, Message: "Deadlock found"},
@@ -163,7 +164,7 @@ func TestIDs(t *testing.T) {
 		}
 	}
 	if _, ok := authruntime.StringID[string]("a\x00"); ok {
-		t.Error("an id with a NUL byte")
+		t.Error("an id may contain a NUL byte")
 	}
 }
 
@@ -192,7 +193,7 @@ func TestExtraFields(t *testing.T) {
 	_, err = authruntime.JSON[map[string]any](nullable(schema.Object), map[string]any{"city": "a\x00"})
 	invalid("NUL in an object", err)
 	_, err = authruntime.JSON[struct{}](nullable(schema.Object), map[string]any{"city": "Oslo"})
-	invalid("no place for a member", err)
+	invalid("a member that the type lacks", err)
 	if v, err := authruntime.Int[int8](nullable(schema.Int), nil); v != nil || err != nil {
 		t.Errorf("null: got %v, %v", v, err)
 	}
@@ -211,10 +212,10 @@ func TestExtraFields(t *testing.T) {
 	authruntime.Put(extra, nullable(schema.Int), (*int64)(nil))
 	authruntime.PutMillis(extra, nullable(schema.Time), (*int64)(nil))
 	if len(extra) != 0 {
-		t.Errorf("null is %v", extra)
+		t.Errorf("null was added as %v", extra)
 	}
-	authruntime.Put(extra, nullable(schema.Int), "no number")
-	if extra["x"] != "no number" {
-		t.Errorf("what does not fit is %v, want it left to the engine", extra["x"])
+	authruntime.Put(extra, nullable(schema.Int), "text")
+	if extra["x"] != "text" {
+		t.Errorf("a value that does not fit became %v, want it unchanged", extra["x"])
 	}
 }

@@ -12,68 +12,68 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// OfUser says that the unique keys are those of a user: the id and the address.
-const OfUser = "user"
+// UserKeys stands for the unique keys of a user: the id and the address.
+const UserKeys = "user"
 
-// OfContract reports whether the database did what it was asked and err is its
-// answer.
-func OfContract(err error) bool {
+// IsStoreError reports whether err matches an error of package store. The database
+// works then, and a transaction can continue.
+func IsStoreError(err error) bool {
 	return errors.Is(err, store.ErrNotFound) || errors.Is(err, store.ErrInvalid) ||
 		errors.Is(err, store.ErrStaleCounter) || errors.Is(err, store.ErrConflict)
 }
 
-// failure gives err the identity that the contract demands.
-func (s *Store[C]) failure(ctx context.Context, doing, unique string, err error) error {
+// failure turns err into an error that the contract allows.
+func (s *Store[C]) failure(ctx context.Context, op, unique string, err error) error {
 	switch name := s.driver.Dialect(); {
 	case s.pkg.NotFound(err):
 		return store.ErrNotFound
 	case s.managed:
 		return err
 	case ctx.Err() != nil && errors.Is(err, ctx.Err()):
-		return fmt.Errorf("ent adapter: %s: %w", doing, quiet(name, err))
+		return fmt.Errorf("ent adapter: %s: %w", op, quiet(name, err))
 	case ctx.Err() != nil:
-		return fmt.Errorf("ent adapter: %s: %w (%v)", doing, ctx.Err(), quiet(name, err))
-	case OfContract(err):
+		return fmt.Errorf("ent adapter: %s: %w (%v)", op, ctx.Err(), quiet(name, err))
+	case IsStoreError(err):
 		return err
 	case isUnique(name, err):
 		return &store.ConflictError{Field: s.field(unique, uniqueKey(name, err)), Err: quiet(name, err)}
-	case unique != "" && unique != OfUser && isForeign(name, err):
+	case unique != "" && unique != UserKeys && isForeign(name, err):
 		return fmt.Errorf("no such user: %w", store.ErrNotFound)
 	case isInvalid(name, err) || s.pkg.Validation(err):
-		return fmt.Errorf("ent adapter: %s: %w: %w", doing, store.ErrInvalid, quiet(name, err))
+		return fmt.Errorf("ent adapter: %s: %w: %w", op, store.ErrInvalid, quiet(name, err))
 	default:
-		return fmt.Errorf("ent adapter: %s: %w", doing, quiet(name, err))
+		return fmt.Errorf("ent adapter: %s: %w", op, quiet(name, err))
 	}
 }
 
-// field is what the contract calls the field of a unique key.
+// field returns the contract's name for the field of a unique key.
 func (s *Store[C]) field(unique, key string) string {
 	switch {
-	case unique != OfUser && unique != "":
+	case unique != UserKeys && unique != "":
 		return unique
 	case key == s.pkg.UserID || key == "PRIMARY" || strings.HasSuffix(key, "_pkey"):
 		return "id"
 	case strings.Contains(key, "email"):
 		return "email"
 	}
-	return key // of the application's own
+	return key // a key of the application
 }
 
-// again reports whether the database has turned the call away and undone it,
-// so that it can be made again.
-func again(name string, err error) bool {
+// retryable reports whether the database has rejected the call and rolled it back,
+// so that it can be repeated.
+func retryable(name string, err error) bool {
 	if err == nil {
 		return false
 	}
 	switch name {
 	case dialect.Postgres:
 		code := sqlState(err)
-		// A snapshot that cannot be kept, a deadlock, a statement that was
-		// prepared before a table was altered.
+		// A serialization failure, a deadlock, a statement that was prepared
+		// before a table was altered.
 		return code == "40001" || code == "40P01" || code == "0A000" && strings.Contains(leaf(err).Error(), "cached plan")
 	case dialect.MySQL:
 		code := mysqlNumber(err)
-		return code == 1213 || code == 1020 // a deadlock; a row that changed under a snapshot (MariaDB)
+		return code == 1213 || code == 1020 // a deadlock; a row that changed after the snapshot (MariaDB)
 	}
 	text := leaf(err).Error()
 	return strings.Contains(text, "database is locked") || strings.Contains(text, "database table is locked")
@@ -89,7 +89,7 @@ func isUnique(name string, err error) bool {
 	return strings.Contains(leaf(err).Error(), "UNIQUE constraint failed")
 }
 
-// uniqueKey is the name of the violated key, or of its last column.
+// uniqueKey returns the name of the violated key, or of its last column.
 func uniqueKey(name string, err error) string {
 	text := leaf(err).Error()
 	switch name {
@@ -120,7 +120,7 @@ func isForeign(name string, err error) bool {
 	return strings.Contains(leaf(err).Error(), "FOREIGN KEY constraint failed")
 }
 
-// isInvalid: too long, or not in the character set.
+// isInvalid reports whether a value is too long or not in the character set.
 func isInvalid(name string, err error) bool {
 	switch name {
 	case dialect.Postgres:
@@ -149,7 +149,7 @@ func sqlState(err error) string {
 	return ""
 }
 
-// mysqlNumber is the number that an error of the server begins with.
+// mysqlNumber returns the number at the beginning of an error of the server.
 func mysqlNumber(err error) int {
 	text, ok := strings.CutPrefix(leaf(err).Error(), "Error ")
 	if !ok {
@@ -162,8 +162,8 @@ func mysqlNumber(err error) int {
 	return n
 }
 
-// leaf is the error of the driver. Texts around it may hold what somebody made
-// up.
+// leaf returns the error of the driver. The texts of errors that wrap it may
+// contain input of a user.
 func leaf(err error) error {
 	for {
 		var next error
@@ -182,8 +182,8 @@ func leaf(err error) error {
 	}
 }
 
-// quiet leaves out of a duplicate entry of MySQL the value, which may be a
-// secret.
+// quiet removes the value from MySQL's error for a duplicate entry, because it may
+// be a secret.
 func quiet(name string, err error) error {
 	if name == dialect.MySQL && isUnique(name, err) {
 		return quieted{err, "Duplicate entry for key " + uniqueKey(name, err)}

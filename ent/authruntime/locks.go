@@ -7,30 +7,30 @@ import (
 	"time"
 )
 
-// Locks makes calls again that the database has turned away: because another
-// process holds SQLite's one write lock, or because of a deadlock on a server.
-// For SQLite the writers of this process queue up in order. Every wait ends
-// with the context. A nil Locks does not wait.
+// Locks repeats calls that the database has rejected because another process holds
+// SQLite's write lock, or because of a deadlock on a server. For SQLite it also
+// queues the writers of this process. Every wait ends with the context. A nil
+// Locks neither queues nor repeats.
 type Locks struct {
-	patience time.Duration
-	again    func(error) bool
-	because  string
-	writing  chan struct{} // full while a writer of this process is at work; nil: they need not queue up
+	patience  time.Duration
+	retryable func(error) bool
+	reason    string
+	writing   chan struct{} // full while a writer of this process is running; nil: no queue
 }
 
-// NewLocks returns locks that wait as long as patience. again reports whether
-// the database has turned a call away, which because says in words. queue makes
-// the writers of this process queue up.
-func NewLocks(patience time.Duration, queue bool, again func(error) bool, because string) *Locks {
-	l := &Locks{patience: patience, again: again, because: because}
+// NewLocks returns locks that wait up to patience. retryable reports whether the
+// database has rejected a call, and reason describes this. With queue the writers
+// of this process wait for each other.
+func NewLocks(patience time.Duration, queue bool, retryable func(error) bool, reason string) *Locks {
+	l := &Locks{patience: patience, retryable: retryable, reason: reason}
 	if queue {
 		l.writing = make(chan struct{}, 1)
 	}
 	return l
 }
 
-// Acquire waits for the other writers of this process. The returned function
-// lets the next one in.
+// Acquire waits for the other writers of this process. The caller must call
+// release after its write.
 func (l *Locks) Acquire(ctx context.Context) (release func(), err error) {
 	if l == nil || l.writing == nil {
 		return func() {}, nil
@@ -49,25 +49,26 @@ func (l *Locks) Acquire(ctx context.Context) (release func(), err error) {
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	case <-timeout.C:
-		return nil, fmt.Errorf("the database is locked: a transaction of this process has been open for %v (a Tx function must use the adapter it is given)", l.patience)
+		return nil, fmt.Errorf("the database is locked: a transaction of this process has been open for %v (a Tx function must use only the adapter passed to it)", l.patience)
 	}
 }
 
-// Wait makes the call until it is not turned away. The call must be
-// one statement or one whole transaction.
+// Wait repeats the call until the database accepts it. The call must be one
+// statement or one whole transaction. After the patience of l, Wait returns an
+// error that wraps that of the last call.
 func (l *Locks) Wait(ctx context.Context, call func() error) error {
 	err := call()
-	if l == nil || !l.again(err) {
+	if l == nil || !l.retryable(err) {
 		return err
 	}
 	timeout := time.NewTimer(l.patience)
 	defer timeout.Stop()
-	for l.again(err) {
+	for l.retryable(err) {
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
 		case <-timeout.C:
-			return fmt.Errorf("%s for %v: %w", l.because, l.patience, err)
+			return fmt.Errorf("%s for %v: %w", l.reason, l.patience, err)
 		case <-time.After(time.Millisecond + rand.N(10*time.Millisecond)):
 		}
 		err = call()
@@ -75,18 +76,17 @@ func (l *Locks) Wait(ctx context.Context, call func() error) error {
 	return err
 }
 
-// commitGrace is how long a COMMIT under way may go on after the context has
-// ended. Cutting it short would leave open whether it was done.
+// commitGrace is how long a running COMMIT may continue after the context has
+// ended. Interrupting it would leave its outcome unknown.
 const commitGrace = 5 * time.Second
 
-// Lasting begins a transaction on a server. The context ends the wait for a
-// connection, and is that of the statements, but not that of the transaction,
-// whose COMMIT it would cut short. The returned end must be called, unless
-// there is an error.
-func Lasting[T any](ctx context.Context, begin func(context.Context) (T, error)) (t T, end func(), err error) {
-	lasting, cancel := context.WithCancel(context.WithoutCancel(ctx))
+// BeginDetached begins a transaction on a server. ctx ends only the wait for a
+// connection; it is not the context of the transaction, because it would interrupt
+// a COMMIT. Unless there is an error, the caller must call end.
+func BeginDetached[T any](ctx context.Context, begin func(context.Context) (T, error)) (t T, end func(), err error) {
+	detached, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	stop := context.AfterFunc(ctx, cancel)
-	t, err = begin(lasting)
+	t, err = begin(detached)
 	stop()
 	if err != nil {
 		cancel()

@@ -10,8 +10,8 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 )
 
-// CheckSession wants a session in which nothing is cut, replaced or orphaned,
-// and says what to change in the DSN.
+// CheckSession returns an error if the session may truncate or replace values or
+// does not enforce foreign keys. The error explains how to change the DSN.
 func CheckSession(ctx context.Context, d dialect.ExecQuerier, name string) error {
 	switch name {
 	case dialect.SQLite:
@@ -20,7 +20,7 @@ func CheckSession(ctx context.Context, d dialect.ExecQuerier, name string) error
 			return err
 		}
 		if !on {
-			return errors.New("foreign keys are off; add _fk=1 to the DSN, so that they are on for every connection of the pool")
+			return errors.New("foreign keys are off; add _fk=1 to the DSN, which enables them on every connection of the pool")
 		}
 	case dialect.MySQL:
 		var mode, client, connection string
@@ -31,9 +31,9 @@ func CheckSession(ctx context.Context, d dialect.ExecQuerier, name string) error
 		case err != nil:
 			return err
 		case !strings.Contains(mode, "STRICT_TRANS_TABLES") && !strings.Contains(mode, "STRICT_ALL_TABLES"):
-			return fmt.Errorf("sql_mode is %q, which cuts values that do not fit; add sql_mode=%%27STRICT_ALL_TABLES%%27 to the DSN", mode)
+			return fmt.Errorf("sql_mode is %q, which truncates values that do not fit; add sql_mode=%%27STRICT_ALL_TABLES%%27 to the DSN", mode)
 		case client != "utf8mb4" || connection != "utf8mb4":
-			return fmt.Errorf("the connection is in %s and %s; add charset=utf8mb4 to the DSN", client, connection)
+			return fmt.Errorf("the connection uses the character sets %s and %s; add charset=utf8mb4 to the DSN", client, connection)
 		case !foreignKeys:
 			return errors.New("foreign keys are off; remove foreign_key_checks from the DSN, or set it to 1")
 		}
@@ -41,7 +41,7 @@ func CheckSession(ctx context.Context, d dialect.ExecQuerier, name string) error
 	return nil
 }
 
-// scan reads the one row of a query.
+// scan reads the single row of a query.
 func scan(ctx context.Context, d dialect.ExecQuerier, query string, dest ...any) (err error) {
 	rows := new(entsql.Rows)
 	if err := d.Query(ctx, query, []any{}, rows); err != nil {

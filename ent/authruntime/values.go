@@ -16,35 +16,36 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// Storable reports whether every database can hold s as text: PostgreSQL
-// refuses NUL and invalid UTF-8. No row is found by another string.
+// Storable reports whether every database can hold s as text: PostgreSQL refuses
+// NUL and invalid UTF-8. A lookup by a string that is not storable finds no row.
 func Storable(s string) bool {
 	return utf8.ValidString(s) && strings.IndexByte(s, 0) < 0
 }
 
-// Texts finds the first field that is not storable.
+// Texts checks fields of text. Err is the error for the first field that is not
+// storable; it matches store.ErrInvalid.
 type Texts struct{ Err error }
 
-// Check looks at a field.
+// Check checks a field.
 func (t *Texts) Check(field, s string) {
 	if t.Err == nil && !Storable(s) {
-		t.Err = fmt.Errorf("%w: %s holds a NUL byte or is not UTF-8", store.ErrInvalid, field)
+		t.Err = fmt.Errorf("%w: %s contains a NUL byte or is not valid UTF-8", store.ErrInvalid, field)
 	}
 }
 
-// CheckPtr looks at a field that may be nil.
+// CheckPtr checks a field that may be nil.
 func (t *Texts) CheckPtr(field string, s *string) {
 	if s != nil {
 		t.Check(field, *s)
 	}
 }
 
-// StringID is an id that is a string. Like the others it reports whether s can
-// be one.
+// StringID converts s to an id that is a string, and reports whether s is valid as
+// one.
 func StringID[T ~string](s string) (T, bool) { return T(s), Storable(s) }
 
-// TextID is an id with a text form, such as a UUID. Other spellings of it are
-// other ids (R5).
+// TextID converts s to an id with a text form, such as a UUID, and reports whether
+// s is its canonical form: other spellings are different ids (R5).
 func TextID[T fmt.Stringer, P interface {
 	*T
 	encoding.TextUnmarshaler
@@ -54,14 +55,15 @@ func TextID[T fmt.Stringer, P interface {
 	return id, err == nil && id.String() == s
 }
 
-// IntID is an id that the database makes.
+// IntID converts s to an integer id that the database assigned, and reports whether
+// s is its canonical form.
 func IntID[T ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64](s string) (T, bool) {
 	n, err := strconv.ParseInt(s, 10, 64)
 	id := T(n)
 	return id, err == nil && n > 0 && fmt.Sprint(id) == s
 }
 
-// Change applies c by the methods of a builder.
+// Change applies c with the methods of a builder.
 func Change[T, B any](c store.Change[T], set func(T) B, clear func() B) {
 	switch {
 	case c.Set && c.Value != nil:
@@ -71,7 +73,7 @@ func Change[T, B any](c store.Change[T], set func(T) B, clear func() B) {
 	}
 }
 
-// Millis is an instant as it is stored, in UNIX milliseconds.
+// Millis returns the stored form of an instant, UNIX milliseconds; nil for nil.
 func Millis(t *time.Time) *int64 {
 	if t == nil {
 		return nil
@@ -80,10 +82,10 @@ func Millis(t *time.Time) *int64 {
 	return &ms
 }
 
-// Instant is the instant that was stored.
+// Instant returns the instant for stored UNIX milliseconds, in UTC.
 func Instant(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
 
-// InstantPtr is Instant for what may be null.
+// InstantPtr is like [Instant], for a nullable column; nil for nil.
 func InstantPtr(ms *int64) *time.Time {
 	if ms == nil {
 		return nil
@@ -93,25 +95,26 @@ func InstantPtr(ms *int64) *time.Time {
 }
 
 // Each converts rows.
-func Each[R, E any](rows []R, of func(R) E) []E {
+func Each[R, E any](rows []R, convert func(R) E) []E {
 	out := make([]E, len(rows))
 	for i, r := range rows {
-		out[i] = of(r)
+		out[i] = convert(r)
 	}
 	return out
 }
 
-// Declared refuses extra fields that have no column.
-func Declared(of string, extra map[string]any, fields ...schema.Field) error {
+// Declared returns an error that matches store.ErrInvalid if extra has a field that
+// is not among fields and therefore has no column.
+func Declared(entity string, extra map[string]any, fields ...schema.Field) error {
 	for _, name := range slices.Sorted(maps.Keys(extra)) {
 		if !slices.ContainsFunc(fields, func(f schema.Field) bool { return f.Name == name }) {
-			return fmt.Errorf("%w: the %s field %q has no column", store.ErrInvalid, of, name)
+			return fmt.Errorf("%w: the %s field %q has no column", store.ErrInvalid, entity, name)
 		}
 	}
 	return nil
 }
 
-// Filled returns extra with values for the fields that it lacks.
+// Filled returns a copy of extra with the zero value of each field that it lacks.
 func Filled(extra map[string]any, fields ...*schema.Field) map[string]any {
 	filled := make(map[string]any, len(extra)+len(fields))
 	for _, f := range fields {
@@ -121,15 +124,15 @@ func Filled(extra map[string]any, fields ...*schema.Field) map[string]any {
 	return filled
 }
 
-// canon is the canonical value of an extra field, which every database can
-// hold.
+// canon returns the canonical value of an extra field, or an error if not every
+// database can hold it.
 func canon(f *schema.Field, v any) (any, error) {
 	c, err := f.Canon(v)
 	if err != nil {
 		return nil, fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	}
 	if !storable(c) {
-		return nil, fmt.Errorf("%w: %s holds a NUL byte", store.ErrInvalid, f.Name)
+		return nil, fmt.Errorf("%w: %s contains a NUL byte", store.ErrInvalid, f.Name)
 	}
 	return c, nil
 }
@@ -154,32 +157,33 @@ func storable(v any) bool {
 	return true
 }
 
-// scalar is the value of an extra field as its ent field has it, nil for null.
-func scalar[C, T any](f *schema.Field, v any, of func(C) (T, bool)) (*T, error) {
+// scalar converts the value of an extra field to the type of its ent field; nil for
+// null.
+func scalar[C, T any](f *schema.Field, v any, convert func(C) (T, bool)) (*T, error) {
 	c, err := canon(f, v)
 	if err != nil || c == nil {
 		return nil, err
 	}
 	if c, ok := c.(C); ok {
-		if t, ok := of(c); ok {
+		if t, ok := convert(c); ok {
 			return &t, nil
 		}
 	}
 	return nil, fmt.Errorf("%w: %s does not fit its column", store.ErrInvalid, f.Name)
 }
 
-// Text is the value of an extra field in a column of text, nil for null. Like
-// the others it returns store.ErrInvalid for a value that does not fit.
+// Text converts the value of an extra field for a column of text; nil for null. It
+// returns an error that matches store.ErrInvalid for a value that does not fit.
 func Text[T ~string](f *schema.Field, v any) (*T, error) {
 	return scalar(f, v, func(s string) (T, bool) { return T(s), true })
 }
 
-// Bool is Text for truth values.
+// Bool is like [Text], for booleans.
 func Bool[T ~bool](f *schema.Field, v any) (*T, error) {
 	return scalar(f, v, func(b bool) (T, bool) { return T(b), true })
 }
 
-// Int is Text for whole numbers.
+// Int is like [Text], for integers.
 func Int[T ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | ~uint32 | ~uint64](f *schema.Field, v any) (*T, error) {
 	return scalar(f, v, func(n int64) (T, bool) {
 		t := T(n)
@@ -187,23 +191,23 @@ func Int[T ~int | ~int8 | ~int16 | ~int32 | ~int64 | ~uint | ~uint8 | ~uint16 | 
 	})
 }
 
-// Float is Text for numbers.
+// Float is like [Text], for floating-point numbers.
 func Float[T ~float64](f *schema.Field, v any) (*T, error) {
 	return scalar(f, v, func(x float64) (T, bool) { return T(x), true })
 }
 
-// Time is Text for instants.
+// Time is like [Text], for instants.
 func Time(f *schema.Field, v any) (*time.Time, error) {
 	return scalar(f, v, func(t time.Time) (time.Time, bool) { return t, true })
 }
 
-// TimeMillis is Text for instants in UNIX milliseconds.
+// TimeMillis is like [Text], for instants stored as UNIX milliseconds.
 func TimeMillis[T ~int64](f *schema.Field, v any) (*T, error) {
 	return scalar(f, v, func(t time.Time) (T, bool) { return T(t.UnixMilli()), true })
 }
 
-// JSON is Text for lists and objects in a column of JSON. What T has no place
-// for is refused.
+// JSON is like [Text], for lists and objects in a JSON column. It refuses a value
+// with members that T does not have.
 func JSON[T any](f *schema.Field, v any) (*T, error) {
 	c, err := canon(f, v)
 	if err != nil || c == nil {
@@ -222,8 +226,8 @@ func JSON[T any](f *schema.Field, v any) (*T, error) {
 	return t, nil
 }
 
-// Put adds what is stored of a field to extra, as its canonical value; null is
-// left out. A value that does not fit is added as it is, for the engine to
+// Put adds the stored value of a field to extra, in canonical form, unless it is
+// null. A value that does not fit the field is added unchanged, for the engine to
 // report.
 func Put(extra map[string]any, f *schema.Field, stored any) {
 	c, err := f.Canon(stored)
@@ -235,14 +239,14 @@ func Put(extra map[string]any, f *schema.Field, stored any) {
 	}
 }
 
-// PutMillis is Put for instants in UNIX milliseconds, nil for null.
+// PutMillis is like [Put], for instants stored as UNIX milliseconds; nil is null.
 func PutMillis[T ~int64](extra map[string]any, f *schema.Field, stored *T) {
 	if stored != nil {
 		extra[f.Name] = Instant(int64(*stored))
 	}
 }
 
-// PutJSON is Put for a column of JSON.
+// PutJSON is like [Put], for a JSON column.
 func PutJSON(extra map[string]any, f *schema.Field, stored any) {
 	text, err := json.Marshal(stored)
 	if err != nil {

@@ -1,11 +1,11 @@
 // Package schema describes the tables of the stock client: users, accounts,
-// sessions, verification tokens and authenticators, in the column names of
-// Auth.js, as package authmixin has them.
+// sessions, verification tokens and authenticators. Package authmixin defines
+// their columns, with the names of Auth.js.
 //
-// Where Auth.js leaves room the layout is our own: keys compare byte for byte,
-// instants are UNIX milliseconds, numbers of other servers are 64 bits wide,
-// provider tokens have no length limit, and the database itself enforces what
-// is unique and what goes with its user.
+// Where Auth.js does not define the layout, Sesame does: keys are compared byte
+// for byte, instants are UNIX milliseconds, numbers from providers are 64 bits
+// wide, provider tokens have no length limit, and the database itself enforces
+// unique keys and deletes rows with their user.
 package schema
 
 import (
@@ -37,8 +37,8 @@ func (User) Fields() []ent.Field {
 	return []ent.Field{field.String("id").SchemaType(authmixin.Exact())}
 }
 
-// Account is an account at a provider that belongs to a user. Its id is of use
-// to the database only.
+// Account is an account at a provider that belongs to a user. Its id is used only
+// by the database.
 type Account struct{ ent.Schema }
 
 // Annotations of the Account.
@@ -57,8 +57,8 @@ func (Session) Annotations() []schema.Annotation { return table("session") }
 // Mixin of the Session.
 func (Session) Mixin() []ent.Mixin { return []ent.Mixin{authmixin.Session{User: User.Type}} }
 
-// VerificationToken is a token of an e-mail link. Its id is of use to the
-// database only.
+// VerificationToken is a token of an e-mail link. Its id is used only by the
+// database.
 type VerificationToken struct{ ent.Schema }
 
 // Annotations of the VerificationToken.

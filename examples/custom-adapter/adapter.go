@@ -19,30 +19,30 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// A row is the JSON of engine's own type, in the bucket of its kind. An index is
-// a bucket as well; its entries hold the key of a row.
+// A row is the JSON of its type in package store, in the bucket of its kind. An
+// index is a bucket too; its entries hold the key of a row.
 const (
 	users, accounts, sessions, tokens, authenticators = "users", "accounts", "sessions", "tokens", "authenticators"
 
 	byEmail  = " by e-mail" // of users: the address
-	byUser   = " by user"   // of what belongs to a user: the key of the user, the key of the row
-	byExpiry = " by expiry" // of what expires: the instant, the key of the row
+	byUser   = " by user"   // of rows that belong to a user: the key of the user, the key of the row
+	byExpiry = " by expiry" // of rows that expire: the time, the key of the row
 )
 
 // Store is a store.Adapter in one bbolt file. optional.go has the optional interfaces.
 type Store struct {
 	calls
 	db      *bbolt.DB
-	writing chan struct{} // full while somebody writes
+	writing chan struct{} // full during a write
 }
 
-// Open opens the file at path, or makes it. One process at a time can have it
-// open. s declares the extra fields, as Config.Schema does; nil: none.
+// Open opens the file at path, creating it if necessary. Only one process at a
+// time can open it. s declares the extra fields, as in Config.Schema; nil: none.
 func Open(path string, s *schema.Schema) (*Store, error) {
 	// NoSync stays off: with it, a power cut would make used mail links valid again.
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: time.Second})
 	if err != nil {
-		return nil, fmt.Errorf("bbolt: opening %s, which one process at a time can: %w", path, err)
+		return nil, fmt.Errorf("bbolt: opening %s, which only one process at a time can do: %w", path, err)
 	}
 	err = db.Update(func(tx *bbolt.Tx) (err error) {
 		for _, name := range []string{users, accounts, sessions, tokens, authenticators, users + byEmail,
@@ -57,24 +57,24 @@ func Open(path string, s *schema.Schema) (*Store, error) {
 	}
 	a := &Store{db: db, writing: make(chan struct{}, 1)}
 	view := func(_ context.Context, fn func(txn) error) error {
-		return a.db.View(func(tx *bbolt.Tx) error { return fn(txn{tx, s}) }) // waits for nobody
+		return a.db.View(func(tx *bbolt.Tx) error { return fn(txn{tx, s}) }) // does not wait
 	}
 	a.calls = calls{s, view, a.write}
 	return a, nil
 }
 
-// Close waits for transactions under way: do not call it inside one.
+// Close waits for open transactions: do not call it inside one.
 func (a *Store) Close() error { return a.db.Close() }
 
-type txn struct { // a transaction under way
+type txn struct { // an open transaction
 	*bbolt.Tx
 	schema *schema.Schema
 }
 
 func (tx txn) bucket(name string) *bbolt.Bucket { return tx.Bucket([]byte(name)) }
 
-// write lets one fn at a time change things: what it has seen is still so when
-// it is committed. bbolt's own lock would not look at the context.
+// write runs one fn at a time, so what fn reads is still true at the commit.
+// bbolt's own lock would ignore the context.
 func (a *Store) write(ctx context.Context, fn func(txn) error) error {
 	select {
 	case a.writing <- struct{}{}:
@@ -87,31 +87,31 @@ func (a *Store) write(ctx context.Context, fn func(txn) error) error {
 	})
 }
 
-type place struct { // of a row
+type location struct { // of a row
 	bucket, field string // field is what *store.ConflictError names when the key is taken
-	key, owner    []byte // owner is the key of the user it belongs to, nil: of none
+	key, owner    []byte // owner is the key of the user it belongs to; nil: none
 	email         *string
 	expires       *time.Time
 }
 
-func placeOf(v any) place {
+func locationOf(v any) location {
 	switch v := v.(type) {
 	case store.User:
-		return place{users, "id", key(v.ID), nil, v.Email, nil}
+		return location{users, "id", key(v.ID), nil, v.Email, nil}
 	case store.Account:
-		return place{accounts, "providerAccountId", key(v.Provider, v.ProviderAccountID), key(v.UserID), nil, nil}
+		return location{accounts, "providerAccountId", key(v.Provider, v.ProviderAccountID), key(v.UserID), nil, nil}
 	case store.Session:
-		return place{sessions, "sessionToken", key(v.SessionToken), key(v.UserID), nil, &v.Expires}
+		return location{sessions, "sessionToken", key(v.SessionToken), key(v.UserID), nil, &v.Expires}
 	case store.VerificationToken:
-		return place{tokens, "token", key(v.Identifier, v.Token), nil, nil, &v.Expires}
+		return location{tokens, "token", key(v.Identifier, v.Token), nil, nil, &v.Expires}
 	case store.Authenticator:
-		return place{authenticators, "credentialID", key(v.CredentialID), key(v.UserID), nil, nil}
+		return location{authenticators, "credentialID", key(v.CredentialID), key(v.UserID), nil, nil}
 	}
 	panic("not a row")
 }
 
 // entries returns all keys of a row, by bucket.
-func (p place) entries() map[string][]byte {
+func (p location) entries() map[string][]byte {
 	all := map[string][]byte{p.bucket: p.key}
 	if p.email != nil {
 		all[p.bucket+byEmail] = key(*p.email)
@@ -125,8 +125,8 @@ func (p place) entries() map[string][]byte {
 	return all
 }
 
-// key joins parts, each behind its length: no two lists of parts make the same
-// key, and none is the beginning of another one's unless its parts are.
+// key joins parts, each after its length: no two lists of parts have the same
+// key, and a key is a prefix of another only if its parts are.
 func key(parts ...string) (k []byte) {
 	for _, part := range parts {
 		k = append(binary.AppendUvarint(k, uint64(len(part))), part...)
@@ -134,14 +134,14 @@ func key(parts ...string) (k []byte) {
 	return k
 }
 
-// instant sorts as time does: milliseconds, those before 1970 first.
+// instant returns t in milliseconds, so that keys sort by time, also before 1970.
 func instant(t time.Time) []byte {
 	return binary.BigEndian.AppendUint64(nil, uint64(t.UnixMilli())^1<<63)
 }
 
 // get returns the row at a key, or store.ErrNotFound.
 func get[R any](tx txn, k []byte) (v R, err error) {
-	data := tx.bucket(placeOf(v).bucket).Get(k)
+	data := tx.bucket(locationOf(v).bucket).Get(k)
 	if data == nil {
 		return v, store.ErrNotFound
 	}
@@ -150,8 +150,8 @@ func get[R any](tx txn, k []byte) (v R, err error) {
 	return v, err
 }
 
-// canonical gives values the form the engine knows: instants in UTC with
-// milliseconds, extra fields with the types of the schema, which JSON forgets.
+// canonical converts values to the form the engine expects: times in UTC with
+// milliseconds, extra fields with the types of the schema, which JSON loses.
 func canonical(tx txn, v any) {
 	switch v := v.(type) {
 	case *store.User:
@@ -167,10 +167,10 @@ func canonical(tx txn, v any) {
 	}
 }
 
-// list returns at most limit rows in the order of an index, from an entry on and
-// while the entries fit.
+// list returns at most limit rows in the order of an index, starting at an entry
+// and while the entries fit.
 func list[R any](tx txn, index string, from []byte, limit int, fits func(entry []byte) bool) (all []R, err error) {
-	c := tx.bucket(placeOf(*new(R)).bucket + index).Cursor()
+	c := tx.bucket(locationOf(*new(R)).bucket + index).Cursor()
 	for entry, k := c.Seek(from); entry != nil && fits(entry) && len(all) < limit && err == nil; entry, k = c.Next() {
 		var v R
 		v, err = get[R](tx, k)
@@ -179,7 +179,7 @@ func list[R any](tx txn, index string, from []byte, limit int, fits func(entry [
 	return all, err
 }
 
-// owned returns the rows of a user, in the order of that index.
+// owned returns the rows of a user, in the order of byUser.
 func owned[R any](tx txn, userID string) ([]R, error) {
 	owner := key(userID)
 	return list[R](tx, byUser, owner, math.MaxInt, func(entry []byte) bool { return bytes.HasPrefix(entry, owner) })
@@ -187,7 +187,7 @@ func owned[R any](tx txn, userID string) ([]R, error) {
 
 // insert stores a new row.
 func insert[R any](tx txn, v R) (none R, err error) {
-	switch p := placeOf(v); {
+	switch p := locationOf(v); {
 	case tx.bucket(p.bucket).Get(p.key) != nil:
 		return none, &store.ConflictError{Field: p.field}
 	case p.owner != nil && tx.bucket(users).Get(p.owner) == nil:
@@ -196,16 +196,16 @@ func insert[R any](tx txn, v R) (none R, err error) {
 	return replace(tx, nil, v)
 }
 
-// replace stores v in place of old, if any, and returns the copy that a reader
-// will get. What is wrong is found before it writes, for the sake of Tx.
+// replace stores v instead of old, if any, and returns the copy that a reader
+// will get. Errors are found before it writes, because Tx cannot undo a part.
 func replace[R any](tx txn, old []R, v R) (stored R, err error) {
 	canonical(tx, &v)
 	data, err := json.Marshal(v)
 	err = cmp.Or(err, json.Unmarshal(data, &stored))
 	if canonical(tx, &stored); err != nil || !reflect.DeepEqual(stored, v) {
-		return stored, invalid(cmp.Or(err, errors.New("there is text that is not UTF-8")))
+		return stored, invalid(cmp.Or(err, errors.New("some text is not UTF-8")))
 	}
-	p := placeOf(v)
+	p := locationOf(v)
 	for bucket, k := range p.entries() {
 		if len(k) > bbolt.MaxKeySize {
 			return stored, invalid(fmt.Errorf("a key of %d bytes is too long", len(k)))
@@ -221,7 +221,7 @@ func replace[R any](tx txn, old []R, v R) (stored R, err error) {
 	return stored, errors.Join(err, tx.bucket(p.bucket).Put(p.key, data)) // instead of its key
 }
 
-// invalid makes store.ErrInvalid of an error, and nil of nil.
+// invalid wraps an error in store.ErrInvalid. It returns nil for nil.
 func invalid(err error) error {
 	if err == nil {
 		return nil
@@ -231,15 +231,15 @@ func invalid(err error) error {
 
 func remove[R any](tx txn, rows ...R) (err error) {
 	for _, v := range rows {
-		for bucket, k := range placeOf(v).entries() {
+		for bucket, k := range locationOf(v).entries() {
 			err = errors.Join(err, tx.bucket(bucket).Delete(k))
 		}
 	}
 	return err
 }
 
-// take removes and returns a row: whoever comes second gets store.ErrNotFound,
-// because there is one writer at a time.
+// take removes and returns a row. A second caller gets store.ErrNotFound, because
+// there is one writer at a time.
 func take[R any](tx txn, k []byte) (R, error) {
 	v, err := get[R](tx, k)
 	if err != nil {
@@ -252,7 +252,7 @@ func removeAt[R any](tx txn, k []byte) error {
 	if _, err := take[R](tx, k); !errors.Is(err, store.ErrNotFound) {
 		return err
 	}
-	return nil // deleting what is not there succeeds
+	return nil // deleting a missing row succeeds
 }
 
 func removeOwned[R any](tx txn, userID string) error {
@@ -260,14 +260,15 @@ func removeOwned[R any](tx txn, userID string) error {
 	return errors.Join(err, remove(tx, rows...))
 }
 
-// calls are the methods of the contract, on what runs their transactions.
+// calls implements the methods of store.Adapter in transactions run by view and
+// update.
 type calls struct {
 	schema       *schema.Schema
 	view, update transaction
 }
 type transaction func(ctx context.Context, fn func(txn) error) error
 
-// do runs fn in a transaction, result returns what fn returns there.
+// do runs fn in a transaction; result also returns its value.
 func do[A any](ctx context.Context, run transaction, fn func(txn, A) error, arg A) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -280,7 +281,7 @@ func result[A, V any](ctx context.Context, run transaction, fn func(txn, A) (V, 
 	return v, err
 }
 
-// modify lets fn change a copy of the row at a key, and stores that.
+// modify lets fn change a copy of the row at a key, and stores the copy.
 func modify[R any](ctx context.Context, c *calls, k []byte, fn func(v *R) error) (R, error) {
 	return result(ctx, c.update, func(tx txn, k []byte) (R, error) {
 		old, err := get[R](tx, k)

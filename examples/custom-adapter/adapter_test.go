@@ -23,7 +23,7 @@ func TestStore(t *testing.T) {
 		adaptertest.Reopen(reopen), adaptertest.Broken(breakIt), adaptertest.FailAt(failAt), adaptertest.Statements(statements))
 }
 
-// opened is a store that knows its file when it is closed as well.
+// opened is a store that knows its file even after it is closed.
 type opened struct {
 	*Store
 	path string
@@ -38,8 +38,8 @@ func open(t testing.TB, path string, s *schema.Schema) opened {
 	return opened{a, path}
 }
 
-// reopen opens the file of a closed store again. While it is open there is no
-// second handle, in this process or another: the same one without its Close.
+// reopen opens the file of a closed store again. While the file is open, there can
+// be no second handle, so reopen returns the same store without its Close.
 func reopen(_ context.Context, a store.Adapter) (store.Adapter, error) {
 	s := a.(opened)
 	if s.db.Path() != "" {
@@ -48,15 +48,15 @@ func reopen(_ context.Context, a store.Adapter) (store.Adapter, error) {
 	return Open(s.path, s.schema)
 }
 
-// breakIt closes the file behind the store's back.
+// breakIt closes the file without the store's knowledge.
 func breakIt(a store.Adapter) (heal func()) {
 	s := a.(opened)
 	s.db.Close()
 	return func() { s.db, _ = bbolt.Open(s.path, 0o600, nil) }
 }
 
-// failAt fails a transaction where it begins (1) or where it commits (2), which
-// are the only moments at which bbolt touches the file.
+// failAt fails a transaction when it begins (1) or commits (2), the only times at
+// which bbolt accesses the file.
 func failAt(a store.Adapter, n int) (heal func() bool) {
 	s, hit, fault := a.(opened), false, errors.New("the disk is full")
 	update := s.update
@@ -84,8 +84,8 @@ func TestOpenTwice(t *testing.T) {
 	}
 }
 
-// What JSON or a key of bbolt would change or cut is refused, inside a
-// transaction as well, and nothing of it is stored.
+// Values that JSON or a key of bbolt would change or truncate are refused, also in
+// a transaction, and nothing is stored.
 func TestRefusedWhole(t *testing.T) {
 	a := open(t, filepath.Join(t.TempDir(), "auth.db"), nil)
 	odd, long, address, year := "\xff", string(make([]byte, bbolt.MaxKeySize)), "a@example.com", time.Date(10000, 1, 1, 0, 0, 0, 0, time.UTC)

@@ -1,11 +1,11 @@
-// Command custom-adapter is a server whose users and sessions are in a store for
-// which this repository has no adapter, bbolt. It needs no setting and no
+// Command custom-adapter is a server whose users and sessions are in bbolt, a store
+// for which this repository has no adapter. It needs no configuration and no
 // network:
 //
 //	go run ./examples/custom-adapter
 //
-// adapter.go is what this example is about, and docs/adapters.md explains it. To
-// begin anew, delete the file -data (custom-adapter.db).
+// The adapter is in adapter.go; docs/adapters.md explains it. To start over, delete
+// the file -data (custom-adapter.db).
 package main
 
 import (
@@ -39,15 +39,15 @@ func main() {
 	}
 }
 
-// run serves until ctx is done. It prints READY and the site's URL when it can
-// be used.
+// run serves until ctx is done. When it is ready, it prints READY and the site's
+// URL.
 func run(ctx context.Context, addr, data string, stdout io.Writer) (err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("-addr: %w (want host and port, such as 127.0.0.1:3000)", err)
 	}
 	if !tcp.IP.IsLoopback() { // everybody knows the password
-		return fmt.Errorf("-addr %s could be reached from other machines: use 127.0.0.1:%d", addr, tcp.Port)
+		return fmt.Errorf("-addr %s is reachable from other machines: use 127.0.0.1:%d", addr, tcp.Port)
 	}
 	store, err := Open(data, nil)
 	if err != nil {
@@ -61,18 +61,18 @@ func run(ctx context.Context, addr, data string, stdout io.Writer) (err error) {
 	eng, err := engine.New(engine.Config{
 		// Sessions are rows of the store and outlive this secret. A real
 		// application has one in AUTH_SECRET.
-		Secret:  rand.Text() + rand.Text(),
+		Secrets: []string{rand.Text() + rand.Text()},
 		Adapter: store,
 		Providers: []engine.Provider{&engine.Credentials{
 			Name: "password",
-			Inputs: []engine.CredentialInput{
+			Inputs: []engine.Input{
 				{Name: "username", Label: "User name", Placeholder: "ada"},
 				{Name: "password", Label: "Password", Type: "password", Placeholder: "lovelace"},
 			},
 			Authorize:   checkPassword,
-			CreateUsers: true, // the user is not in the store before the first sign-in
+			CreateUsers: true, // the user is not in the store until the first sign-in
 		}},
-		Getenv: func(string) string { return "" }, // AUTH_URL and the like are meant for other programs
+		Getenv: func(string) string { return "" }, // ignore AUTH_URL and the like, which are for other programs
 	})
 	if err != nil {
 		return err
@@ -103,15 +103,15 @@ func run(ctx context.Context, addr, data string, stdout io.Writer) (err error) {
 	return nil
 }
 
-// home runs behind Require: there is a session.
+// home runs behind Require, so there is a session.
 func home(w http.ResponseWriter, r *http.Request) {
 	s, _ := engine.SessionFrom(r.Context())
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
 	fmt.Fprintf(w, "<!doctype html><title>custom-adapter</title><p>Hello, %s. <a href=\"/api/auth/signout\">Sign out</a>", html.EscapeString(*s.User.Name))
 }
 
-// checkPassword is the whole user directory. Real passwords are stored as hashes
-// made for that, such as argon2id.
+// checkPassword is the whole user directory. Store real passwords as password
+// hashes, such as argon2id.
 func checkPassword(_ context.Context, values map[string]string, _ *http.Request) (*engine.User, error) {
 	if subtle.ConstantTimeCompare([]byte(values["username"]+"\x00"+values["password"]), []byte("ada\x00lovelace")) != 1 {
 		return nil, nil // refused

@@ -15,7 +15,7 @@ import (
 	"time"
 )
 
-// start runs the server in this process until stop, which wants it to end well.
+// start runs the server in this process until stop, which expects no error.
 func start(t *testing.T, data string) (origin string, stop func()) {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -28,13 +28,13 @@ func start(t *testing.T, data string) (origin string, stop func()) {
 	}()
 	line, err := bufio.NewReader(stdout).ReadString('\n')
 	if err != nil || !strings.HasPrefix(line, "READY http://127.0.0.1:") {
-		t.Fatalf("it said %q (%v), want READY and a URL", line, err)
+		t.Fatalf("got %q (%v), want READY and a URL", line, err)
 	}
 	return strings.TrimSpace(strings.TrimPrefix(line, "READY ")), func() {
 		t.Helper()
 		cancel()
 		if err := <-ended; err != nil {
-			t.Errorf("it ended with: %v", err)
+			t.Errorf("run: %v", err)
 		}
 	}
 }
@@ -63,7 +63,7 @@ func TestSignInAndRestart(t *testing.T) {
 		t.Helper()
 		csrf := regexp.MustCompile(`name="csrfToken" value="([^"]+)"`).FindStringSubmatch(page(browser.Get(origin + "/api/auth/signin")))
 		if csrf == nil {
-			t.Fatal("the first page is no sign-in page")
+			t.Fatal("the first page is not the sign-in page")
 		}
 		form := url.Values{"csrfToken": {csrf[1]}, "username": {"ada"}, "password": {password}, "callbackUrl": {origin + "/"}}
 		req, err := http.NewRequest("POST", origin+"/api/auth/callback/credentials", strings.NewReader(form.Encode()))
@@ -83,7 +83,7 @@ func TestSignInAndRestart(t *testing.T) {
 	}
 	stop()
 
-	origin, stop = start(t, data) // on another port: cookies do not know ports
+	origin, stop = start(t, data) // on another port: cookies do not depend on it
 	defer stop()
 	if text := page(browser.Get(origin + "/")); !strings.Contains(text, "Hello, Ada Lovelace") {
 		t.Errorf("the session is gone after a restart:\n%s", text)

@@ -12,8 +12,8 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// The optional interfaces are found by type assertion: a method with another
-// signature would be taken for none. So this fails to compile then.
+// The optional interfaces are found by type assertion, which ignores a method with
+// the wrong signature. This declaration would not compile then.
 var _ interface {
 	store.Adapter
 	store.AuthenticatorAdapter
@@ -22,9 +22,9 @@ var _ interface {
 	store.Transactor
 } = (*Store)(nil)
 
-// Tx implements store.Transactor. Other writers wait until it ends: fn must write
-// through the adapter it is given. That one has no Tx itself, because bbolt cannot
-// undo half a transaction.
+// Tx implements store.Transactor. Other writers wait until it ends, so fn must
+// write through its argument, which has no Tx itself: bbolt cannot undo half a
+// transaction.
 func (a *Store) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	return a.write(ctx, func(tx txn) error {
 		var mu sync.Mutex // a bbolt transaction is for one goroutine at a time
@@ -42,7 +42,7 @@ func (a *Store) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	})
 }
 
-// CreateAuthenticator implements store.AuthenticatorAdapter, with the three below.
+// CreateAuthenticator implements store.AuthenticatorAdapter, with the next three.
 func (c *calls) CreateAuthenticator(ctx context.Context, a store.Authenticator) (store.Authenticator, error) {
 	return result(ctx, c.update, insert, a)
 }
@@ -70,8 +70,8 @@ func (c *calls) ListSessionsByUserID(ctx context.Context, userID string) ([]stor
 	return result(ctx, c.view, owned[store.Session], userID)
 }
 
-// PurgeExpired implements store.Purger. It reads no further than the rows it
-// removes: the index is in the order of time.
+// PurgeExpired implements store.Purger. It reads only the rows it removes, because
+// the index is in order of time.
 func (c *calls) PurgeExpired(ctx context.Context, before time.Time, limit int) (int, error) {
 	expired := func(entry []byte) bool { return bytes.Compare(entry[:8], instant(before)) < 0 }
 	return result(ctx, c.update, func(tx txn, limit int) (int, error) {

@@ -19,7 +19,7 @@ import (
 	"github.com/sesame-auth/sesame/examples/nextjs/authtypes"
 )
 
-// application is the engine and what stands around it.
+// application is the engine and its surroundings.
 type application struct {
 	eng   *engine.Engine
 	store engine.Adapter
@@ -27,8 +27,8 @@ type application struct {
 	front string // the URL of the front end
 }
 
-// newApplication wires everything up. front is the URL that browsers have in
-// their address bar, self that of this server.
+// newApplication sets everything up. front is the URL in the browser's address
+// bar, self the URL of this server.
 func newApplication(front, self string, log *slog.Logger) (*application, error) {
 	a := &application{front: front, store: memory.New(authtypes.Schema())}
 	if err := a.addAda(context.Background()); err != nil {
@@ -39,26 +39,24 @@ func newApplication(front, self string, log *slog.Logger) (*application, error) 
 		return nil, err
 	}
 	a.eng, err = engine.New(engine.Config{
-		// Next.js passes requests on to this server without saying how the
-		// browser came (it sets X-Forwarded-Host, but never tells https from
-		// http). So this is set, as AUTH_URL is for Auth.js: it is where the
-		// identity provider sends people back to, and decides whether cookies
-		// have their names for https.
+		// Next.js forwards requests to this server without the scheme of the
+		// browser's URL (it sets X-Forwarded-Host only). So this is set, as
+		// AUTH_URL is for Auth.js: the identity provider redirects to it, and it
+		// decides whether cookies have their https names.
 		URL:     front,
-		Secret:  rand.Text() + rand.Text(), // users are gone with this process, and so may be their sessions; else AUTH_SECRET
+		Secrets: []string{rand.Text() + rand.Text()}, // users and their sessions end with this process; otherwise use AUTH_SECRET
 		Adapter: a.store,
-		// A session in the cookie, as most Next.js applications have it.
+		// Sessions are in the cookie, as in most Next.js applications.
 		SessionStrategy: engine.StrategyJWT,
-		// The schema is all that it takes for a role to get from the user into
-		// the session.
+		// The schema alone copies the role from the user into the session.
 		Schema:    authtypes.Schema(),
 		Callbacks: authtypes.Callbacks{SignIn: a.admit}.Engine(a),
 		Providers: []engine.Provider{
 			&engine.OIDC{ID: "demo", Name: "Demo provider", Issuer: a.idp.Issuer(),
-				OAuthOptions: engine.OAuthOptions{ClientID: clientID, ClientSecret: clientSecret}},
+				OAuthConfig: engine.OAuthConfig{ClientID: clientID, ClientSecret: clientSecret}},
 			&engine.Credentials{
 				Name: "password",
-				Inputs: []engine.CredentialInput{
+				Inputs: []engine.Input{
 					{Name: "username", Label: "User name", Placeholder: "ada"},
 					{Name: "password", Label: "Password", Type: "password", Placeholder: "lovelace"},
 				},
@@ -66,37 +64,37 @@ func newApplication(front, self string, log *slog.Logger) (*application, error) 
 			},
 		},
 		Logger: log,
-		Getenv: func(string) string { return "" }, // AUTH_SECRET and the like are meant for other programs
+		Getenv: func(string) string { return "" }, // ignore AUTH_SECRET and the like, which are for other programs
 	})
 	return a, err
 }
 
-func (a *application) close() { _ = a.eng.Close() } // memory has nothing to lose
+func (a *application) close() { _ = a.eng.Close() } // the memory adapter needs no closing
 
-// handler returns the routes. The front end passes on what begins with /api/.
+// handler returns the routes. The front end forwards paths below /api/.
 func (a *application) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/auth/", a.eng) // the endpoints of Auth.js
 	mux.Handle("GET /api/projects", a.eng.Require(http.HandlerFunc(a.projects)))
 	mux.Handle("GET /api/billing", authtypes.Authorized(a.eng, isAdmin, http.HandlerFunc(a.billing)))
-	mux.Handle("/idp/", a.idp) // a real application has it elsewhere
+	mux.Handle("/idp/", a.idp) // in a real application it is elsewhere
 	mux.Handle("GET /{$}", http.RedirectHandler(a.front, http.StatusFound))
 	return mux
 }
 
-// ---- who may do what
+// ---- permissions
 
-// organisations are those that this application works for, by the domain of
-// their people's addresses.
+// organisations are the customers of this application, by the domain of their
+// users' addresses.
 var organisations = map[string]struct{ id, name string }{
 	"acme.example": {"acme", "Acme Corporation"},
 }
 
-// admit runs at each sign-in. What it changes of somebody new is stored.
+// admit runs at each sign-in. Its changes to a new user are stored.
 func (a *application) admit(_ context.Context, p *authtypes.SignInParams) (engine.Decision, error) {
 	u := p.User
 	if u.OrgID != nil || u.Email == nil || u.EmailVerified == nil {
-		return engine.Allow(), nil // known, or not known to be anybody's
+		return engine.Allow(), nil // a known user, or an unverified address
 	}
 	_, domain, _ := strings.Cut(*u.Email, "@")
 	if org, ok := organisations[domain]; ok {
@@ -105,8 +103,8 @@ func (a *application) admit(_ context.Context, p *authtypes.SignInParams) (engin
 	return engine.Allow(), nil
 }
 
-// OrgName supplies the computed field of that name: application is an
-// authtypes.Computed, else this would not compile.
+// OrgName supplies the computed field orgName. Without it application would not
+// implement authtypes.Computed, and Engine(a) would not compile.
 func (a *application) OrgName(_ context.Context, s *authtypes.Session) (*string, error) {
 	for _, org := range organisations {
 		if s.User.OrgID != nil && *s.User.OrgID == org.id {
@@ -120,8 +118,7 @@ func isAdmin(s *authtypes.Session, _ *http.Request) bool { return s.User.Role ==
 
 // ---- the API
 
-// project is one of the answer of GET /api/projects; lib/api.ts in web has the
-// same.
+// project is an element of the answer of GET /api/projects, as in web/lib/api.ts.
 type project struct {
 	Name    string `json:"name"`
 	CanEdit bool   `json:"canEdit"`
@@ -138,8 +135,8 @@ func (a *application) projects(w http.ResponseWriter, r *http.Request) {
 	writeJSON(w, http.StatusOK, list)
 }
 
-// billing runs behind Authorized: for administrators. It uses what the session
-// does not carry, because the schema keeps it on the server.
+// billing runs behind Authorized, so the user is an administrator. It uses a
+// field that is not in the session, because the schema keeps it on the server.
 func (a *application) billing(w http.ResponseWriter, r *http.Request) {
 	session, _ := authtypes.SessionFrom(r.Context())
 	stored, err := a.store.GetUser(r.Context(), session.User.ID)
@@ -149,7 +146,7 @@ func (a *application) billing(w http.ResponseWriter, r *http.Request) {
 	}
 	open := 0
 	if user := authtypes.ReadUser(&stored); user.StripeCustomerID != nil {
-		open = 2 // which the payment service would say
+		open = 2 // from the payment service, in a real application
 	}
 	writeJSON(w, http.StatusOK, map[string]int{"openInvoices": open})
 }
@@ -161,7 +158,7 @@ func writeJSON(w http.ResponseWriter, status int, v any) {
 	json.NewEncoder(w).Encode(v)
 }
 
-// ---- what a real application has elsewhere
+// ---- in a real application, elsewhere
 
 const adaEmail = "ada@acme.example"
 
@@ -178,9 +175,9 @@ func (a *application) addAda(ctx context.Context) error {
 	return err
 }
 
-// checkPassword compares two hashes, which takes the same time whatever was
-// typed. That is enough for a password that the page tells; real ones are stored
-// as hashes made for it, such as argon2id.
+// checkPassword compares two hashes in constant time. That suffices for a
+// password that the page shows; store real ones as password hashes, such as
+// argon2id.
 func (a *application) checkPassword(ctx context.Context, values map[string]string, _ *http.Request) (*engine.User, error) {
 	got := sha256.Sum256([]byte(values["username"] + "\x00" + values["password"]))
 	want := sha256.Sum256([]byte("ada\x00lovelace"))
@@ -200,8 +197,8 @@ const (
 	clientSecret = "known-to-this-program-only"
 )
 
-// identityProvider returns an OpenID provider that signs in whoever clicks a
-// name. It is a site of its own: browsers reach it without Next.js.
+// identityProvider returns an OpenID provider that signs in a user at a click on
+// their name. It is a separate site, which browsers reach without Next.js.
 func identityProvider(front, self string) (*authtest.IdP, error) {
 	idp, err := authtest.NewIdP(authtest.IdPConfig{
 		Issuer:  self + "/idp",

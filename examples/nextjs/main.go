@@ -1,13 +1,12 @@
-// Command nextjs is the Go half of a Next.js application: it signs people in
-// and serves a JSON API. The folder web is the other half, with the unmodified
-// React client of next-auth. auth.schema.yaml says what sessions hold; from it
-// come the types of both.
+// Command nextjs is the Go half of a Next.js application: it signs users in and
+// serves a JSON API. The directory web is the other half, with the unmodified
+// React client of next-auth. auth.schema.yaml declares the fields of sessions;
+// the types of both halves are generated from it.
 //
 //	go run ./examples/nextjs
 //	cd examples/nextjs/web && npm ci && npm run build && npm start
 //
-// It needs no account anywhere and keeps everything in memory. README.md says
-// what to look at.
+// It needs no accounts and keeps everything in memory. See README.md.
 package main
 
 import (
@@ -26,13 +25,13 @@ import (
 	"time"
 )
 
-// In a module of your own: //go:generate go tool typegen generate
+// In your own module: //go:generate go tool typegen generate
 //go:generate go run ../../typegen generate
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:8080", "loopback `address` to listen on; port 0 takes any free one")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "Usage: nextjs [flags]\n\nThe environment variable AUTH_URL is where browsers see the front end (default "+defaultURL+").\n\nFlags:")
+		fmt.Fprintln(flag.CommandLine.Output(), "Usage: nextjs [flags]\n\nThe environment variable AUTH_URL is the URL of the front end (default "+defaultURL+").\n\nFlags:")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -53,19 +52,19 @@ func main() {
 // defaultURL is where `npm start` serves the front end.
 const defaultURL = "http://localhost:3000"
 
-// run serves until ctx is done. It prints READY and its own URL to stdout when
-// it can be used, and then how to get at the front end.
+// run serves until ctx is done. When it is ready, it prints READY and its URL to
+// stdout, and how to start the front end.
 func run(ctx context.Context, addr, front string, stdout io.Writer, log *slog.Logger) error {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("-addr: %w (want host and port, such as 127.0.0.1:8080)", err)
 	}
 	if !tcp.IP.IsLoopback() { // everybody knows the password
-		return fmt.Errorf("-addr %s could be reached from other machines: use 127.0.0.1:%d", addr, tcp.Port)
+		return fmt.Errorf("-addr %s is reachable from other machines: use 127.0.0.1:%d", addr, tcp.Port)
 	}
 	listener, err := net.ListenTCP("tcp", tcp)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is taken by another program: stop that one, or choose another port (-addr 127.0.0.1:8081, and build the front end with API_URL=http://127.0.0.1:8081)", tcp)
+		return fmt.Errorf("%s is in use by another program: stop it, or choose another port (-addr 127.0.0.1:8081, and build the front end with API_URL=http://127.0.0.1:8081)", tcp)
 	}
 	if err != nil {
 		return err
@@ -102,7 +101,7 @@ func run(ctx context.Context, addr, front string, stdout io.Writer, log *slog.Lo
 	return nil
 }
 
-// apiSetting is what the build of the front end has to be told of this server.
+// apiSetting returns the environment that the front end must be built with.
 func apiSetting(self string) string {
 	if self == "http://127.0.0.1:8080" {
 		return "" // its default

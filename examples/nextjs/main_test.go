@@ -19,8 +19,7 @@ import (
 
 // The front end's part of the story is in internal/lab/e2e, TestNextjs.
 
-// start runs the program and returns its URL; what the browser sees of it is
-// front.
+// start runs the program and returns its URL. The browser sees it at front.
 func start(t *testing.T, front string) string {
 	t.Helper()
 	ctx, cancel := context.WithCancel(t.Context())
@@ -51,7 +50,7 @@ func start(t *testing.T, front string) string {
 	return self
 }
 
-// browser has cookies, and no scripts.
+// browser has cookies, but no scripts.
 type browser struct {
 	t      *testing.T
 	self   string
@@ -163,7 +162,7 @@ func TestProvider(t *testing.T) {
 		}
 		_, header, _ := b.do("POST", path, url.Values{"user": {subject}})
 		back := header.Get("Location")
-		path, ok = strings.CutPrefix(back, front) // what Next.js passes on
+		path, ok = strings.CutPrefix(back, front) // Next.js forwards it
 		if !ok {
 			t.Fatalf("the provider sends the browser to %q, not to the front end", back)
 		}

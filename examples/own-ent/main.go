@@ -1,6 +1,6 @@
-// Command own-ent is an application with an ent schema of its own, into which
-// the adapter of Sesame is generated: own names of types and tables, UUIDs for
-// ids, a hook that keeps an audit log, an interceptor that hides blocked
+// Command own-ent is an application with its own ent schema, for which the
+// adapter of Sesame is generated. It has its own names of types and tables, UUIDs
+// as ids, a hook that keeps an audit log, an interceptor that hides blocked
 // members, and extra fields of users and sessions.
 //
 //	go run ./examples/own-ent
@@ -34,15 +34,15 @@ import (
 	_ "github.com/mattn/go-sqlite3"
 
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/examples/own-ent/database"
 	"github.com/sesame-auth/sesame/examples/own-ent/ent"
 	"github.com/sesame-auth/sesame/examples/own-ent/ent/auditentry"
 	"github.com/sesame-auth/sesame/examples/own-ent/extra"
-	"github.com/sesame-auth/sesame/examples/own-ent/database"
 )
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:3000", "loopback `address` to listen on; port 0 takes any free one")
-	data := flag.String("data", ".sesame", "`folder` of the database")
+	data := flag.String("data", ".sesame", "`directory` of the database")
 	flag.Parse()
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
@@ -55,8 +55,8 @@ func main() {
 	}
 }
 
-// run serves until ctx is done. It prints READY and the site's URL to stdout
-// when it can be used.
+// run serves until ctx is done. When it is ready, it prints READY and the site's
+// URL to stdout.
 func run(ctx context.Context, addr, data string, stdout io.Writer, log *slog.Logger) (err error) {
 	client, err := open(ctx, data)
 	if err != nil {
@@ -64,13 +64,13 @@ func run(ctx context.Context, addr, data string, stdout io.Writer, log *slog.Log
 	}
 	defer func() { err = errors.Join(err, client.Close()) }()
 	eng, err := engine.New(engine.Config{
-		// Sessions are rows of the database and outlive it.
-		Secret:  rand.Text() + rand.Text(),
+		// Sessions are rows of the database and outlive this secret.
+		Secrets: []string{rand.Text() + rand.Text()},
 		Adapter: ent.NewAuthAdapter(client),
 		Schema:  extra.Schema(),
 		Providers: []engine.Provider{&engine.Credentials{
 			Name:        "name",
-			Inputs:      []engine.CredentialInput{{Name: "name", Label: "Any name will do", Placeholder: "Ada"}},
+			Inputs:      []engine.Input{{Name: "name", Label: "Any name", Placeholder: "Ada"}},
 			CreateUsers: true,
 			Authorize:   anybody,
 		}},
@@ -87,7 +87,7 @@ func run(ctx context.Context, addr, data string, stdout io.Writer, log *slog.Log
 		return fmt.Errorf("-addr: %w (want host and port, such as 127.0.0.1:3000)", err)
 	}
 	if !tcp.IP.IsLoopback() {
-		return errors.New("-addr must be of this machine only, for everybody may sign in: use 127.0.0.1")
+		return errors.New("-addr must be a loopback address, because anybody can sign in: use 127.0.0.1")
 	}
 	listener, err := net.ListenTCP("tcp", tcp)
 	if err != nil {
@@ -110,10 +110,10 @@ func run(ctx context.Context, addr, data string, stdout io.Writer, log *slog.Log
 	return server.Shutdown(ctx)
 }
 
-// open opens the database in a folder.
+// open opens the database in the directory data.
 func open(ctx context.Context, data string) (*ent.Client, error) {
 	if err := os.MkdirAll(data, 0o700); err != nil {
-		return nil, fmt.Errorf("the folder of -data: %w", err)
+		return nil, fmt.Errorf("-data: %w", err)
 	}
 	path, err := filepath.Abs(filepath.Join(data, "own-ent.db"))
 	if err != nil {
@@ -132,13 +132,13 @@ func open(ctx context.Context, data string) (*ent.Client, error) {
 	return client, nil
 }
 
-// anybody signs in whoever has a name.
+// anybody accepts any name.
 func anybody(_ context.Context, values map[string]string, _ *http.Request) (*engine.User, error) {
 	name := values["name"]
 	if name == "" {
 		return nil, nil // refused
 	}
-	// The ids of members are UUIDs: the same one for the same name.
+	// The id of a member is a UUID derived from the name.
 	return &engine.User{ID: uuid.NewSHA1(uuid.NameSpaceOID, []byte(name)).String(), Name: &name}, nil
 }
 

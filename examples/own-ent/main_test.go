@@ -13,8 +13,8 @@ import (
 	"testing"
 )
 
-// The one command: it serves, signs in, shows the extra fields, keeps the audit
-// log, and ends when told to.
+// run serves, signs in, shows the extra fields, keeps the audit log, and ends when
+// its context does.
 func TestRun(t *testing.T) {
 	ctx, stop := context.WithCancel(t.Context())
 	defer stop()

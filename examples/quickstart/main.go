@@ -1,14 +1,13 @@
-// Command quickstart is a small site that people can sign in to: by OpenID
-// Connect, with a password, and by a link in a mail. It needs no setting, no
-// account anywhere and no network:
+// Command quickstart is a small site with three ways to sign in: OpenID Connect,
+// a password, and a link in a mail. It needs no configuration, no accounts and no
+// network:
 //
 //	go run ./examples/quickstart
 //
-// With -doctor it says how it is set up, and whether that works, and ends.
+// With -doctor it reports its configuration, checks that it works, and exits.
 //
-// Its users and sessions are in an SQLite file in the folder -data (.sesame
-// below the working directory), with the secret beside it. Delete the folder to
-// begin anew.
+// The secret and an SQLite file with users and sessions are in the directory
+// -data (.sesame in the working directory). Delete it to start over.
 package main
 
 import (
@@ -35,8 +34,8 @@ import (
 
 func main() {
 	addr := flag.String("addr", "127.0.0.1:3000", "loopback `address` to listen on; port 0 takes any free one")
-	data := flag.String("data", ".sesame", "`folder` of the database and the secret")
-	doctor := flag.Bool("doctor", false, "say how sign-in is set up and what is wrong with it, and exit (1 when something is)")
+	data := flag.String("data", ".sesame", "`directory` of the database and the secret")
+	doctor := flag.Bool("doctor", false, "report the configuration and its problems, and exit (with status 1 if there are any)")
 	flag.Parse()
 	if flag.NArg() > 0 {
 		fmt.Fprintf(os.Stderr, "quickstart: unexpected argument %q\n", flag.Arg(0))
@@ -49,15 +48,14 @@ func main() {
 
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	err := run(ctx, *addr, *data, *doctor, os.Stdout, log)
-	if err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) { // interrupted while starting is no failure
+	if err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) { // an interrupt during startup is not a failure
 		fmt.Fprintln(os.Stderr, "quickstart:", err)
 		os.Exit(1)
 	}
 }
 
-// run serves until ctx is done. It prints READY and the site's URL to stdout
-// when it can be used; or else, for the doctor, what there is to say of the
-// configuration.
+// run serves until ctx is done. When it is ready, it prints READY and the site's
+// URL to stdout. With doctor it prints a report of the configuration instead.
 func run(ctx context.Context, addr, data string, doctor bool, stdout io.Writer, log *slog.Logger) (err error) {
 	listener, err := listen(addr)
 	if err != nil {
@@ -65,9 +63,9 @@ func run(ctx context.Context, addr, data string, doctor bool, stdout io.Writer, 
 	}
 	defer listener.Close()
 
-	// What has to outlive the program: a secret and a database.
+	// The secret and the database outlive the program.
 	if err := os.MkdirAll(data, 0o700); err != nil {
-		return fmt.Errorf("the folder of -data: %w", err)
+		return fmt.Errorf("-data: %w", err)
 	}
 	secret, err := loadSecret(data, log)
 	if err != nil {
@@ -79,7 +77,7 @@ func run(ctx context.Context, addr, data string, doctor bool, stdout io.Writer, 
 	}
 	defer func() { err = errors.Join(err, db.Close()) }()
 
-	// What a real application has elsewhere: an identity provider, and mail.
+	// In a real application the identity provider and mail are elsewhere.
 	idp, err := identityProvider(listener.Addr().(*net.TCPAddr))
 	if err != nil {
 		return err
@@ -87,41 +85,41 @@ func run(ctx context.Context, addr, data string, doctor bool, stdout io.Writer, 
 	mail := new(authtest.Mailbox)
 
 	cfg := engine.Config{
-		Secret:  secret,
-		Adapter: db, // with one, sessions are rows of the database
+		Secrets: []string{secret},
+		Adapter: db, // so sessions are rows of the database
 		Providers: []engine.Provider{
 			&engine.OIDC{
 				ID:     "demo",
 				Name:   "Demo provider",
 				Issuer: idp.Issuer(),
-				OAuthOptions: engine.OAuthOptions{
+				OAuthConfig: engine.OAuthConfig{
 					ClientID:     clientID,
 					ClientSecret: clientSecret,
 				},
 			},
 			&engine.Credentials{
 				Name: "password",
-				Inputs: []engine.CredentialInput{
+				Inputs: []engine.Input{
 					{Name: "username", Label: "User name", Placeholder: "ada"},
 					{Name: "password", Label: "Password", Type: "password", Placeholder: "lovelace"},
 				},
 				Authorize:   checkPassword,
-				CreateUsers: true, // the user is not in the database before the first sign-in
+				CreateUsers: true, // the user is not in the database until the first sign-in
 			},
 			&engine.Email{
 				Name: "e-mail",
-				Sender: engine.MailSenderFunc(func(ctx context.Context, m engine.VerificationRequest) error {
-					// As good as a password until it is used: print such a link
-					// only where there is no other way to reach its reader.
+				SendVerificationRequest: func(ctx context.Context, m engine.VerificationRequest) error {
+					// An unused link is as good as a password: print it only if
+					// there is no other way to deliver it.
 					log.Info("mail with a sign-in link", "to", m.Identifier, "link", m.URL)
 					return mail.SendVerificationRequest(ctx, m)
-				}),
+				},
 			},
 		},
 		Pages:  engine.Pages{VerifyRequest: "/mailbox"}, // instead of "check your mail"
 		Logger: log,
-		// The variables of Auth.js (AUTH_URL, AUTH_TRUST_HOST, …) may be set for
-		// another program; without this line they would count here as well.
+		// Ignore the variables of Auth.js (AUTH_URL, AUTH_TRUST_HOST, …), which
+		// may be set for another program.
 		Getenv: func(string) string { return "" },
 	}
 	if doctor {
@@ -136,8 +134,8 @@ func run(ctx context.Context, addr, data string, doctor bool, stdout io.Writer, 
 	return serve(ctx, listener, &site{eng: eng, idp: idp, mail: mail}, stdout, log)
 }
 
-// diagnose prints what the engine has to say of cfg. The identity provider,
-// which would be elsewhere, has to answer meanwhile.
+// diagnose prints the engine's report of cfg. Meanwhile it serves the identity
+// provider, which would otherwise be elsewhere.
 func diagnose(ctx context.Context, cfg engine.Config, listener net.Listener, idp http.Handler, stdout io.Writer) error {
 	server := &http.Server{Handler: idp, ReadHeaderTimeout: 10 * time.Second}
 	go server.Serve(listener)
@@ -147,20 +145,20 @@ func diagnose(ctx context.Context, cfg engine.Config, listener net.Listener, idp
 		return err
 	}
 	if !report.OK() {
-		return errors.New("the doctor has found problems")
+		return errors.New("the doctor found problems")
 	}
 	return nil
 }
 
-// The quickstart as a client of its own identity provider, which forgets
-// everything when it ends.
+// The quickstart as a client of its own identity provider, which keeps everything
+// in memory.
 const (
 	clientID     = "quickstart"
 	clientSecret = "known-to-this-program-only"
 )
 
-// identityProvider returns an OpenID provider for this server's address. It
-// signs in whoever clicks a name.
+// identityProvider returns an OpenID provider at this server's address. It signs
+// in a user at a click on their name.
 func identityProvider(addr *net.TCPAddr) (*authtest.IdP, error) {
 	const callback = "/api/auth/callback/demo"
 	return authtest.NewIdP(authtest.IdPConfig{
@@ -181,10 +179,10 @@ func identityProvider(addr *net.TCPAddr) (*authtest.IdP, error) {
 	})
 }
 
-// checkPassword is the whole user directory. Comparing two hashes takes the
-// same time whatever was typed, which is enough for a password that the home
-// page tells. Real passwords are stored as hashes made for that, argon2id
-// (golang.org/x/crypto/argon2), never like this.
+// checkPassword is the whole user directory. It compares two hashes in constant
+// time, which suffices for a password that the home page shows. Store real
+// passwords as password hashes, such as argon2id (golang.org/x/crypto/argon2),
+// never like this.
 func checkPassword(_ context.Context, values map[string]string, _ *http.Request) (*engine.User, error) {
 	got := sha256.Sum256([]byte(values["username"] + "\x00" + values["password"]))
 	want := sha256.Sum256([]byte("ada\x00lovelace"))
@@ -195,24 +193,24 @@ func checkPassword(_ context.Context, values map[string]string, _ *http.Request)
 	return &engine.User{ID: "ada", Name: &name, Email: &email}, nil
 }
 
-// listen opens addr, on this machine only: everybody who can reach the
-// quickstart can sign in to it.
+// listen listens on addr, which must be a loopback address: everybody who can
+// reach the quickstart can sign in.
 func listen(addr string) (net.Listener, error) {
 	tcp, err := net.ResolveTCPAddr("tcp", addr)
 	if err != nil {
 		return nil, fmt.Errorf("-addr: %w (want host and port, such as 127.0.0.1:3000)", err)
 	}
 	if !tcp.IP.IsLoopback() {
-		return nil, fmt.Errorf("-addr %s could be reached from other machines, and everybody knows the quickstart's password: use 127.0.0.1:%d", addr, tcp.Port)
+		return nil, fmt.Errorf("-addr %s is reachable from other machines, and everybody knows the quickstart's password: use 127.0.0.1:%d", addr, tcp.Port)
 	}
 	listener, err := net.ListenTCP("tcp", tcp)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return nil, fmt.Errorf("%s is taken by another program: stop that one, or choose another port (-addr 127.0.0.1:0 takes any free one)", tcp)
+		return nil, fmt.Errorf("%s is in use by another program: stop it, or choose another port (-addr 127.0.0.1:0 takes any free one)", tcp)
 	}
 	return listener, err
 }
 
-// serve answers requests until ctx is done, then finishes those under way.
+// serve answers requests until ctx is done, then finishes those in progress.
 func serve(ctx context.Context, listener net.Listener, s *site, stdout io.Writer, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           s.handler(),

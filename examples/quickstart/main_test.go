@@ -52,7 +52,7 @@ type app struct {
 	ended  bool
 }
 
-// command is the program with an environment that must not matter.
+// command returns the program, with an environment that it must ignore.
 func command(dir string, more ...string) *exec.Cmd {
 	cmd := exec.Command(quickstart, append([]string{"-addr", "127.0.0.1:0", "-data", dir}, more...)...)
 	cmd.Env = append(os.Environ(), "AUTH_URL=https://elsewhere.example/x", "AUTH_SECRET=short", "AUTH_TRUST_HOST=perhaps")
@@ -204,8 +204,8 @@ func unescape(s string) string {
 	return strings.NewReplacer("&amp;", "&", "&#43;", "+", "&#34;", `"`, "&#39;", "'", "&lt;", "<", "&gt;", ">").Replace(s)
 }
 
-// submit fills in the form whose HTML contains mark and sends it, by a button
-// that contains mark when there is one.
+// submit fills in the form whose HTML contains mark and sends it, by the button
+// that contains mark, if any.
 func (b *browser) submit(p page, mark string, values map[string]string) page {
 	b.t.Helper()
 	for _, m := range formElement.FindAllStringSubmatch(p.body, -1) {
@@ -244,7 +244,7 @@ func (b *browser) submit(p page, mark string, values map[string]string) page {
 	panic("unreachable")
 }
 
-// expect checks where the browser is and what it shows.
+// expect checks the URL and the page of the browser.
 func (b *browser) expect(p page, status int, path string, texts ...string) {
 	b.t.Helper()
 	if p.status != status || p.url.Path != path {
@@ -257,7 +257,7 @@ func (b *browser) expect(p page, status int, path string, texts ...string) {
 	}
 }
 
-// me asks the JSON API as a script does.
+// me calls the JSON API as a script does.
 func (b *browser) me(a *app) (status int, body map[string]any) {
 	b.t.Helper()
 	res, err := b.client.Get(a.url + "/api/me")
@@ -342,7 +342,7 @@ func TestPassword(t *testing.T) {
 		t.Errorf("/api/me: status %d, body %v", status, body)
 	}
 
-	// The page about the session shows the endpoint's body as it is.
+	// The session page shows the body of the endpoint unchanged.
 	raw := b.open(a.url + "/api/auth/session").body
 	if !strings.Contains(raw, `"name":"Ada Lovelace"`) || strings.Contains(raw, `"ada"`) {
 		t.Errorf("GET session: %s", raw)
@@ -380,7 +380,7 @@ func TestMailLink(t *testing.T) {
 		t.Error("the mailbox has mail for somebody else")
 	}
 
-	// Looking at the link, as a mail scanner does, uses nothing up.
+	// Opening the link, as a mail scanner does, does not use it up.
 	newBrowser(t).open(mail)
 	p = b.open(mail)
 	b.expect(p, 200, "/api/auth/callback/email", "grace@example.com")
@@ -396,7 +396,7 @@ func TestMailLink(t *testing.T) {
 
 func TestIdentityProvider(t *testing.T) {
 	a := start(t, t.TempDir())
-	for _, host := range []string{"127.0.0.1", "localhost"} { // people open both
+	for _, host := range []string{"127.0.0.1", "localhost"} { // users open both
 		b := newBrowser(t)
 		base := strings.Replace(a.url, "127.0.0.1", host, 1)
 		p := b.open(base + "/protected")
@@ -411,7 +411,7 @@ func TestIdentityProvider(t *testing.T) {
 }
 
 func TestRestartKeepsSession(t *testing.T) {
-	dir := filepath.Join(t.TempDir(), "a", "b") // made at the first start
+	dir := filepath.Join(t.TempDir(), "a", "b") // created at the first start
 	a := start(t, dir)
 	b := newBrowser(t)
 	b.expect(b.signInAsAda(a), 200, "/protected", "Ada Lovelace")
@@ -442,7 +442,7 @@ func TestRestartKeepsSession(t *testing.T) {
 		}
 	}
 
-	a = start(t, dir) // on another port: cookies do not know ports
+	a = start(t, dir) // on another port: cookies do not depend on it
 	b.expect(b.open(a.url+"/protected"), 200, "/protected", "Ada Lovelace")
 	again, err := os.ReadFile(filepath.Join(dir, "secret"))
 	if err != nil || !bytes.Equal(secret, again) {
@@ -453,7 +453,7 @@ func TestRestartKeepsSession(t *testing.T) {
 	}
 }
 
-// A connection that says nothing does not keep the program from ending well.
+// An idle connection does not keep the program from a clean exit.
 func TestStopWithOpenConnection(t *testing.T) {
 	a := start(t, t.TempDir())
 	c, err := net.Dial("tcp", strings.TrimPrefix(a.url, "http://"))
@@ -506,7 +506,7 @@ func TestSecretOthersCanRead(t *testing.T) {
 		t.Errorf("mode %v, want 0600", info.Mode())
 	}
 	if log := a.stderr.String(); !strings.Contains(log, "others could read the secret") || !strings.Contains(log, path) {
-		t.Errorf("the log does not say so:\n%s", log)
+		t.Errorf("the log does not mention it:\n%s", log)
 	}
 }
 
@@ -533,7 +533,7 @@ func TestRefusals(t *testing.T) {
 		code int
 		says []string
 	}{
-		"port taken":       {[]string{"-addr", taken.Addr().String()}, 1, []string{taken.Addr().String(), "taken", "-addr 127.0.0.1:0"}},
+		"port taken":       {[]string{"-addr", taken.Addr().String()}, 1, []string{taken.Addr().String(), "in use", "-addr 127.0.0.1:0"}},
 		"every interface":  {[]string{"-addr", "0.0.0.0:0"}, 1, []string{"other machines", "127.0.0.1:0"}},
 		"no host":          {[]string{"-addr", ":0"}, 1, []string{"other machines"}},
 		"no port":          {[]string{"-addr", "localhost"}, 1, []string{"-addr", "port"}},
@@ -558,7 +558,7 @@ func TestRefusals(t *testing.T) {
 			}
 			for _, text := range c.says {
 				if !strings.Contains(stderr.String(), text) {
-					t.Errorf("stderr does not say %q:\n%s", text, &stderr)
+					t.Errorf("stderr does not contain %q:\n%s", text, &stderr)
 				}
 			}
 			if stdout.Len() > 0 || strings.Contains(stderr.String(), "panic") {
@@ -568,7 +568,7 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// The doctor says what is set up, leaves everything as it is, and exits.
+// The doctor reports the configuration, changes nothing, and exits.
 func TestDoctor(t *testing.T) {
 	dir := t.TempDir()
 	for _, what := range []string{"a new folder", "a folder in use"} {
@@ -589,7 +589,7 @@ func TestDoctor(t *testing.T) {
 			`provider "demo"`, "it answers, and knows the client", "0 problems, ",
 		} {
 			if !strings.Contains(stdout.String(), text) {
-				t.Errorf("%s: the report does not say %q:\n%s", what, text, &stdout)
+				t.Errorf("%s: the report does not contain %q:\n%s", what, text, &stdout)
 			}
 		}
 		if strings.Contains(stdout.String(), "READY") {

@@ -13,30 +13,30 @@ import (
 	"strings"
 )
 
-// loadSecret returns the secret in dir/secret, and makes one at the first
-// start. Whoever has it can sign in as anybody, so only its owner may read the
-// file. A real application takes the secret from AUTH_SECRET instead.
+// loadSecret returns the secret in dir/secret, which it creates at the first
+// start. Whoever has the secret can sign in as anybody, so only the owner may
+// read the file. A real application uses AUTH_SECRET instead.
 func loadSecret(dir string, log *slog.Logger) (string, error) {
 	path := filepath.Join(dir, "secret")
 	info, err := os.Lstat(path)
 	if errors.Is(err, fs.ErrNotExist) {
 		if err := createSecret(dir, path); err != nil {
-			return "", fmt.Errorf("making the secret: %w", err)
+			return "", fmt.Errorf("creating the secret: %w", err)
 		}
-		log.Info("made a new secret", "file", path)
+		log.Info("created a new secret", "file", path)
 		info, err = os.Lstat(path)
 	}
 	if err != nil {
 		return "", err
 	}
 	if !info.Mode().IsRegular() {
-		return "", fmt.Errorf("%s is not a plain file: move it away, then a new secret is made", path)
+		return "", fmt.Errorf("%s is not a plain file: move it away to have a new secret created", path)
 	}
 	if mode := info.Mode().Perm(); mode&0o077 != 0 && runtime.GOOS != "windows" {
 		if err := os.Chmod(path, 0o600); err != nil {
 			return "", fmt.Errorf("others can read %s: %w", path, err)
 		}
-		log.Warn("others could read the secret, which is closed to them now; delete the file to have a new one made (everybody is signed out then)",
+		log.Warn("others could read the secret until now; delete the file to have a new one created, which signs everybody out",
 			"file", path, "mode", fmt.Sprintf("%#o", mode))
 	}
 	data, err := os.ReadFile(path)
@@ -45,14 +45,14 @@ func loadSecret(dir string, log *slog.Logger) (string, error) {
 	}
 	secret := strings.TrimSpace(string(data))
 	if len(secret) < 32 {
-		return "", fmt.Errorf("the secret in %s has %d characters instead of at least 32: delete the file, then a new one is made", path, len(secret))
+		return "", fmt.Errorf("the secret in %s has %d characters, want at least 32: delete the file to have a new one created", path, len(secret))
 	}
 	return secret, nil
 }
 
-// createSecret writes a new secret next to path and links it into place: the
-// file is there with all of its content or not at all, and of two processes
-// that start together both use the secret of the first.
+// createSecret writes a new secret next to path and links it into place. So the
+// file is never incomplete, and two processes that start together use the same
+// secret.
 func createSecret(dir, path string) error {
 	f, err := os.CreateTemp(dir, "secret-*") // mode 0600
 	if err != nil {

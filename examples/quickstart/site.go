@@ -16,7 +16,7 @@ import (
 //go:embed templates/*.html style.css
 var files embed.FS
 
-// site is the application: what it shows, and to whom.
+// site is the application: its pages and their access rules.
 type site struct {
 	eng  *engine.Engine
 	idp  *authtest.IdP
@@ -25,11 +25,11 @@ type site struct {
 	home, protected, session, mailbox *template.Template
 }
 
-// handler returns the routes. Three ways to know who is signed in:
+// handler returns the routes. There are three ways to read the session:
 //
-//   - eng.Middleware reads the session, engine.SessionFrom returns it;
-//   - eng.Require also sends strangers to the sign-in page, and back;
-//   - eng.Session is for handlers that do it themselves.
+//   - eng.Middleware reads it, and engine.SessionFrom returns it;
+//   - eng.Require also sends signed-out users to the sign-in page, and back;
+//   - eng.Session is for handlers without either.
 func (s *site) handler() http.Handler {
 	s.home = parse("home.html")
 	s.protected = parse("protected.html")
@@ -38,7 +38,7 @@ func (s *site) handler() http.Handler {
 
 	mux := http.NewServeMux()
 	mux.Handle("/api/auth/", s.eng) // the endpoints of Auth.js
-	mux.Handle("/idp/", s.idp)      // a real application has it elsewhere
+	mux.Handle("/idp/", s.idp)      // in a real application it is elsewhere
 	mux.Handle("GET /{$}", s.eng.Middleware(http.HandlerFunc(s.serveHome)))
 	mux.Handle("GET /protected", s.eng.Require(http.HandlerFunc(s.serveProtected)))
 	mux.Handle("GET /api/me", http.HandlerFunc(s.serveMe))
@@ -58,11 +58,11 @@ func (s *site) serveProtected(w http.ResponseWriter, r *http.Request) {
 	render(w, r, s.protected, "Protected page", nil)
 }
 
-// serveMe is a JSON API: 401 for strangers, whoever they are.
+// serveMe is a JSON API, which answers 401 without a session.
 func (s *site) serveMe(w http.ResponseWriter, r *http.Request) {
 	session, err := s.eng.Session(w, r)
 	switch {
-	case err != nil: // the database did not answer; the log says why
+	case err != nil: // the database failed; the log says why
 		writeJSON(w, http.StatusServiceUnavailable, map[string]string{"message": "Try again later."})
 	case session == nil:
 		writeJSON(w, http.StatusUnauthorized, map[string]string{"message": "Sign in first."})
@@ -75,8 +75,8 @@ func (s *site) serveMe(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// serveSession shows what the browser gets of a session, and what the server
-// has of it.
+// serveSession shows the session as the browser gets it, and as the server has
+// it.
 func (s *site) serveSession(w http.ResponseWriter, r *http.Request) {
 	session, _ := engine.SessionFrom(r.Context())
 	server, err := json.MarshalIndent(session, "", "  ")
@@ -90,8 +90,8 @@ func (s *site) serveSession(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// browserSession is the body of GET /api/auth/session, which useSession() of
-// next-auth/react asks for, with the cookies of r.
+// browserSession returns the body of GET /api/auth/session, which useSession() of
+// next-auth/react requests, for the cookies of r.
 func (s *site) browserSession(r *http.Request) string {
 	ask := r.Clone(r.Context())
 	ask.URL = &url.URL{Path: "/api/auth/session"}
@@ -100,7 +100,7 @@ func (s *site) browserSession(r *http.Request) string {
 	return answer.body.String()
 }
 
-// recorder keeps an answer instead of sending it.
+// recorder records a response instead of sending it.
 type recorder struct {
 	header http.Header
 	body   bytes.Buffer
@@ -110,8 +110,8 @@ func (a *recorder) Header() http.Header         { return a.header }
 func (a *recorder) Write(p []byte) (int, error) { return a.body.Write(p) }
 func (a *recorder) WriteHeader(int)             {}
 
-// serveMailbox shows the mails that were sent. The engine leads here after it
-// has sent one (Config.Pages.VerifyRequest).
+// serveMailbox shows the mails sent. The engine redirects here after sending one
+// (Config.Pages.VerifyRequest).
 func (s *site) serveMailbox(w http.ResponseWriter, r *http.Request) {
 	mails := s.mail.Messages()
 	slices.Reverse(mails) // newest first
@@ -121,7 +121,7 @@ func (s *site) serveMailbox(w http.ResponseWriter, r *http.Request) {
 	})
 }
 
-// view is what the templates get.
+// view is the data of the templates.
 type view struct {
 	Title   string
 	Path    string
@@ -129,7 +129,7 @@ type view struct {
 	Data    any
 }
 
-// Name is what to call the user: a mail link tells an address only.
+// Name returns the user's name or, as after a mail link, only the address.
 func (v view) Name() string {
 	switch u := v.Session.User; {
 	case u.Name != nil && *u.Name != "":
@@ -141,7 +141,7 @@ func (v view) Name() string {
 	}
 }
 
-// Greeting is the headline for a user.
+// Greeting returns the heading for a user.
 func (v view) Greeting() string {
 	if u := v.Session.User; u.Name != nil && *u.Name != "" {
 		return "Hello, " + *u.Name
@@ -162,9 +162,9 @@ func render(w http.ResponseWriter, r *http.Request, t *template.Template, title 
 	}
 	h := w.Header()
 	h.Set("Content-Type", "text/html; charset=utf-8")
-	h.Set("Cache-Control", "private, no-store") // it says who is signed in
+	h.Set("Cache-Control", "private, no-store") // the page shows who is signed in
 	h.Set("Content-Security-Policy", "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; frame-ancestors 'none'")
-	h.Set("Referrer-Policy", "same-origin") // the mailbox has links that sign in
+	h.Set("Referrer-Policy", "same-origin") // links in the mailbox sign in
 	h.Set("X-Content-Type-Options", "nosniff")
 	w.Write(b.Bytes())
 }

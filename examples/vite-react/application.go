@@ -19,20 +19,20 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// application is the engine and what stands around it.
+// application is the engine and its surroundings.
 type application struct {
 	eng   *engine.Engine
 	store *entclient.Adapter
 	idp   *authtest.IdP
-	web   string // the folder of the built front end; empty: Vite serves it
+	web   string // the directory of the built front end; "": Vite serves it
 	front string // the URL of the front end
 }
 
-// newApplication wires everything up. front is the URL that browsers have in
-// their address bar, self that of this server.
+// newApplication sets everything up. front is the URL in the browser's address
+// bar, self the URL of this server.
 func newApplication(ctx context.Context, s settings, front, self string, log *slog.Logger) (*application, error) {
 	if err := os.MkdirAll(s.data, 0o700); err != nil {
-		return nil, fmt.Errorf("the folder of -data: %w", err)
+		return nil, fmt.Errorf("-data: %w", err)
 	}
 	idp, err := identityProvider(front, self)
 	if err != nil {
@@ -43,30 +43,30 @@ func newApplication(ctx context.Context, s settings, front, self string, log *sl
 		return nil, err
 	}
 	eng, err := engine.New(engine.Config{
-		// Where browsers see the site: the identity provider sends people back
-		// there. Vite keeps the Host that the browser sent, so that in
-		// development it could be left out; a deployment sets AUTH_URL.
+		// The identity provider redirects to this URL. In development it could
+		// be omitted, because Vite keeps the browser's Host; a deployment sets
+		// AUTH_URL.
 		URL: front,
 		// Sessions are rows of the database and outlive the program. The secret
-		// is for what is under way only, such as a sign-in, and may be new at each
-		// start of this one process; a real application sets AUTH_SECRET.
-		Secret:  rand.Text() + rand.Text(),
+		// only protects sign-ins in progress, so a single process may use a new
+		// one at each start; a real application sets AUTH_SECRET.
+		Secrets: []string{rand.Text() + rand.Text()},
 		Adapter: store,
 		Providers: []engine.Provider{
 			&engine.OIDC{ID: "demo", Name: "Demo provider", Issuer: idp.Issuer(),
-				OAuthOptions: engine.OAuthOptions{ClientID: clientID, ClientSecret: clientSecret}},
+				OAuthConfig: engine.OAuthConfig{ClientID: clientID, ClientSecret: clientSecret}},
 			&engine.Credentials{
 				Name: "password",
-				Inputs: []engine.CredentialInput{
+				Inputs: []engine.Input{
 					{Name: "username", Label: "User name", Placeholder: "ada"},
 					{Name: "password", Label: "Password", Type: "password", Placeholder: "lovelace"},
 				},
 				Authorize:   checkPassword,
-				CreateUsers: true, // the user is not in the database before the first sign-in
+				CreateUsers: true, // the user is not in the database until the first sign-in
 			},
 		},
 		Logger: log,
-		Getenv: func(string) string { return "" }, // AUTH_SECRET and the like are meant for other programs
+		Getenv: func(string) string { return "" }, // ignore AUTH_SECRET and the like, which are for other programs
 	})
 	if err != nil {
 		store.Close()
@@ -83,12 +83,12 @@ func (a *application) close() error {
 	return err
 }
 
-// handler returns the routes. Vite passes on what begins with /api/.
+// handler returns the routes. Vite forwards paths below /api/.
 func (a *application) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("/api/auth/", a.eng) // the endpoints of Auth.js
 	mux.Handle("PUT /api/name", a.eng.Require(http.HandlerFunc(a.rename)))
-	mux.Handle("/idp/", a.idp) // a real application has it elsewhere
+	mux.Handle("/idp/", a.idp) // in a real application it is elsewhere
 	if a.web != "" {
 		mux.Handle("/", http.FileServerFS(os.DirFS(a.web)))
 	} else {
@@ -97,10 +97,10 @@ func (a *application) handler() http.Handler {
 	return mux
 }
 
-// rename stores a new name of whoever asks; Require has seen to it that there is
-// a session. The browser calls update() afterwards, and has it in its session.
-// Another site cannot make a browser send this: the cookie is SameSite=Lax, and
-// a PUT from elsewhere is not made unless this server allows it.
+// rename stores a new name for the signed-in user. It runs behind Require, so
+// there is a session. The browser then calls update() to see the new name. Another
+// site cannot make a browser send this request: the cookie is SameSite=Lax, and a
+// cross-site PUT needs this server's permission.
 func (a *application) rename(w http.ResponseWriter, r *http.Request) {
 	session, _ := engine.SessionFrom(r.Context())
 	var body struct{ Name string }
@@ -117,11 +117,11 @@ func (a *application) rename(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusNoContent)
 }
 
-// ---- what a real application has elsewhere
+// ---- in a real application, elsewhere
 
-// checkPassword compares two hashes, which takes the same time whatever was
-// typed. That is enough for a password that the page tells; real ones are stored
-// as hashes made for it, such as argon2id.
+// checkPassword compares two hashes in constant time. That suffices for a
+// password that the page shows; store real ones as password hashes, such as
+// argon2id.
 func checkPassword(_ context.Context, values map[string]string, _ *http.Request) (*engine.User, error) {
 	got := sha256.Sum256([]byte(values["username"] + "\x00" + values["password"]))
 	want := sha256.Sum256([]byte("ada\x00lovelace"))
@@ -137,8 +137,8 @@ const (
 	clientSecret = "known-to-this-program-only"
 )
 
-// identityProvider returns an OpenID provider that signs in whoever clicks a
-// name. It is a site of its own: browsers reach it without Vite.
+// identityProvider returns an OpenID provider that signs in a user at a click on
+// their name. It is a separate site, which browsers reach without Vite.
 func identityProvider(front, self string) (*authtest.IdP, error) {
 	idp, err := authtest.NewIdP(authtest.IdPConfig{
 		Issuer:  self + "/idp",

@@ -1,13 +1,12 @@
-// Command vite-react is the Go half of a React application that is built by
-// Vite, without Next.js: it signs people in and serves a JSON API. The folder
-// web is the other half, with the unmodified React client of next-auth.
+// Command vite-react is the Go half of a React application built by Vite,
+// without Next.js: it signs users in and serves a JSON API. The directory web is
+// the other half, with the unmodified React client of next-auth.
 //
 //	go run ./examples/vite-react
 //	cd examples/vite-react/web && npm ci && npm run dev
 //
-// It needs no account anywhere. Its users and sessions are in an SQLite file in
-// the folder -data (.sesame below the working directory). README.md says what to
-// look at.
+// It needs no accounts. Users and sessions are in an SQLite file in the directory
+// -data (.sesame in the working directory). See README.md.
 package main
 
 import (
@@ -31,17 +30,17 @@ import (
 type settings struct {
 	addr string
 	data string
-	web  string // the folder with the built front end; empty: Vite serves it
-	url  string // where browsers see the front end; empty: this server, or Vite's default
+	web  string // the directory of the built front end; "": Vite serves it
+	url  string // the URL of the front end; "": that of this server, or Vite's default
 }
 
 func main() {
 	var s settings
 	flag.StringVar(&s.addr, "addr", "127.0.0.1:8080", "loopback `address` to listen on; port 0 takes any free one")
-	flag.StringVar(&s.data, "data", ".sesame", "`folder` of the database")
-	flag.StringVar(&s.web, "web", "", "`folder` of the built front end (examples/vite-react/web/dist), to serve it as well")
+	flag.StringVar(&s.data, "data", ".sesame", "`directory` of the database")
+	flag.StringVar(&s.web, "web", "", "`directory` of a built front end to serve (examples/vite-react/web/dist)")
 	flag.Usage = func() {
-		fmt.Fprintln(flag.CommandLine.Output(), "Usage: vite-react [flags]\n\nThe environment variable AUTH_URL is where browsers see the front end (default "+viteURL+", with -web this server).\n\nFlags:")
+		fmt.Fprintln(flag.CommandLine.Output(), "Usage: vite-react [flags]\n\nThe environment variable AUTH_URL is the URL of the front end (default "+viteURL+", with -web this server).\n\nFlags:")
 		flag.PrintDefaults()
 	}
 	flag.Parse()
@@ -56,7 +55,7 @@ func main() {
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
 	log := slog.New(slog.NewTextHandler(os.Stderr, nil))
 	err := run(ctx, s, os.Stdout, log)
-	if err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) { // interrupted while starting is no failure
+	if err != nil && !(ctx.Err() != nil && errors.Is(err, context.Canceled)) { // an interrupt during startup is not a failure
 		fmt.Fprintln(os.Stderr, "vite-react:", err)
 		os.Exit(1)
 	}
@@ -65,15 +64,15 @@ func main() {
 // viteURL is where `npm run dev` serves the front end.
 const viteURL = "http://localhost:5173"
 
-// run serves until ctx is done. It prints READY and its own URL to stdout when
-// it can be used, and then where the front end is.
+// run serves until ctx is done. When it is ready, it prints READY and its URL to
+// stdout, and where the front end is.
 func run(ctx context.Context, s settings, stdout io.Writer, log *slog.Logger) (err error) {
 	tcp, err := net.ResolveTCPAddr("tcp", s.addr)
 	if err != nil {
 		return fmt.Errorf("-addr: %w (want host and port, such as 127.0.0.1:8080)", err)
 	}
 	if !tcp.IP.IsLoopback() { // everybody knows the password
-		return fmt.Errorf("-addr %s could be reached from other machines: use 127.0.0.1:%d", s.addr, tcp.Port)
+		return fmt.Errorf("-addr %s is reachable from other machines: use 127.0.0.1:%d", s.addr, tcp.Port)
 	}
 	if s.web != "" {
 		if _, err := os.Stat(filepath.Join(s.web, "index.html")); err != nil {
@@ -82,7 +81,7 @@ func run(ctx context.Context, s settings, stdout io.Writer, log *slog.Logger) (e
 	}
 	listener, err := net.ListenTCP("tcp", tcp)
 	if errors.Is(err, syscall.EADDRINUSE) {
-		return fmt.Errorf("%s is taken by another program: stop that one, or choose another port (-addr 127.0.0.1:8081, and start Vite with API_URL=http://127.0.0.1:8081)", tcp)
+		return fmt.Errorf("%s is in use by another program: stop it, or choose another port (-addr 127.0.0.1:8081, and start Vite with API_URL=http://127.0.0.1:8081)", tcp)
 	}
 	if err != nil {
 		return err
@@ -126,7 +125,7 @@ func run(ctx context.Context, s settings, stdout io.Writer, log *slog.Logger) (e
 	return nil
 }
 
-// apiSetting is what Vite has to be told of this server.
+// apiSetting returns the environment that Vite must be started with.
 func apiSetting(self string) string {
 	if self == "http://127.0.0.1:8080" {
 		return "" // its default

@@ -40,7 +40,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-// settings are what the program is started with.
+// settings are the flags and the environment of the program.
 type settings struct {
 	web string // -web
 	url string // AUTH_URL
@@ -51,7 +51,7 @@ func start(t *testing.T, s settings) string {
 	t.Helper()
 	cmd := exec.CommandContext(t.Context(), program, "-addr", "127.0.0.1:0", "-data", t.TempDir(), "-web", s.web)
 	cmd.Env = append(os.Environ(), "AUTH_URL="+s.url)
-	var log bytes.Buffer // to be read when the process has ended
+	var log bytes.Buffer // read only after the process has ended
 	cmd.Stderr = &log
 	out, err := cmd.StdoutPipe()
 	if err != nil {
@@ -61,7 +61,7 @@ func start(t *testing.T, s settings) string {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() {
-		cmd.Wait() // the test's context has ended it
+		cmd.Wait() // the test's context ends it
 		if t.Failed() {
 			t.Logf("the program's log:\n%s", log.String())
 		}
@@ -86,7 +86,7 @@ func start(t *testing.T, s settings) string {
 	return self
 }
 
-// browser has cookies, and no scripts.
+// browser has cookies, but no scripts.
 type browser struct {
 	t      *testing.T
 	self   string
@@ -126,7 +126,7 @@ func (b *browser) do(method, path, body string) (int, http.Header, string) {
 	return res.StatusCode, res.Header, string(answer)
 }
 
-// post sends a form with the CSRF token and returns where it leads.
+// post sends a form with the CSRF token and returns the redirect.
 func (b *browser) post(path string, form url.Values) string {
 	b.t.Helper()
 	var csrf struct{ CSRFToken string }
@@ -141,7 +141,7 @@ func (b *browser) post(path string, form url.Values) string {
 	return header.Get("Location")
 }
 
-// name is that of whoever is signed in, or empty.
+// name returns the signed-in user's name, or "".
 func (b *browser) name() string {
 	b.t.Helper()
 	var session struct{ User struct{ Name string } }
@@ -152,8 +152,8 @@ func (b *browser) name() string {
 	return session.User.Name
 }
 
-// story is what the page does, without its scripts. idp is the URL of the server
-// that has the identity provider.
+// story does what the page does, without its scripts. idp is the URL of the server
+// with the identity provider.
 func story(t *testing.T, front, idp string) {
 	b := newBrowser(t, front)
 	if status, _, _ := b.do("PUT", "/api/name", `{"name":"Eve"}`); status != http.StatusUnauthorized {

@@ -20,10 +20,10 @@ import (
 	"github.com/sesame-auth/sesame/internal/lab/npm"
 )
 
-// patience is how long Vite may take. It is wide: nothing is measured by it.
+// patience is how long Vite may take. It is generous: nothing is measured with it.
 const patience = 5 * time.Minute
 
-// vite is a command of Vite in a group of processes of its own.
+// vite is a command of Vite in its own process group.
 func vite(ctx context.Context, web string, args ...string) *exec.Cmd {
 	script := filepath.Join(web, "..", "node_modules", "vite", "bin", "vite.js")
 	cmd := exec.CommandContext(ctx, "node", append([]string{script}, args...)...)
@@ -62,8 +62,8 @@ func TestViteBuild(t *testing.T) {
 
 func TestViteDev(t *testing.T) {
 	web := npm.InstallAbove(t, "web")
-	// The server has to know where browsers see Vite, and Vite where the server
-	// is: one of the ports is chosen beforehand.
+	// The server needs the URL of Vite, and Vite that of the server: one of the
+	// ports is chosen in advance.
 	free, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -76,7 +76,7 @@ func TestViteDev(t *testing.T) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	cmd := vite(ctx, web, "--host", "127.0.0.1", "--port", fmt.Sprint(port), "--strictPort", "--clearScreen", "false")
 	cmd.Env = append(cmd.Env, "API_URL="+self)
-	var wrong bytes.Buffer // to be read when the process has ended
+	var wrong bytes.Buffer // read only after the process has ended
 	cmd.Stderr = &wrong
 	stdout, err := cmd.StdoutPipe()
 	if err != nil {
@@ -116,7 +116,7 @@ func TestViteDev(t *testing.T) {
 		t.Fatalf("the page is %s", page)
 	}
 	// In development Vite leaves the variables in the code of packages, and its
-	// client makes globals of them.
+	// client defines them as globals.
 	_, _, main := b.do("GET", "/src/main.jsx", "")
 	client := regexp.MustCompile(`"(/node_modules/\.vite/deps/next-auth_react\.js[^"]*)"`).FindStringSubmatch(main)
 	if client == nil {

@@ -5,13 +5,12 @@ import (
 	"io"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // NativeTTL is an adapter whose store removes expired rows itself.
 type NativeTTL interface {
-	engine.Adapter
+	store.Adapter
 	store.AuthenticatorAdapter
 	store.SessionLister
 	io.Closer
@@ -31,7 +30,7 @@ const lateYears = 2800
 func later(t time.Time) time.Time   { return t.UTC().AddDate(lateYears, 0, 0) }
 func earlier(t time.Time) time.Time { return t.AddDate(-lateYears, 0, 0) }
 
-func back(s engine.AdapterSession, err error) (engine.AdapterSession, error) {
+func back(s store.Session, err error) (store.Session, error) {
 	if err == nil {
 		s.Expires = earlier(s.Expires)
 	}
@@ -45,22 +44,22 @@ func tokenBack(t store.VerificationToken, err error) (store.VerificationToken, e
 	return t, err
 }
 
-func (a late) CreateSession(ctx context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
+func (a late) CreateSession(ctx context.Context, s store.Session) (store.Session, error) {
 	s.Expires = later(s.Expires)
 	return back(a.NativeTTL.CreateSession(ctx, s))
 }
 
-func (a late) GetSession(ctx context.Context, sessionToken string) (engine.AdapterSession, error) {
+func (a late) GetSession(ctx context.Context, sessionToken string) (store.Session, error) {
 	return back(a.NativeTTL.GetSession(ctx, sessionToken))
 }
 
-func (a late) GetSessionAndUser(ctx context.Context, sessionToken string) (engine.AdapterSession, engine.User, error) {
+func (a late) GetSessionAndUser(ctx context.Context, sessionToken string) (store.Session, store.User, error) {
 	s, u, err := a.NativeTTL.GetSessionAndUser(ctx, sessionToken)
 	s, err = back(s, err)
 	return s, u, err
 }
 
-func (a late) UpdateSession(ctx context.Context, up store.SessionUpdate) (engine.AdapterSession, error) {
+func (a late) UpdateSession(ctx context.Context, up store.SessionUpdate) (store.Session, error) {
 	if up.Expires != nil {
 		at := later(*up.Expires)
 		up.Expires = &at
@@ -68,7 +67,7 @@ func (a late) UpdateSession(ctx context.Context, up store.SessionUpdate) (engine
 	return back(a.NativeTTL.UpdateSession(ctx, up))
 }
 
-func (a late) ListSessionsByUserID(ctx context.Context, userID string) ([]engine.AdapterSession, error) {
+func (a late) ListSessionsByUserID(ctx context.Context, userID string) ([]store.Session, error) {
 	all, err := a.NativeTTL.ListSessionsByUserID(ctx, userID)
 	for i := range all {
 		all[i].Expires = earlier(all[i].Expires)

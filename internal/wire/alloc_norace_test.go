@@ -2,7 +2,7 @@
 
 package wire_test
 
-// The most allocations of one call.
+// Maximum allocations per call.
 const (
 	maxDecode = 6
 	maxEncode = 4

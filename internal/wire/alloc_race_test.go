@@ -2,8 +2,8 @@
 
 package wire_test
 
-// The most allocations of one call. The race detector makes sync.Pool forget
-// at random, so that memory is made anew.
+// Maximum allocations per call. Under the race detector sync.Pool drops objects
+// at random, which are then allocated again.
 const (
 	maxDecode = 16
 	maxEncode = 16

@@ -8,8 +8,8 @@ import (
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
-// The memory a token costs. A key derivation alone would be 23 allocations, so
-// this also holds that none happens after NewKeys.
+// Allocations per token. A key derivation alone makes 23, so this test also shows
+// that there is none after NewKeys.
 func TestAllocations(t *testing.T) {
 	keys := wire.V5.NewKeys(salt, secret, oldSecret)
 	token := claims(t, defaultClaims)

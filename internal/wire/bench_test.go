@@ -11,7 +11,7 @@ import (
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
-// claimsStruct is the claims for encoding/json.
+// claimsStruct holds the claims for encoding/json.
 type claimsStruct struct {
 	Name    *string `json:"name,omitempty"`
 	Email   *string `json:"email,omitempty"`
@@ -22,8 +22,8 @@ type claimsStruct struct {
 	JTI     string  `json:"jti"`
 }
 
-// DecodeToken and its limits: the primitives with the key at hand and
-// encoding/json, and a general library.
+// DecodeToken, compared with the bare primitives, with encoding/json and with a
+// general library.
 func BenchmarkDecodeToken(b *testing.B) {
 	keys := wire.V5.NewKeys(salt, secret)
 	token, err := keys.EncodeToken(claims(b, defaultClaims), epoch, time.Hour, rand.Reader)
@@ -81,7 +81,7 @@ func BenchmarkDecodeToken(b *testing.B) {
 	})
 }
 
-// EncodeToken and its limits.
+// EncodeToken, with the same comparisons.
 func BenchmarkEncodeToken(b *testing.B) {
 	keys := wire.V5.NewKeys(salt, secret)
 	key := derive(b, secret, salt, 64)

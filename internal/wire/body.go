@@ -6,20 +6,20 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// Body is the body of GET session of somebody signed in (WIRE.md section 5).
+// Body is the body of GET session for a signed-in user (WIRE.md section 5).
 type Body struct {
 	Name, Email, Image Text
 	Expires            time.Time
-	// User and Session hold more members of the user object and of the body,
-	// already allowed for the browser, in order; values are canonical (package
-	// schema).
+	// User and Session are further members of the user object and of the body,
+	// in order. The browser must be allowed to see them. Their values are
+	// canonical (package schema).
 	User, Session []Member
 }
 
-// Text is a member that may be null or absent.
+// Text is a string member that may be null or absent.
 type Text struct {
 	Value *string
-	Null  bool // with a nil Value: write null instead of leaving the member out
+	Null  bool // if Value is nil, write null instead of omitting the member
 }
 
 // Member is a named value.
@@ -28,8 +28,8 @@ type Member struct {
 	Value any
 }
 
-// AppendSession appends the body of GET session; nil is signed out: null with
-// V5, {} with V4.
+// AppendSession appends the body of GET session. A nil Body means that nobody is
+// signed in; it is written as null with V5 and as {} with V4.
 func (d Dialect) AppendSession(dst []byte, b *Body) []byte {
 	if b == nil {
 		return append(dst, d.traits().signedOut...)
@@ -65,8 +65,8 @@ func (t Text) append(dst []byte, start int, name string) []byte {
 	return dst
 }
 
-// appendName appends the name of a member of the object whose first member
-// stands at start.
+// appendName appends the name of a member to the object whose first member begins
+// at start.
 func appendName(dst []byte, start int, name string) []byte {
 	if len(dst) > start {
 		dst = append(dst, ',')
@@ -78,8 +78,8 @@ func appendName(dst []byte, start int, name string) []byte {
 // AppendCSRF appends the body of GET csrf.
 func AppendCSRF(dst []byte, token string) []byte { return appendOnly(dst, "csrfToken", token) }
 
-// AppendURL appends the body of an answer to a request that asked for JSON in
-// the place of a redirect (WIRE.md section 2.3).
+// AppendURL appends the body of the response to a request that asks for JSON
+// instead of a redirect (WIRE.md section 2.3).
 func AppendURL(dst []byte, url string) []byte { return appendOnly(dst, "url", url) }
 
 func appendOnly(dst []byte, name, value string) []byte {
@@ -92,7 +92,7 @@ func appendOnly(dst []byte, name, value string) []byte {
 // ProviderBody is a provider in the body of GET providers.
 type ProviderBody struct{ ID, Name, Type, SignInURL, CallbackURL string }
 
-// AppendProviders appends the body of GET providers, in order.
+// AppendProviders appends the body of GET providers, in the given order.
 func AppendProviders(dst []byte, ps []ProviderBody) []byte {
 	dst = append(dst, '{')
 	start := len(dst)

@@ -8,22 +8,23 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// CheckMaxAge is how long a check cookie lives.
+// CheckMaxAge is the lifetime of a check cookie.
 const CheckMaxAge = 15 * time.Minute
 
 // StateSalt is the salt of the state parameter.
 const StateSalt = "encodedState"
 
 // SealCheck returns the value of a check cookie (state, PKCE, nonce; WIRE.md
-// section 4.2): the payload {value, provider, iat, exp, jti}, valid for
-// CheckMaxAge. The salt of k is the cookie's name. The error is rand's.
+// section 4.2): a token with the payload {value, provider, iat, exp, jti} that is
+// valid for CheckMaxAge. The salt of k must be the cookie's name. SealCheck
+// returns the error of rand.
 func (k *Keys) SealCheck(value, provider string, now time.Time, rand io.Reader) (string, error) {
 	return k.sealFor(CheckMaxAge, now, rand, "value", value, "provider", provider)
 }
 
-// OpenCheck returns the value kept in a check cookie. The error is ErrToken
-// when it is not one of this provider or its value is not a string, ErrExpired,
-// or ErrNotYet.
+// OpenCheck returns the value kept in a check cookie. The error is ErrToken if
+// the cookie is invalid, belongs to another provider or does not hold a string,
+// or else ErrExpired or ErrNotYet.
 func (k *Keys) OpenCheck(cookie, provider string, now time.Time) (string, error) {
 	t, _, err := k.DecodeToken(cookie, nil, now)
 	if err != nil {
@@ -37,8 +38,8 @@ func (k *Keys) OpenCheck(cookie, provider string, now time.Time) (string, error)
 }
 
 // SealState returns a state parameter: a token under StateSalt with the payload
-// {origin, random, iat, exp, jti}, valid for CheckMaxAge; an empty origin is
-// left out. The error is rand's.
+// {origin, random, iat, exp, jti} that is valid for CheckMaxAge. An empty origin
+// is omitted. SealState returns the error of rand.
 func (k *Keys) SealState(origin string, now time.Time, rand io.Reader) (string, error) {
 	random, err := RandomBase64(rand)
 	if err != nil {
@@ -50,7 +51,8 @@ func (k *Keys) SealState(origin string, now time.Time, rand io.Reader) (string, 
 	return k.sealFor(CheckMaxAge, now, rand, "origin", origin, "random", random)
 }
 
-// sealFor seals members (name, value, …) followed by iat, exp and jti.
+// sealFor seals an object with the given members, as pairs of name and value, and
+// iat, exp and jti.
 func (k *Keys) sealFor(maxAge time.Duration, now time.Time, rand io.Reader, members ...string) (string, error) {
 	id, err := UUID(rand)
 	if err != nil {

@@ -137,7 +137,7 @@ func TestCheckUseVectors(t *testing.T) {
 			case "915 s later":
 				at = at.Add(915 * time.Second)
 			case "check not configured":
-				if v.Result != "skipped" { // which checks are made is not decided here
+				if v.Result != "skipped" { // package wire does not decide which checks are made
 					t.Error("not skipped")
 				}
 				return
@@ -161,7 +161,7 @@ func TestCheckUseVectors(t *testing.T) {
 	}
 }
 
-// What is sealed under the cookie's salt but is not a check is refused.
+// A token that is sealed under the cookie's salt but is not a check is rejected.
 func TestCheckPayload(t *testing.T) {
 	keys := wire.V5.NewKeys(plainNames.State, secret)
 	for _, c := range []struct {

@@ -7,27 +7,29 @@ import (
 	"time"
 )
 
-// ChunkSize is the most characters of a session token in one cookie.
+// ChunkSize returns the maximum length of the part of a session token in one
+// cookie, in characters.
 func (d Dialect) ChunkSize() int { return d.traits().chunkSize }
 
-// MaxChunks is the most chunks of a session token that are read or written.
+// MaxChunks is the maximum number of chunks of a session token.
 const MaxChunks = 16
 
-// MaxTokenSize is the most characters of a token that is looked at: what fits
-// into MaxChunks cookies of V5, whose chunks are the larger ones.
+// MaxTokenSize is the maximum length of a token, in characters. Longer ones are
+// invalid. It is what fits into MaxChunks cookies of V5, which has the larger
+// chunks.
 const MaxTokenSize = 3936 * MaxChunks
 
-// SessionCookie joins the session token from the cookies: the chunks name.0,
-// name.1, … when they are complete (no gap, not more than MaxChunks), else the
-// cookie name. Other names that begin with name are not looked at (WIRE.md
-// section 12 row 3), and neither is a second cookie of a name. "" when there is
-// none, and when it is longer than MaxTokenSize.
+// SessionCookie returns the session token in cookies: the chunks name.0, name.1,
+// … joined, if they are complete (no gap, at most MaxChunks), or else the cookie
+// name. It ignores other names that begin with name (WIRE.md section 12 row 3)
+// and all but the first cookie of a name. It returns "" if there is no token or
+// if the token is longer than MaxTokenSize.
 func SessionCookie(cookies []Cookie, name string) string {
 	var (
 		plain  string
 		chunks [MaxChunks]string
 		have   [MaxChunks]bool
-		last   = -1 // highest index seen
+		last   = -1 // highest index
 	)
 	havePlain := false
 	for i := range cookies {
@@ -77,8 +79,8 @@ func capped(token string) string {
 	return token
 }
 
-// chunkIndex reads the suffix of a chunk's name, ".0" to ".9999", written
-// without leading zeros.
+// chunkIndex parses the suffix of a chunk's name, ".0" to ".9999" without leading
+// zeros.
 func chunkIndex(suffix string) (int, bool) {
 	if !chunkSuffix(suffix) || suffix[1] == '0' && len(suffix) > 2 {
 		return 0, false
@@ -100,24 +102,24 @@ func chunkSuffix(suffix string) bool {
 	return true
 }
 
-// maxCookie is the most bytes of a cookie with its attributes that every
-// browser takes (RFC 6265 section 6.1).
+// maxCookie is the size of a cookie with its attributes, in bytes, that every
+// browser supports (RFC 6265 section 6.1).
 const maxCookie = 4096
 
-// chunkSize is ChunkSize, or less where a long name or Domain takes the room.
-// Auth.js joins chunks of any size.
+// chunkSize returns ChunkSize, or less if the name and Domain are so long that a
+// chunk would not fit. Auth.js joins chunks of any size.
 func (d Dialect) chunkSize(like SetCookie) int {
 	like.Name += ".00"
 	return min(d.ChunkSize(), maxCookie-len(like.Append(nil)))
 }
 
-// SetSessionCookie appends the cookies that store token, each of which is as
-// like, with a name of its own when the token is so long that it is cut into
-// chunks; and those that clear what else the request holds under like.Name or
-// like.Name.<digits>. They stand in the order of Auth.js: what the request
-// holds, in its order, then the new names. A zero Expires makes browser-session
-// cookies; an empty token only clears. It is an error when the token needs more
-// than MaxChunks chunks.
+// SetSessionCookie appends the cookies that store token: one cookie like like, or
+// several with the names of chunks if the token is too long for one. It also
+// appends cookies that clear all others in the request that are named like.Name
+// or like.Name.<digits>. The order is that of Auth.js: names in the request, in
+// its order, then new names. If Expires is zero, the cookies last until the
+// browser is closed. An empty token only clears cookies. SetSessionCookie returns
+// an error if the token needs more than MaxChunks chunks.
 func (d Dialect) SetSessionCookie(dst []SetCookie, request []Cookie, like SetCookie, token string) ([]SetCookie, error) {
 	like.Value, like.Clear = "", false
 	chunkSize := d.chunkSize(like)
@@ -140,10 +142,10 @@ func (d Dialect) SetSessionCookie(dst []SetCookie, request []Cookie, like SetCoo
 	}
 	start := len(dst)
 	dst = ClearSessionCookie(dst, request, like)
-	held := dst[start:]
+	cleared := dst[start:]
 	for i := range chunks[:n] {
-		if at := cookieAt(held, chunks[i].Name); at >= 0 {
-			held[at] = chunks[i]
+		if at := cookieIndex(cleared, chunks[i].Name); at >= 0 {
+			cleared[at] = chunks[i]
 		} else {
 			dst = append(dst, chunks[i])
 		}
@@ -151,24 +153,24 @@ func (d Dialect) SetSessionCookie(dst []SetCookie, request []Cookie, like SetCoo
 	return dst, nil
 }
 
-// ClearSessionCookie appends the cookies that clear what the request holds
-// under like.Name or like.Name.<digits> (at most four), in its order.
+// ClearSessionCookie appends cookies that clear those of the request that are
+// named like.Name or like.Name.<digits> (at most four digits), in its order.
 func ClearSessionCookie(dst []SetCookie, request []Cookie, like SetCookie) []SetCookie {
 	like.Value, like.MaxAge, like.Expires, like.Clear = "", 0, time.Time{}, true
 	start := len(dst)
 	for i := range request {
-		held := request[i].Name
-		suffix, ok := strings.CutPrefix(held, like.Name)
-		if ok && (suffix == "" || chunkSuffix(suffix)) && cookieAt(dst[start:], held) < 0 {
+		name := request[i].Name
+		suffix, ok := strings.CutPrefix(name, like.Name)
+		if ok && (suffix == "" || chunkSuffix(suffix)) && cookieIndex(dst[start:], name) < 0 {
 			cleared := like
-			cleared.Name = held
+			cleared.Name = name
 			dst = append(dst, cleared)
 		}
 	}
 	return dst
 }
 
-func cookieAt(cookies []SetCookie, name string) int {
+func cookieIndex(cookies []SetCookie, name string) int {
 	for i := range cookies {
 		if cookies[i].Name == name {
 			return i

@@ -13,7 +13,7 @@ import (
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
-// members are the members of a JSON object in their order.
+// members are the members of a JSON object, in order.
 type members []struct {
 	name  string
 	value json.RawMessage
@@ -62,11 +62,11 @@ type chunked struct {
 }
 
 func TestChunkVectors(t *testing.T) {
-	// Where Auth.js joins and clears whatever begins with the name (WIRE.md
-	// section 12 row 3).
+	// Auth.js joins and clears every cookie whose name begins with the name
+	// (WIRE.md section 12 row 3).
 	ours := map[string]struct {
 		joined string
-		out    []chunkOut // nil: the same
+		out    []chunkOut // nil if the same
 	}{
 		"stale plain cookie next to chunks is concatenated (bug)":    {"AB", nil},
 		"cookie that merely shares the prefix is concatenated (bug)": {"TOKEN", []chunkOut{{"N", 5, false}}},
@@ -131,7 +131,7 @@ func TestChunkVectors(t *testing.T) {
 	}
 }
 
-// A browser's session growing and shrinking, as Auth.js answered it.
+// A session that grows and shrinks, as recorded from Auth.js.
 func TestChunkTranscript(t *testing.T) {
 	for dialect, file := range map[wire.Dialect]string{wire.V5: "session-chunking-transcript.json", wire.V4: "session-chunking-transcript-v4.json"} {
 		t.Run(dialect.String(), func(t *testing.T) { testChunkTranscript(t, dialect, file) })
@@ -210,7 +210,7 @@ func testChunkTranscript(t *testing.T, dialect wire.Dialect, file string) {
 	}
 }
 
-func TestSecurity29_ChunksShrink(t *testing.T) {
+func TestChunksOfALongerTokenAreCleared(t *testing.T) {
 	request := []wire.Cookie{{Name: "N.0", Value: "a"}, {Name: "N.1", Value: "b"}, {Name: "N.2", Value: "c"}, {Name: "other", Value: "d"}}
 	got, err := wire.V5.SetSessionCookie(nil, request, wire.SetCookie{Name: "N", Expires: epoch, Secure: true}, "token")
 	if err != nil {
@@ -225,7 +225,7 @@ func TestSecurity29_ChunksShrink(t *testing.T) {
 	}
 }
 
-func TestSecurity30_ChunksAreCapped(t *testing.T) {
+func TestChunksAreCapped(t *testing.T) {
 	long := strings.Repeat("t", wire.V4.ChunkSize()*wire.MaxChunks+1)
 	if set, err := wire.V4.SetSessionCookie(nil, nil, wire.SetCookie{Name: "N"}, long); err == nil || len(set) != 0 {
 		t.Errorf("v4: %d cookies, %v; want an error and no cookie", len(set), err)
@@ -245,7 +245,7 @@ func TestSecurity30_ChunksAreCapped(t *testing.T) {
 	if got := wire.SessionCookie(request, "N"); got != most {
 		t.Errorf("%d characters come back, want %d", len(got), len(most))
 	}
-	// One more is refused, and nothing is half written.
+	// One more is rejected, and nothing is written.
 	before := []wire.SetCookie{{Name: "x"}}
 	if set, err = wire.V5.SetSessionCookie(before, request, wire.SetCookie{Name: "N"}, most+"t"); err == nil || len(set) != 1 {
 		t.Errorf("%d cookies, %v; want an error and no cookie", len(set), err)
@@ -275,7 +275,7 @@ func TestSessionCookie(t *testing.T) {
 		{"N.1=b; N.0=a", "ab"},
 		{"N.0=a; N.0=x; N.1=b", "ab"},
 		{"N=p; N.0=a; N.1=b", "ab"},
-		// A gap: the plain one, if there is one.
+		// With a gap the plain cookie is used, if any.
 		{"N=p; N.1=b", "p"},
 		{"N=p; N.0=a; N.2=c", "p"},
 		{"N.0=a; N.2=c", ""},
@@ -285,7 +285,7 @@ func TestSessionCookie(t *testing.T) {
 		{"N-x=1; Nx=2; N.=3; N.x=4; N.0x=5; N.-1=6; N.+1=7; N.0.0=8; n=9; xN=10; N.٠=11; N. 0=12; N.:=13; .0=14", ""},
 		{"N=p; N-x=1; N.00=2; N.01=3; N.00000=4; N.10000=5; N.99999999999999999999=6", "p"},
 		{"N.0=a; N.01=x; N.00=x", "a"},
-		// Encoded, as some proxies do.
+		// Encoded, as by some proxies.
 		{"N=a%2Eb", "a.b"},
 		{"N.0=a%2E; N.1=%2Eb", "a..b"},
 		{"N=%", "%"},
@@ -311,7 +311,7 @@ func TestClearSessionCookie(t *testing.T) {
 	}
 }
 
-// Every cookie has room for its attributes, whatever like brings along.
+// Every cookie has room for its attributes, whatever attributes like has.
 func TestSessionCookieSize(t *testing.T) {
 	like := wire.SetCookie{Name: strings.Repeat("n", 256), Value: "old", Clear: true, Domain: strings.Repeat("d", 200), Expires: epoch, Secure: true}
 	set, err := wire.V5.SetSessionCookie(nil, nil, like, strings.Repeat("t", 10*3000))
@@ -326,14 +326,14 @@ func TestSessionCookieSize(t *testing.T) {
 		if c.Clear || size > 4096 {
 			t.Errorf("%d bytes, cleared %t", size, c.Clear)
 		}
-		if i == 0 && size != 4095 { // the room is for an index of two digits
+		if i == 0 && size != 4095 { // there is room for an index of two digits
 			t.Errorf("the first cookie has %d bytes, so there is room left", size)
 		}
 	}
 }
 
-// Whatever the request holds, a browser that obeys the answer sends the new
-// token and nothing else.
+// Whatever the cookies of a request, a browser that applies the response sends
+// the new token and nothing else.
 func TestChunkTransitions(t *testing.T) {
 	sizes := []int{0, 1, wire.V5.ChunkSize(), wire.V5.ChunkSize() + 1, 2 * wire.V5.ChunkSize(), 3*wire.V5.ChunkSize() + 5, wire.MaxTokenSize}
 	for _, from := range sizes {
@@ -360,7 +360,7 @@ func TestChunkTransitions(t *testing.T) {
 	}
 }
 
-// browser is a browser's cookies.
+// browser is the cookie store of a browser.
 type browser []wire.Cookie
 
 func (b browser) cookies() []wire.Cookie { return b }

@@ -7,15 +7,15 @@ import (
 	"unicode/utf8"
 )
 
-// Names are the cookie names of one set-up (WIRE.md section 3.1).
+// Names holds the cookie names of one setup (WIRE.md section 3.1).
 type Names struct {
 	SessionToken, CSRFToken, CallbackURL, PKCECodeVerifier, State, Nonce, Challenge string
 }
 
-// CookieNames returns the names of Auth.js, with the __Secure- and __Host-
-// prefixes when secure. V4 itself has no Challenge.
+// CookieNames returns the names that Auth.js uses, with the prefixes __Secure-
+// and __Host- if secure is set. next-auth 4 itself has no Challenge.
 func (d Dialect) CookieNames(secure bool) Names {
-	prefix := d.traits().cookies
+	prefix := d.traits().cookiePrefix
 	host := prefix
 	if secure {
 		prefix, host = "__Secure-"+prefix, "__Host-"+prefix
@@ -31,8 +31,8 @@ func (d Dialect) CookieNames(secure bool) Names {
 	}
 }
 
-// ValidCookieName reports whether name can be the name of a cookie: a token
-// (RFC 9110 section 5.6.2) of at most 256 bytes.
+// ValidCookieName reports whether name is a valid cookie name: a token (RFC 9110
+// section 5.6.2) of at most 256 bytes.
 func ValidCookieName(name string) bool {
 	for i := range len(name) {
 		if c := name[i]; c <= ' ' || c >= 0x7f || strings.IndexByte(`()<>@,;:\"/[]?={}`, c) >= 0 {
@@ -42,8 +42,8 @@ func ValidCookieName(name string) bool {
 	return name != "" && len(name) <= 256
 }
 
-// PlainCookieName is a name without the prefix __Secure- or __Host-, with which
-// browsers take it from https only (RFC 6265bis section 4.1.3).
+// PlainCookieName returns name without the prefix __Secure- or __Host-. Browsers
+// accept a cookie with such a prefix from https only (RFC 6265bis section 4.1.3).
 func PlainCookieName(name string) string {
 	for _, prefix := range []string{"__Secure-", "__Host-"} {
 		if rest, ok := strings.CutPrefix(name, prefix); ok && rest != "" {
@@ -53,23 +53,23 @@ func PlainCookieName(name string) string {
 	return name
 }
 
-// SetCookie is a cookie to be set or cleared. It is always HttpOnly, with
-// Path=/. To be cleared it needs the Domain, Secure and Partitioned that it was
-// set with.
+// SetCookie is a cookie to set or to clear. It is always HttpOnly with Path=/. To
+// clear a cookie, Domain, Secure and Partitioned must be those with which it was
+// set.
 type SetCookie struct {
 	Name        string
-	Value       string    // not yet encoded
-	MaxAge      int       // seconds; 0 or less: no Max-Age attribute
-	Expires     time.Time // zero: no Expires attribute
+	Value       string    // not encoded
+	MaxAge      int       // in seconds; no Max-Age attribute if 0 or less
+	Expires     time.Time // no Expires attribute if zero
 	Clear       bool      // remove the cookie: empty value, Max-Age=0, no Expires
-	Domain      string    // "": of the host alone that sets it
+	Domain      string    // "" for the current host only
 	Secure      bool
 	Partitioned bool
 	SameSite    string // "Strict", "None", or "" for Lax
 }
 
-// Append appends the value of the Set-Cookie header, attributes in the order
-// of Auth.js and the value percent-encoded as encodeURIComponent does.
+// Append appends the value of the Set-Cookie header. The attributes are in the
+// order of Auth.js; the value is encoded as by encodeURIComponent.
 func (c SetCookie) Append(dst []byte) []byte {
 	dst = append(dst, c.Name...)
 	dst = append(dst, '=')
@@ -104,8 +104,8 @@ func (c SetCookie) Append(dst []byte) []byte {
 	return append(append(dst, "; SameSite="...), c.SameSite...)
 }
 
-// appendEscaped appends s as encodeURIComponent encodes it (ECMA-262). Bytes
-// that are not UTF-8 become U+FFFD.
+// appendEscaped appends s, encoded as by encodeURIComponent (ECMA-262). Invalid
+// UTF-8 becomes U+FFFD.
 func appendEscaped(dst []byte, s string) []byte {
 	const hex = "0123456789ABCDEF"
 	for _, r := range s {
@@ -125,28 +125,27 @@ func unreserved(c byte) bool {
 	return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || '0' <= c && c <= '9' || strings.IndexByte("-_.!~*'()", c) >= 0
 }
 
-// Cookie is a cookie of a request; its value is still percent-encoded.
+// Cookie is a cookie of a request. Its value is still percent-encoded.
 type Cookie struct{ Name, Value string }
 
-// The most of the Cookie headers that is looked at.
+// Limits of the Cookie headers. Anything beyond them is ignored.
 const (
 	maxCookieBytes = 64 << 10
 	maxCookies     = 256
 )
 
-// ParseCookies appends the cookies of the Cookie headers to dst. It never
-// fails: what is not a cookie (no equals sign, no name, a control character) is
-// left out, and so is all beyond 64 KiB or 256 cookies. Names are compared byte
-// for byte, quotes belong to the value, and several cookies of one name are all
-// there, in order.
+// ParseCookies appends the cookies in the Cookie headers to dst. It ignores
+// anything that is not a cookie (no equals sign, no name, a control character),
+// and everything beyond 64 KiB or 256 cookies. Quotes are part of the value.
+// Cookies with the same name are all kept, in order.
 func ParseCookies(dst []Cookie, headers []string) []Cookie {
-	room := maxCookieBytes
-	most := len(dst) + maxCookies
+	bytesLeft := maxCookieBytes
+	limit := len(dst) + maxCookies
 	for _, h := range headers {
 		for h != "" {
 			pair, rest, _ := strings.Cut(h, ";")
 			h = rest
-			if room -= len(pair) + 1; room < 0 || len(dst) == most {
+			if bytesLeft -= len(pair) + 1; bytesLeft < 0 || len(dst) == limit {
 				return dst
 			}
 			name, value, ok := strings.Cut(pair, "=")
@@ -171,8 +170,8 @@ func printable(s string) bool {
 }
 
 // CookieValue returns the percent-decoded value of the first cookie with the
-// name, and whether there is one. A malformed percent sequence leaves the value
-// as it is.
+// given name, and whether there is one. A value with a malformed percent sequence
+// is returned undecoded.
 func CookieValue(cookies []Cookie, name string) (string, bool) {
 	for i := range cookies {
 		if cookies[i].Name == name {
@@ -182,7 +181,7 @@ func CookieValue(cookies []Cookie, name string) (string, bool) {
 	return "", false
 }
 
-// unescape is decodeURIComponent, but returns what it cannot decode.
+// unescape decodes s as by decodeURIComponent. It returns s if that fails.
 func unescape(s string) string {
 	if strings.IndexByte(s, '%') < 0 {
 		return s

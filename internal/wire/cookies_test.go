@@ -44,7 +44,7 @@ func TestCookieVectors(t *testing.T) {
 			"state": n.State, "nonce": n.Nonce, "webauthnChallenge": n.Challenge,
 		}
 		if v.dialect == wire.V4 {
-			delete(got, "webauthnChallenge") // next-auth 4 has none
+			delete(got, "webauthnChallenge") // next-auth 4 does not have it
 		}
 		if len(want) != len(got) {
 			t.Fatalf("%d cookies, want %d", len(got), len(want))
@@ -53,7 +53,7 @@ func TestCookieVectors(t *testing.T) {
 			if got[purpose] != c.Name {
 				t.Errorf("%s is called %s, want %s", purpose, got[purpose], c.Name)
 			}
-			// The attributes are those of every SetCookie.
+			// Every SetCookie has these attributes.
 			o := c.Options
 			if !o.HTTPOnly || o.SameSite != "lax" || o.Path != "/" || o.Secure != secure || o.Domain != "" {
 				t.Errorf("%s has other attributes: %+v", purpose, o)
@@ -73,8 +73,8 @@ func TestCookieVectors(t *testing.T) {
 	if len(data.Parse) == 0 {
 		t.Fatal("no vectors")
 	}
-	// v4's parser strips quotes and drops __proto__; ours does for both what v5
-	// does, because no cookie of next-auth has either.
+	// The parser of v4 strips quotes and drops __proto__. This one follows v5 for
+	// both, because cookies of next-auth have neither.
 	ours4 := map[string]bool{"quotes": true, "prototype name": true}
 	for _, v := range data.Parse {
 		if diff := cmp.Diff(v.V5, v.V4); (diff != "") != ours4[v.Note] {
@@ -91,7 +91,7 @@ func TestCookieVectors(t *testing.T) {
 	}
 }
 
-func TestSecurity26_Attributes(t *testing.T) {
+func TestCookiesHaveSafeAttributes(t *testing.T) {
 	at := epoch.Add(15 * time.Minute)
 	const (
 		expires = "Mon, 21 Sep 2026 14:28:20 GMT"
@@ -120,7 +120,7 @@ func TestSecurity26_Attributes(t *testing.T) {
 		{wire.SetCookie{Name: "n", Domain: "example.com", Clear: true, SameSite: "Strict"}, "n=; Max-Age=0; Domain=example.com; Path=/; HttpOnly; SameSite=Strict"},
 		{wire.SetCookie{Name: "n", MaxAge: 1}, "n=; Max-Age=1; Path=/" + tail},
 		{wire.SetCookie{Name: "n", MaxAge: -1}, "n=; Path=/" + tail},
-		// An Expires of another time zone is written in GMT.
+		// An Expires in another time zone is written in GMT.
 		{wire.SetCookie{Name: "n", Expires: at.In(time.FixedZone("", 3600))}, "n=; Path=/; Expires=" + expires + tail},
 	} {
 		if got := string(c.cookie.Append([]byte("> "))); got != "> "+c.want {
@@ -129,7 +129,7 @@ func TestSecurity26_Attributes(t *testing.T) {
 	}
 }
 
-func TestSecurity27_HostPrefix(t *testing.T) {
+func TestCSRFCookieHasTheHostPrefix(t *testing.T) {
 	for _, clear := range []bool{false, true} {
 		got := string(wire.SetCookie{Name: secureNames.CSRFToken, Value: "x; Domain=evil.example", Clear: clear, Secure: true}.Append(nil))
 		if !strings.HasPrefix(got, "__Host-") || strings.Contains(got, "Domain=") || !strings.Contains(got, "; Path=/;") || !strings.Contains(got, "; Secure;") {
@@ -138,7 +138,7 @@ func TestSecurity27_HostPrefix(t *testing.T) {
 	}
 }
 
-func TestSecurity28_SecureNameOnly(t *testing.T) {
+func TestSecureNamesOnHTTPSOnly(t *testing.T) {
 	cookies := wire.ParseCookies(nil, []string{strings.Join([]string{
 		plainNames.SessionToken + "=plain", "__secure-authjs.session-token=case", "__SECURE-authjs.session-token=case",
 		"__Secure-Authjs.session-token=case", secureNames.SessionToken + "=secure", secureNames.SessionToken + "=second",
@@ -157,7 +157,7 @@ func TestSecurity28_SecureNameOnly(t *testing.T) {
 	}
 }
 
-// Values come back as they went out.
+// Values survive encoding and decoding.
 func TestCookieValueRoundTrip(t *testing.T) {
 	for _, value := range []string{"", "a", "a b", `"q"`, "a=b", "a|b", "a;b,c", "%", "%41", "100%", "é山🚀", "\x00\n\r\x7f", "-_.!~*'()", strings.Repeat("x", 5000)} {
 		header := string(wire.SetCookie{Name: "n", Value: value}.Append(nil))
@@ -170,7 +170,7 @@ func TestCookieValueRoundTrip(t *testing.T) {
 			t.Errorf("%q is not a cookie value", value)
 		}
 	}
-	// encodeURIComponent of the printable characters of ASCII.
+	// encodeURIComponent of the printable ASCII characters.
 	const ascii = "%20!%22%23%24%25%26'()*%2B%2C-.%2F0123456789%3A%3B%3C%3D%3E%3F%40ABCDEFGHIJKLMNOPQRSTUVWXYZ%5B%5C%5D%5E_%60abcdefghijklmnopqrstuvwxyz%7B%7C%7D~"
 	var all []byte
 	for c := byte(' '); c <= '~'; c++ {
@@ -210,7 +210,7 @@ func TestParseCookies(t *testing.T) {
 	}
 }
 
-func TestSecurity30_CookiesAreCapped(t *testing.T) {
+func TestCookiesAreCapped(t *testing.T) {
 	many := strings.Repeat("a=1;", 10000)
 	if got := len(wire.ParseCookies(nil, []string{many})); got != 256 {
 		t.Errorf("%d cookies of a header with 10000", got)

@@ -9,30 +9,30 @@ import (
 	"strings"
 )
 
-// CSRF makes and checks CSRF tokens (WIRE.md section 3.2): the cookie holds
-// token|hash, hash = hex SHA-256 of token + secret. It is safe for concurrent
-// use. The zero CSRF makes and accepts none.
+// CSRF creates and checks CSRF tokens (WIRE.md section 3.2). The cookie holds
+// token|hash, where hash is the SHA-256 of token + secret in hex. A CSRF is safe
+// for concurrent use. The zero value neither creates nor accepts tokens.
 type CSRF struct {
 	secrets []string // the first is used for new tokens
 }
 
-// NewCSRF returns the CSRF that makes tokens with the first of secrets and
-// accepts those made with any of them; see HashSecrets. It panics when there is
-// no secret or one is empty.
+// NewCSRF returns a CSRF that creates tokens with the first secret and accepts
+// those created with any of them, see HashSecrets. It panics if there is no
+// secret or if one is empty.
 func NewCSRF(secrets ...string) *CSRF {
 	if len(secrets) == 0 || slices.Contains(secrets, "") {
-		panic("wire: NewCSRF needs secrets that are not empty")
+		panic("wire: NewCSRF needs non-empty secrets")
 	}
 	return &CSRF{slices.Clone(secrets)}
 }
 
-// HashSecrets returns what may have been appended to a CSRF token or a mail
-// token before it was hashed. First comes what is written, then the rest of what
-// is accepted: Auth.js 5 hashes with all of its secrets joined by commas, so
-// adding one to the list would make every token invalid (WIRE.md section 12 row
-// 19). Accepted is any run of neighbours in a list: of "new", "old", "older"
-// that is each one alone, "new,old", "old,older" and all three, whatever part of
-// the list another server has or had.
+// HashSecrets returns the secrets with which the hash of a CSRF token or mail
+// token may have been made. The first one, written, is for new hashes; the rest
+// is for checking existing ones. Auth.js 5 hashes with all of its secrets joined
+// by commas, so adding a secret would invalidate every token (WIRE.md section 12
+// row 19). Therefore every run of adjacent secrets in a list is accepted, because
+// it may be the list that another server has or had: for "new", "old", "older"
+// these are each secret alone, "new,old", "old,older" and all three.
 func HashSecrets(written string, lists ...[]string) []string {
 	out := []string{written}
 	for _, list := range lists {
@@ -47,10 +47,10 @@ func HashSecrets(written string, lists ...[]string) []string {
 	return out
 }
 
-const csrfSize = 64 // characters of a token, and of a hash
+const csrfSize = 64 // length of a token and of a hash, in characters
 
-// New returns a new token and its cookie value. It reads 32 bytes of rand; the
-// error is rand's.
+// New returns a new token and its cookie value. It reads 32 bytes from rand and
+// returns the error of rand.
 func (c *CSRF) New(rand io.Reader) (token, cookie string, err error) {
 	if len(c.secrets) == 0 {
 		return "", "", errNoKey
@@ -63,10 +63,10 @@ func (c *CSRF) New(rand io.Reader) (token, cookie string, err error) {
 	return token, token + "|" + string(hash[:]), nil
 }
 
-// Token returns the token in a cookie value, and whether its hash fits. A
-// cookie that is not exactly 64 lower-case hex digits, a pipe, and a hash of as
-// many does not fit (Auth.js takes an empty token and ignores what follows a
-// second pipe; WIRE.md section 12 row 9).
+// Token returns the token in a cookie value and whether the cookie is valid. A
+// valid cookie consists of a token of exactly 64 lower-case hex digits, a pipe,
+// and the right hash. Auth.js also accepts an empty token and ignores whatever
+// follows a second pipe (WIRE.md section 12 row 9).
 func (c *CSRF) Token(cookie string) (string, bool) {
 	if len(cookie) != 2*csrfSize+1 || cookie[csrfSize] != '|' {
 		return "", false
@@ -95,8 +95,8 @@ func csrfHash(token, secret string) (out [csrfSize]byte) {
 	return out
 }
 
-// SameToken compares two tokens in constant time; only 64 lower-case hex digits
-// are a token.
+// SameToken reports whether a and b are the same token, that is, the same 64
+// lower-case hex digits. It compares them in constant time.
 func SameToken(a, b string) bool {
 	if len(a) != csrfSize || !lowerHex(a) {
 		return false

@@ -9,7 +9,7 @@ import (
 )
 
 func TestCSRFVectors(t *testing.T) {
-	// Refused here, accepted by Auth.js.
+	// Rejected here, accepted by Auth.js.
 	stricter := map[string]string{
 		"extra pipe part is ignored":      "WIRE.md section 12 row 9",
 		"empty token with a correct hash": "WIRE.md section 12 row 9: 64 hex digits are demanded",
@@ -89,8 +89,8 @@ func TestCSRFVectors(t *testing.T) {
 	}
 }
 
-// A server that knows other neighbours of the list of secrets makes cookies
-// that are accepted; one with a foreign secret, or another order, does not.
+// Cookies of a server that has another run of the list of secrets are accepted,
+// those of a server with a foreign secret or another order are not.
 func TestCSRFRotation(t *testing.T) {
 	all := []string{"newest", "new", "old", "oldest"}
 	c := wire.NewCSRF(wire.HashSecrets(strings.Join(all, ","), all)...)

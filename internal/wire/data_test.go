@@ -24,7 +24,7 @@ const (
 
 var epoch = time.Unix(1790000000, 0)
 
-// load reads a file of testdata: recordings of @auth/core.
+// load reads a file of testdata, which are recordings of @auth/core.
 func load(t testing.TB, name string, into any) {
 	t.Helper()
 	b, err := os.ReadFile(filepath.Join("testdata", name))
@@ -36,7 +36,7 @@ func load(t testing.TB, name string, into any) {
 	}
 }
 
-// secretList is a secret or a list of them.
+// secretList is one secret or a list of secrets.
 type secretList []string
 
 func (l *secretList) UnmarshalJSON(b []byte) error {
@@ -48,7 +48,7 @@ func (l *secretList) UnmarshalJSON(b []byte) error {
 	return json.Unmarshal(b, (*[]string)(l))
 }
 
-// replay is a source of randomness that gives these bytes and then fails.
+// replay is a source of randomness that returns these bytes and then fails.
 func replay(t testing.TB, parts ...[]byte) *bytes.Reader {
 	t.Helper()
 	return bytes.NewReader(bytes.Join(parts, nil))
@@ -76,7 +76,7 @@ func sameJSON(t testing.TB, got, want []byte) string {
 	return cmp.Diff(w, g)
 }
 
-// claims is a token of default claims, as a vector has it.
+// claims holds the default claims of a token, as in the vectors.
 func claims(t testing.TB, text string) *schema.Token {
 	t.Helper()
 	token, err := (*schema.Schema)(nil).DecodeClaims([]byte(text))
@@ -88,14 +88,14 @@ func claims(t testing.TB, text string) *schema.Token {
 
 const defaultClaims = `{"name":"Ada Lovelace","email":"ada@example.com","picture":"https://img.example.com/ada.png","sub":"8a6e0804-2bd0-4672-b79d-d97027f9071a","iat":1790000000,"exp":1792592000,"jti":"3851854c-ec97-4bb2-a857-22ef7592a0e2"}`
 
-// panics returns what f panics with, or nil.
+// panics returns the value with which f panics, or nil.
 func panics(f func()) (v any) {
 	defer func() { v = recover() }()
 	f()
 	return nil
 }
 
-// secureNames and plainNames are the cookie names of https and http.
+// secureNames and plainNames are the cookie names for https and for http.
 var (
 	secureNames = wire.V5.CookieNames(true)
 	plainNames  = wire.V5.CookieNames(false)

@@ -1,6 +1,6 @@
-// Package wire is Auth.js on the wire: cookie names and attributes, session
-// cookie chunks, the encrypted token (JWE), check cookies, CSRF tokens, e-mail
-// token hashes and the JSON bodies of the endpoints. It decides nothing, keeps
-// no state beside derived keys, and imports the standard library and package
-// schema only. The contract is docs/WIRE.md.
+// Package wire implements the wire formats of Auth.js: cookie names and
+// attributes, session cookie chunks, encrypted tokens (JWE), check cookies, CSRF
+// tokens, e-mail token hashes and the JSON bodies of the endpoints. It makes no
+// decisions, keeps no state except derived keys, and imports only the standard
+// library and package schema. docs/WIRE.md is its specification.
 package wire

@@ -11,8 +11,8 @@ import (
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
-// FuzzOpen: any text as a token, and any header over any plaintext under a
-// right tag. What is accepted is what go-jose makes of it.
+// FuzzOpen opens arbitrary text, and arbitrary headers over arbitrary plaintext
+// with a valid tag. Whatever is accepted must be what go-jose decrypts.
 func FuzzOpen(f *testing.F) {
 	var data jweVectors
 	load(f, "session-jwe-v5.json", &data)
@@ -100,7 +100,7 @@ func FuzzOpen(f *testing.F) {
 			enc := jose.ContentEncryption(h["enc"].(string))
 			obj, err := jose.ParseEncryptedCompact(token, []jose.KeyAlgorithm{jose.DIRECT}, []jose.ContentEncryption{enc})
 			if err != nil {
-				// go-jose minds the types of members that we do not look at.
+				// go-jose checks the types of members that are ignored here.
 				if token == strings.TrimSpace(token) && len(h) <= 3 && h["kid"] != nil {
 					t.Fatalf("accepted what go-jose cannot read: %v", err)
 				}
@@ -119,8 +119,8 @@ func FuzzOpen(f *testing.F) {
 	})
 }
 
-// FuzzSessionCookie: any Cookie header, and a token written over it and read
-// back.
+// FuzzSessionCookie parses arbitrary Cookie headers, and sets and reads a token on
+// top of them.
 func FuzzSessionCookie(f *testing.F) {
 	name := plainNames.SessionToken
 	var chunking struct{ Cases []struct{ In members } }
@@ -147,7 +147,7 @@ func FuzzSessionCookie(f *testing.F) {
 	f.Add(name+".0=a%2; "+name+".1=%7c; "+name+".2=\"x\";;=;"+name+".03=y", "a%b c")
 
 	f.Fuzz(func(t *testing.T, header, token string) {
-		// The chunks of v4 are a little smaller.
+		// The chunks of v4 are smaller.
 		v4, err := wire.V4.SetSessionCookie(nil, nil, wire.SetCookie{Name: name, Expires: epoch, Secure: true}, token)
 		if (err != nil) != (len(token) > wire.MaxChunks*wire.V4.ChunkSize()) {
 			t.Fatalf("v4: a token of %d characters: %v", len(token), err)
@@ -168,7 +168,7 @@ func FuzzSessionCookie(f *testing.F) {
 		}
 		for _, c := range request {
 			if c.Name == "" || strings.ContainsAny(c.Name+c.Value, ";\r\n\x00") || strings.Contains(c.Name, "=") {
-				t.Fatalf("%q is no cookie", c)
+				t.Fatalf("%q is not a cookie", c)
 			}
 		}
 		got := wire.SessionCookie(request, name)
@@ -200,7 +200,7 @@ func FuzzSessionCookie(f *testing.F) {
 		jar.obey(set)
 		for _, c := range token {
 			if c >= 0x80 {
-				return // a chunk may end inside of a character
+				return // a chunk may end within a character
 			}
 		}
 		if got := wire.SessionCookie(jar.cookies(), name); got != token {

@@ -21,42 +21,42 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// Errors of opening a token. All that is wrong with a token but its times is
-// ErrToken, so that nobody learns from the answer how far a forged token got.
+// Errors of opening a token. All problems except those of its times are ErrToken,
+// so that the response does not reveal which check a forged token failed.
 var (
 	ErrToken   = errors.New("wire: not a token of this server")
-	ErrExpired = errors.New("wire: the token has expired")      // exp has passed by ClockTolerance or more
-	ErrNotYet  = errors.New("wire: the token is not valid yet") // nbf lies ahead by more than ClockTolerance
+	ErrExpired = errors.New("wire: the token has expired")      // exp was clockTolerance ago or earlier
+	ErrNotYet  = errors.New("wire: the token is not valid yet") // nbf is more than clockTolerance ahead
 )
 
-// b64 is the base64 of RFC 7515 section 2, without second ways to write the
-// same bytes.
+// b64 is the base64 of RFC 7515 section 2. It is strict: each sequence of bytes
+// has only one encoding.
 var b64 = base64.RawURLEncoding.Strict()
 
-// Keys seals and opens tokens of one dialect under one salt with the keys
-// derived, once, from one or more secrets (WIRE.md section 4.1). It is safe for
-// concurrent use. The zero Keys has no key.
+// Keys seals and opens tokens of one dialect and salt, with keys that are derived
+// once from one or more secrets (WIRE.md section 4.1). It is safe for concurrent
+// use. The zero Keys has no key.
 type Keys struct {
-	keys    [][]*key  // of each secret, one key for each content encryption; the first of all seals
+	keys    [][]*key  // by secret and content encryption; the first one seals
 	scratch sync.Pool // of *scratch
 }
 
-// key is a key of one content encryption: A256GCM (RFC 7518 section 5.3) when
-// it has an aead, else A256CBC-HS512 (section 5.2.5).
+// key is a key for one content encryption: A256GCM (RFC 7518 section 5.3) if it
+// has an aead, else A256CBC-HS512 (section 5.2.5).
 type key struct {
 	enc    string
-	kid    string // "": tokens do not name their key
-	header string // the protected header as it is written, base64
+	kid    string // "" if tokens do not name their key
+	header string // protected header of new tokens, in base64
 	aead   cipher.AEAD
 	block  cipher.Block
 	macs   sync.Pool // of hash.Hash: HMAC-SHA-512 with the first half of the key
 }
 
-// scratch is memory for one operation.
+// scratch is the memory of one operation.
 type scratch struct {
-	token []byte // what is opened
+	token []byte // the token to open
 	parts parts  // of token
-	buf   []byte // what is authenticated, and what comes of it
+	buf   []byte // input of the authentication, then its result
 	rand  [32]byte
 	sum   [sha512.Size]byte
 }
@@ -66,16 +66,16 @@ const (
 	encGCM = "A256GCM"
 
 	cbcTagSize = 32
-	// maxHeader is the most characters of a protected header that is not one
-	// of ours.
+	// maxHeader is the maximum length of a protected header that was not
+	// written by this package, in characters.
 	maxHeader = 1024
-	// maxInfo is the most bytes of HKDF's info that Auth.js takes.
+	// maxInfo is the maximum length of HKDF's info in Auth.js, in bytes.
 	maxInfo = 1024
 )
 
-// SessionKeys are the keys of session tokens in a cookie of this name (without
-// the suffix of a chunk). With V5 the name is the salt; with V4 the name does not
-// matter. It panics as NewKeys does.
+// SessionKeys returns the keys for session tokens in the cookie with the given
+// name (without the suffix of a chunk). With V5 the name is the salt; with V4 it
+// is ignored. SessionKeys panics in the same cases as NewKeys.
 func (d Dialect) SessionKeys(cookie string, secrets ...string) *Keys {
 	if d.traits().saltless {
 		cookie = ""
@@ -83,11 +83,10 @@ func (d Dialect) SessionKeys(cookie string, secrets ...string) *Keys {
 	return d.NewKeys(cookie, secrets...)
 }
 
-// NewKeys derives the keys for a salt, which is the name of a check cookie, or
-// StateSalt: that of the first secret to seal, and those of every secret to
-// open. It panics when there is no secret, when one is empty, and when the salt
-// is longer than a cookie name can be (some 980 bytes): Auth.js refuses these
-// as well.
+// NewKeys derives the keys for a salt, which is the name of a check cookie or
+// StateSalt. The first secret seals, all of them open. NewKeys panics if there is
+// no secret, if one is empty, or if the salt is longer than some 980 bytes, which
+// no cookie name is. Auth.js rejects these as well.
 func (d Dialect) NewKeys(salt string, secrets ...string) *Keys {
 	if len(secrets) == 0 {
 		panic("wire: NewKeys needs a secret")
@@ -114,9 +113,9 @@ func (d Dialect) NewKeys(salt string, secrets ...string) *Keys {
 	return k
 }
 
-// JoinKeys returns keys that open what any of the keys opens, of whatever
-// dialect, and that seal as the first does. Of its answers, first is about the
-// first secret of the first of them.
+// JoinKeys returns keys that open the tokens that any of the given keys opens,
+// which may be of different dialects, and that seal like the first. When they
+// open a token, the result first refers to the first secret of the first keys.
 func JoinKeys(keys ...*Keys) *Keys {
 	joined := &Keys{}
 	for _, k := range keys {
@@ -168,14 +167,14 @@ func newAES(raw []byte) cipher.Block {
 	return block
 }
 
-// thumbprint returns what is hashed for the key's thumbprint (RFC 7638).
+// thumbprint returns the input of the hash for a key's thumbprint (RFC 7638).
 func thumbprint(raw []byte) []byte {
 	return []byte(`{"k":"` + b64.EncodeToString(raw) + `","kty":"oct"}`)
 }
 
-// Seal encrypts plaintext: JWE compact serialization (RFC 7516 section 7.1),
-// dir, with V5 A256CBC-HS512 and kid, with V4 A256GCM. It reads 16 or 12 bytes
-// of rand; the error is rand's.
+// Seal encrypts plaintext to a JWE in compact serialization (RFC 7516 section
+// 7.1) with alg dir: A256CBC-HS512 with a kid for V5, A256GCM for V4. It reads 16
+// or 12 bytes from rand and returns the error of rand.
 func (k *Keys) Seal(plaintext []byte, rand io.Reader) (string, error) {
 	if len(k.keys) == 0 {
 		return "", errNoKey
@@ -190,7 +189,7 @@ func (k *Keys) Seal(plaintext []byte, rand io.Reader) (string, error) {
 	return c.finish(s), nil
 }
 
-var errNoKey = errors.New("wire: there is no secret; use NewKeys and NewCSRF")
+var errNoKey = errors.New("wire: no secret; use NewKeys or NewCSRF")
 
 func (k *key) ivSize() int {
 	if k.aead != nil {
@@ -199,14 +198,14 @@ func (k *key) ivSize() int {
 	return aes.BlockSize
 }
 
-// begin appends the start of what is authenticated: the header and the IV. The
-// plaintext comes next.
+// begin appends the header and the IV, with which the input of the authentication
+// starts. The plaintext must follow.
 func (k *key) begin(dst, iv []byte) []byte {
 	dst = append(dst, k.header...)
 	return append(dst, iv...)
 }
 
-// finish encrypts what stands behind begin in s.buf and returns the token.
+// finish encrypts the plaintext that follows begin in s.buf and returns the token.
 func (k *key) finish(s *scratch) string {
 	ivAt := len(k.header)
 	textAt := ivAt + k.ivSize()
@@ -239,8 +238,8 @@ func (k *key) finish(s *scratch) string {
 	return string(s.buf[out:])
 }
 
-// tag appends the length of the header in bits to s.buf, which holds header, IV
-// and ciphertext, and returns the authentication tag (RFC 7518 section 5.2.2.1).
+// tag returns the authentication tag (RFC 7518 section 5.2.2.1) of s.buf, which
+// holds header, IV and ciphertext. It appends the length of the header in bits.
 func (k *key) tag(s *scratch, headerSize int) []byte {
 	s.buf = binary.BigEndian.AppendUint64(s.buf, uint64(headerSize)*8)
 	mac := k.macs.Get().(hash.Hash)
@@ -251,13 +250,13 @@ func (k *key) tag(s *scratch, headerSize int) []byte {
 	return sum[:cbcTagSize]
 }
 
-// Open decrypts a token to its plaintext. first reports whether it was sealed
-// with the first secret.
+// Open decrypts a token. first reports whether it was sealed with the first
+// secret.
 //
-// Accepted are dir with A256GCM or (V5) A256CBC-HS512, nothing else: no zip, no
-// crit, no padding, no white space, no second spelling of the base64. With V5 a
-// kid chooses the secret; without one, and with V4, every secret is tried in
-// turn, where Auth.js tries the first only. The error is always ErrToken.
+// Open accepts alg dir with A256GCM or, with V5, A256CBC-HS512. It rejects zip and
+// crit, base64 padding, white space, and non-canonical base64. With V5 the kid
+// selects the secret. Without a kid, and with V4, all secrets are tried in turn;
+// Auth.js tries only the first. The error is always ErrToken.
 func (k *Keys) Open(token string) (plaintext []byte, first bool, err error) {
 	s := k.get()
 	defer k.put(s)
@@ -268,7 +267,7 @@ func (k *Keys) Open(token string) (plaintext []byte, first bool, err error) {
 	return append([]byte{}, text...), first, nil
 }
 
-// open returns the plaintext in the memory of s.
+// open is Open with the plaintext in the memory of s.
 func (k *Keys) open(token string, s *scratch) (text []byte, first, ok bool) {
 	if len(token) > MaxTokenSize {
 		return nil, false, false
@@ -277,7 +276,7 @@ func (k *Keys) open(token string, s *scratch) (text []byte, first, ok bool) {
 	if !s.parts.split(s.token) {
 		return nil, false, false
 	}
-	ours := false
+	known := false // the header is one that k writes
 	for i, keys := range k.keys {
 		for _, key := range keys {
 			if string(s.parts.header) != key.header {
@@ -286,10 +285,10 @@ func (k *Keys) open(token string, s *scratch) (text []byte, first, ok bool) {
 			if text, ok = key.open(s); ok || key.kid != "" {
 				return text, i == 0, ok
 			}
-			ours = true
+			known = true
 		}
 	}
-	if ours {
+	if known {
 		return nil, false, false
 	}
 	enc, kid, ok := s.foreign(s.parts.header)
@@ -309,8 +308,8 @@ func (k *Keys) open(token string, s *scratch) (text []byte, first, ok bool) {
 	return nil, false, false
 }
 
-// parts are the segments of a token; that of the encrypted key is empty with
-// dir.
+// parts are the segments of a token, except the encrypted key, which is empty
+// with alg dir.
 type parts struct{ header, iv, ciphertext, tag []byte }
 
 func (p *parts) split(token []byte) bool {
@@ -326,7 +325,7 @@ func (p *parts) split(token []byte) bool {
 	return len(key) == 0 // no base64 has a dot, so a sixth segment makes the tag invalid
 }
 
-// foreign reads a protected header that is not one of ours. kid is "" when
+// foreign parses a protected header that this package did not write. kid is "" if
 // there is none.
 func (s *scratch) foreign(header []byte) (enc, kid string, ok bool) {
 	s.buf = s.buf[:0]
@@ -342,11 +341,11 @@ func (s *scratch) foreign(header []byte) (enc, kid string, ok bool) {
 		return "", "", false
 	}
 	for _, name := range [...]string{"zip", "crit"} {
-		if _, there := h[name]; there {
+		if _, exists := h[name]; exists {
 			return "", "", false
 		}
 	}
-	if v, there := h["kid"]; there {
+	if v, exists := h["kid"]; exists {
 		if kid, _ = v.(string); kid == "" {
 			return "", "", false
 		}
@@ -383,7 +382,7 @@ func (k *key) open(s *scratch) ([]byte, bool) {
 	}
 	text := s.buf[textAt:end]
 	cipher.NewCBCDecrypter(k.block, s.buf[ivAt:textAt]).CryptBlocks(text, text)
-	// The tag is right, so a wrong padding is no oracle for anybody.
+	// The tag is valid, so that checking the padding is not an oracle.
 	pad := int(text[len(text)-1])
 	if pad == 0 || pad > aes.BlockSize {
 		return nil, false
@@ -396,9 +395,9 @@ func (k *key) open(s *scratch) ([]byte, bool) {
 	return text[:len(text)-pad], true
 }
 
-// decode appends the bytes of a segment, which must be of this size. The
-// decoder of the standard library skips line breaks; with one of them in it a
-// segment of the right length is too short.
+// decode appends the decoded segment to s.buf and reports whether it has the
+// given size. The decoder of the standard library skips line breaks, but a
+// segment of the right length that contains one decodes to too few bytes.
 func (s *scratch) decode(segment []byte, size int) bool {
 	if len(segment) != b64.EncodedLen(size) {
 		return false
@@ -424,7 +423,7 @@ func (k *Keys) get() *scratch {
 	return &scratch{}
 }
 
-// put gives memory back, without what was decrypted in it.
+// put returns s to the pool, without the plaintext.
 func (k *Keys) put(s *scratch) {
 	clear(s.buf)
 	k.scratch.Put(s)

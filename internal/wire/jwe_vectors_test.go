@@ -40,7 +40,7 @@ type jweVectors struct {
 	} `json:"foreign_tokens"`
 }
 
-// wantError is our error for one of the package's; "" is none.
+// wantError maps the errors of the package to those expected here; "" is success.
 var wantError = map[string]error{
 	"":                                nil,
 	"ERR_JWT_EXPIRED":                 wire.ErrExpired,
@@ -50,7 +50,7 @@ var wantError = map[string]error{
 	"ERR_JWT_INVALID":                 wire.ErrToken,
 	"ERR_JOSE_ALG_NOT_ALLOWED":        wire.ErrToken,
 	"ERR_JOSE_NOT_SUPPORTED":          wire.ErrToken,
-	"ERR_JWT_CLAIM_VALIDATION_FAILED": wire.ErrToken, // but for nbf
+	"ERR_JWT_CLAIM_VALIDATION_FAILED": wire.ErrToken, // except for nbf
 }
 
 // The recordings of each dialect.
@@ -63,8 +63,8 @@ func TestSessionTokenVectors(t *testing.T) {
 }
 
 func testSessionTokenVectors(t *testing.T, dialect wire.Dialect, file string) {
-	// The members of these stand in the order the application gave them; we
-	// write them by name, which no reader minds.
+	// These have their members in the order of the application. Here they are
+	// sorted by name, which makes no difference to a reader.
 	reordered := map[string]bool{"nested custom claims": true, "check cookie: salt is the cookie name": true}
 
 	var data jweVectors
@@ -86,7 +86,7 @@ func testSessionTokenVectors(t *testing.T, dialect wire.Dialect, file string) {
 				t.Errorf("Open = %q, %t, %v; want %q", text, first, err, v.Plaintext)
 			}
 
-			// The claims that came in, encoded with the recorded randomness.
+			// The decoded claims, encoded again with the recorded randomness.
 			var written struct{ JTI string }
 			if err := json.Unmarshal([]byte(v.Plaintext), &written); err != nil {
 				t.Fatal(err)
@@ -143,7 +143,7 @@ func TestForeignTokenVectors(t *testing.T) {
 }
 
 func testForeignTokenVectors(t *testing.T, dialect wire.Dialect, file string) {
-	// Where we differ on purpose.
+	// Intentional differences.
 	type differs struct {
 		err    error
 		reason string
@@ -153,7 +153,7 @@ func testForeignTokenVectors(t *testing.T, dialect wire.Dialect, file string) {
 		wire.V5: {
 			"A256CBC-HS512 without kid, right secret second in array: only the first is tried": {nil, "every secret is tried (security case 43)"},
 			"payload without exp": {wire.ErrToken, "exp is required (WIRE.md section 12 row 8)"},
-			"empty string":        {wire.ErrToken, "no token is not looked at by the caller; there is no null beside an error"},
+			"empty string":        {wire.ErrToken, "callers do not pass an empty token; a result is either null or an error, not both"},
 		},
 		wire.V4: {
 			"A128CBC-HS256 with the same 32-byte key":  {wire.ErrToken, strict},
@@ -185,7 +185,7 @@ func testForeignTokenVectors(t *testing.T, dialect wire.Dialect, file string) {
 				}
 				return
 			case "encode with an array of secrets":
-				// next-auth 4 has one secret; here the others are tried as well.
+				// next-auth 4 has one secret; here all are tried.
 				token, err := dialect.NewKeys("", oldSecret).Seal([]byte(defaultClaims), replay(t, make([]byte, 16)))
 				if err != nil {
 					t.Fatal(err)
@@ -221,7 +221,7 @@ func testForeignTokenVectors(t *testing.T, dialect wire.Dialect, file string) {
 	}
 }
 
-// With V5 the name of the cookie is part of the key, with V4 it is not.
+// The name of the cookie is part of the key with V5, but not with V4.
 func TestSessionKeys(t *testing.T) {
 	for dialect, same := range map[wire.Dialect]bool{wire.V5: false, wire.V4: true} {
 		names := [2]string{dialect.CookieNames(false).SessionToken, dialect.CookieNames(true).SessionToken}

@@ -7,15 +7,15 @@ import (
 	"io"
 )
 
-// HashVerificationToken returns how an e-mail token is stored: hex SHA-256 of
-// token + secret (WIRE.md section 4.3). With several secrets Auth.js takes all
-// of them, joined by commas.
+// HashVerificationToken returns the form in which an e-mail token is stored: the
+// SHA-256 of token + secret in hex (WIRE.md section 4.3). If there are several
+// secrets, Auth.js uses all of them, joined by commas.
 func HashVerificationToken(token, secret string) string {
 	sum := sha256.Sum256([]byte(token + secret))
 	return hex.EncodeToString(sum[:])
 }
 
-// RandomHex returns 32 random bytes as hex. The error is rand's.
+// RandomHex returns 32 random bytes in hex. It returns the error of rand.
 func RandomHex(rand io.Reader) (string, error) {
 	var b [32]byte
 	if err := read(rand, b[:]); err != nil {
@@ -24,8 +24,8 @@ func RandomHex(rand io.Reader) (string, error) {
 	return hex.EncodeToString(b[:]), nil
 }
 
-// RandomBase64 returns 32 random bytes as unpadded base64url. The error is
-// rand's.
+// RandomBase64 returns 32 random bytes in unpadded base64url. It returns the
+// error of rand.
 func RandomBase64(rand io.Reader) (string, error) {
 	var b [32]byte
 	if err := read(rand, b[:]); err != nil {
@@ -34,7 +34,7 @@ func RandomBase64(rand io.Reader) (string, error) {
 	return b64.EncodeToString(b[:]), nil
 }
 
-// UUID returns a random UUID (RFC 9562, version 4). The error is rand's.
+// UUID returns a random UUID (RFC 9562, version 4). It returns the error of rand.
 func UUID(rand io.Reader) (string, error) {
 	var b [16]byte
 	if err := read(rand, b[:]); err != nil {
@@ -50,7 +50,7 @@ func read(rand io.Reader, b []byte) error {
 	return nil
 }
 
-// formatUUID makes a UUID of 16 random bytes.
+// formatUUID returns 16 random bytes as a UUID. It modifies b.
 func formatUUID(b []byte) string {
 	var s [36]byte
 	b[6] = b[6]&0x0f | 0x40

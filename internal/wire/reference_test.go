@@ -20,7 +20,7 @@ import (
 	"github.com/sesame-auth/sesame/internal/wire"
 )
 
-// derive is HKDF as WIRE.md section 4.1 has it.
+// derive is HKDF as specified in WIRE.md section 4.1.
 func derive(t testing.TB, secret, salt string, size int) []byte {
 	t.Helper()
 	k, err := hkdf.Key(sha256.New, []byte(secret), []byte(salt), "Auth.js Generated Encryption Key ("+salt+")", size)
@@ -30,7 +30,7 @@ func derive(t testing.TB, secret, salt string, size int) []byte {
 	return k
 }
 
-// deriveV4 is HKDF of a session token of v4.
+// deriveV4 is HKDF for session tokens of v4.
 func deriveV4(t testing.TB, secret string) []byte {
 	t.Helper()
 	k, err := hkdf.Key(sha256.New, []byte(secret), nil, "NextAuth.js Generated Encryption Key", 32)
@@ -40,8 +40,8 @@ func deriveV4(t testing.TB, secret string) []byte {
 	return k
 }
 
-// raw is a plain implementation of A256CBC-HS512 with the key at hand: to make
-// tokens that ours would never make, and as the limit of the benchmarks.
+// raw is a plain implementation of A256CBC-HS512 with a given key. It makes tokens
+// that package wire would not make, and is a baseline of the benchmarks.
 type raw struct {
 	block cipher.Block
 	mac   hash.Hash
@@ -69,8 +69,7 @@ func (r *raw) tag(header string, iv, text []byte) []byte {
 	return r.mac.Sum(nil)[:32]
 }
 
-// seal takes the header as JSON and pads the plaintext unless padded says that
-// it is.
+// seal takes the header as JSON. It pads the plaintext unless padded is set.
 func (r *raw) seal(headerJSON string, iv, plaintext []byte, padded bool) string {
 	header := rawURL.EncodeToString([]byte(headerJSON))
 	text := append([]byte{}, plaintext...)
@@ -86,7 +85,7 @@ func (r *raw) seal(headerJSON string, iv, plaintext []byte, padded bool) string 
 
 var errRaw = errors.New("raw: no")
 
-// open checks nothing that the primitives do not check.
+// open checks only what the primitives check.
 func (r *raw) open(token string) ([]byte, error) {
 	p := strings.Split(token, ".")
 	if len(p) != 5 {
@@ -134,7 +133,7 @@ func sealGCMWith(t testing.TB, key []byte, headerJSON string, plaintext []byte) 
 	return strings.Join([]string{header, "", rawURL.EncodeToString(iv), rawURL.EncodeToString(text), rawURL.EncodeToString(tag)}, ".")
 }
 
-// ourHeader returns the protected header of a token, as JSON.
+// ourHeader returns the protected header of a token as JSON.
 func ourHeader(t testing.TB, token string) string {
 	t.Helper()
 	header, _, _ := strings.Cut(token, ".")
@@ -145,7 +144,7 @@ func ourHeader(t testing.TB, token string) string {
 	return string(b)
 }
 
-// What we write go-jose reads, and the other way round.
+// go-jose reads tokens of package wire, and the other way round.
 func TestGoJOSE(t *testing.T) {
 	keys := wire.V5.NewKeys(salt, secret)
 	for _, text := range []string{"", "{}", defaultClaims, strings.Repeat("x", 40000)} {
@@ -172,7 +171,7 @@ func TestGoJOSE(t *testing.T) {
 		}{{jose.A256CBC_HS512, 64}, {jose.A256GCM, 32}} {
 			for _, kid := range []string{"", h.KID} {
 				if kid != "" && enc.enc == jose.A256GCM {
-					continue // that key has another kid
+					continue // the kid is that of the other key
 				}
 				e, err := jose.NewEncrypter(enc.enc, jose.Recipient{Algorithm: jose.DIRECT, Key: derive(t, secret, salt, enc.size), KeyID: kid}, nil)
 				if err != nil {

@@ -7,15 +7,15 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// ClockTolerance is how far the clocks of two servers may differ.
-const ClockTolerance = 15 * time.Second
+// clockTolerance is the tolerated difference between the clocks of two servers.
+const clockTolerance = 15 * time.Second
 
-const toleranceSeconds = int64(ClockTolerance / time.Second)
+const toleranceSeconds = int64(clockTolerance / time.Second)
 
-// EncodeToken seals the claims of t with iat, exp and jti set: now, now +
-// maxAge (whole seconds) and a random UUID. t itself is not changed; nil has no
-// claims. It reads 32 bytes of rand (28
-// with V4), the UUID's first; the error is rand's.
+// EncodeToken seals the claims of t, with iat set to now, exp to now + maxAge (in
+// whole seconds) and jti to a random UUID. It does not modify t; a nil t has no
+// claims. EncodeToken reads 32 bytes from rand (28 with V4), first those of the
+// UUID, and returns the error of rand.
 func (k *Keys) EncodeToken(t *schema.Token, now time.Time, maxAge time.Duration, rand io.Reader) (string, error) {
 	if len(k.keys) == 0 {
 		return "", errNoKey
@@ -37,11 +37,10 @@ func (k *Keys) EncodeToken(t *schema.Token, now time.Time, maxAge time.Duration,
 	return c.finish(s), nil
 }
 
-// DecodeToken opens a token and decodes its claims under s (nil: no declared
-// fields). A token without exp is ErrToken (WIRE.md section 12 row 8). A token
-// is valid until exp plus ClockTolerance, and from nbf minus ClockTolerance on;
-// iat is not checked. first is as of Open. The error is ErrToken, ErrExpired or
-// ErrNotYet.
+// DecodeToken opens a token and decodes its claims according to s, which may be
+// nil. The token must have exp (WIRE.md section 12 row 8). It is valid from nbf
+// minus clockTolerance until exp plus clockTolerance; iat is not checked. first
+// is that of Open. The error is ErrToken, ErrExpired or ErrNotYet.
 func (k *Keys) DecodeToken(token string, s *schema.Schema, now time.Time) (t *schema.Token, first bool, err error) {
 	mem := k.get()
 	defer k.put(mem)

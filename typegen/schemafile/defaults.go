@@ -11,15 +11,15 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// powerful are values that a default should not be.
+// powerful holds values that should not be defaults.
 var powerful = []string{"admin", "administrator", "owner", "root", "superuser", "superadmin", "sudo"}
 
-func (r *reader) defaultOf(p pair, in map[string]pair, what string, w where, f *Field, typed bool) {
+func (r *reader) defaultOf(p pair, in map[string]pair, what string, w scope, f *Field, typed bool) {
 	d, ok := in["default"]
 	if !ok {
 		if typed && w != ofComputed && f.Type.Kind == schema.Enum && !f.Type.List && !f.Type.Nullable {
-			r.problem(p.key, "the one with the least rights; or make it nullable: "+f.Type.Name+"?",
-				"%s: an enum field needs a default, because old sessions do not have it", what)
+			r.problem(p.key, "choose the value with the least rights, or make it nullable: "+f.Type.Name+"?",
+				"%s: an enum field needs a default, for old sessions that do not have it", what)
 		}
 		return
 	}
@@ -45,7 +45,7 @@ func (r *reader) defaultOf(p pair, in map[string]pair, what string, w where, f *
 	f.Default = canon
 	if s, ok := canon.(string); ok && f.Type.Kind == schema.Enum && slices.Contains(powerful, strings.ToLower(s)) {
 		r.add(true, position(d.value), "choose the value with the least rights",
-			"%s: default: %s is what everybody gets whose session or row has no value, or one that is not in the enum any more", what, quote(s))
+			"%s: default: %s applies to every session or row without a value, or with one that was removed from the enum", what, quote(s))
 	}
 }
 

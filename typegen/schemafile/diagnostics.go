@@ -9,19 +9,19 @@ import (
 	"unicode/utf8"
 )
 
-// Diagnostic is something wrong with the file, or worth a second look.
+// Diagnostic is a problem of the file, or a warning.
 type Diagnostic struct {
 	File    string `json:"file"`
 	Line    int    `json:"line"`           // from 1
 	Column  int    `json:"column"`         // from 1, in characters
-	Warning bool   `json:"warning"`        // the file can be used all the same
-	Message string `json:"message"`        // what is wrong
-	Hint    string `json:"hint,omitempty"` // what to do, when that is known
+	Warning bool   `json:"warning"`        // the file can still be used
+	Message string `json:"message"`        // describes the problem
+	Hint    string `json:"hint,omitempty"` // how to fix it; "" if not known
 	Source  string `json:"source"`         // the line
 }
 
 // String returns the diagnostic in three lines: the position with the message,
-// the line, and a caret below the place. Without a source it is one line.
+// the source line, and a caret below the column. Without Source it is one line.
 func (d Diagnostic) String() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s:%d:%d: ", d.File, d.Line, d.Column)
@@ -32,13 +32,13 @@ func (d Diagnostic) String() string {
 	if d.Hint != "" {
 		b.WriteString(" (" + d.Hint + ")")
 	}
-	const widest = 160
-	if d.Source == "" || d.Column > widest {
+	const maxWidth = 160
+	if d.Source == "" || d.Column > maxWidth {
 		return b.String()
 	}
 	line := []rune(d.Source)
-	if len(line) > widest {
-		line = append(line[:widest:widest], '…')
+	if len(line) > maxWidth {
+		line = append(line[:maxWidth:maxWidth], '…')
 	}
 	b.WriteString("\n    " + string(line) + "\n    ")
 	for i := range d.Column - 1 {
@@ -52,10 +52,10 @@ func (d Diagnostic) String() string {
 	return b.String()
 }
 
-// Diagnostics are all diagnostics of a file, by position. It is an error.
+// Diagnostics holds all diagnostics of a file, ordered by position. It is an error.
 type Diagnostics []Diagnostic
 
-// Error returns the diagnostics one below the other.
+// Error returns the diagnostics, one after the other.
 func (d Diagnostics) Error() string {
 	var b strings.Builder
 	for i, one := range d {
@@ -67,12 +67,12 @@ func (d Diagnostics) Error() string {
 	return b.String()
 }
 
-// failed reports whether one of them is more than a warning.
+// failed reports whether one of the diagnostics is not a warning.
 func (d Diagnostics) failed() bool {
 	return slices.ContainsFunc(d, func(d Diagnostic) bool { return !d.Warning })
 }
 
-// sort orders by position and drops what is said twice.
+// sort sorts by position and removes duplicates.
 func (d Diagnostics) sort() Diagnostics {
 	slices.SortStableFunc(d, func(a, b Diagnostic) int {
 		return cmp.Or(cmp.Compare(a.Line, b.Line), cmp.Compare(a.Column, b.Column), cmp.Compare(a.Message, b.Message))
@@ -80,20 +80,20 @@ func (d Diagnostics) sort() Diagnostics {
 	return slices.Compact(d)
 }
 
-// quote shows a piece of the file, without what would disturb a terminal.
+// quote quotes a part of the file, truncated and without control characters.
 func quote(s string) string {
-	const longest = 60
-	if len(s) > longest {
-		cut := longest
-		for cut > 0 && !utf8.RuneStart(s[cut]) {
-			cut--
+	const maxLen = 60
+	if len(s) > maxLen {
+		end := maxLen
+		for end > 0 && !utf8.RuneStart(s[end]) {
+			end--
 		}
-		s = s[:cut] + "…"
+		s = s[:end] + "…"
 	}
 	return fmt.Sprintf("%q", s)
 }
 
-// printable drops what would disturb a terminal.
+// printable replaces characters that cannot be printed on a terminal.
 func printable(line string) string {
 	return strings.Map(func(c rune) rune {
 		if c != '\t' && !unicode.IsPrint(c) {

@@ -12,10 +12,10 @@
 // A field is a type, or a mapping with the attributes type, client, default,
 // max, was, profile, trusted, token, deprecated and doc. The types are string,
 // bool, int, float, time, an enum and an object; a trailing ? makes one
-// nullable, a trailing [] (or [string] in place of string[]) a list.
+// nullable, a trailing [] (or [string] instead of string[]) a list.
 //
-// [Parse] reports every problem at once, with its position. What it accepts is a
-// valid [schema.Schema], see [File.Schema].
+// [Parse] reports all problems at once, with their positions. The schema of a file
+// that it accepts ([File.Schema]) is a valid [schema.Schema].
 //
 // [schema.Schema]: https://pkg.go.dev/github.com/sesame-auth/sesame/engine/schema#Schema
 package schemafile

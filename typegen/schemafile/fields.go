@@ -12,23 +12,23 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// place where a field can stand.
-type where int
+// scope is where a field is declared.
+type scope int
 
 const (
-	ofUser where = iota
+	ofUser scope = iota
 	ofSession
 	ofToken
 	ofComputed
 	ofObject
 )
 
-func (w where) String() string {
+func (w scope) String() string {
 	return [...]string{"user", "session", "token", "computed", "objects"}[w]
 }
 
-// attributes are where each attribute can be used.
-var attributes = map[string][]where{
+// attributes maps each attribute to the scopes in which it is allowed.
+var attributes = map[string][]scope{
 	"type":       {ofUser, ofSession, ofToken, ofComputed, ofObject},
 	"client":     {ofUser, ofSession, ofComputed},
 	"default":    {ofUser, ofSession, ofToken, ofObject},
@@ -41,10 +41,10 @@ var attributes = map[string][]where{
 	"doc":        {ofUser, ofSession, ofToken, ofComputed, ofObject},
 }
 
-// attributeNames in the order in which they are explained.
+// attributeNames holds the attributes in the order of their documentation.
 var attributeNames = []string{"type", "client", "default", "max", "was", "profile", "trusted", "token", "deprecated", "doc"}
 
-func (r *reader) section(s pair, w where) []Field {
+func (r *reader) section(s pair, w scope) []Field {
 	if s.value == nil {
 		return nil
 	}
@@ -68,11 +68,11 @@ func (r *reader) section(s pair, w where) []Field {
 func (r *reader) builtin(p pair) (Field, bool) {
 	what := "user." + p.name
 	if p.name == "emailVerified" {
-		r.problem(p.key, "", "%s: never leaves the server; of the built-in fields id, name, email and image can stand here", what)
+		r.problem(p.key, "", "%s: never leaves the server; only the built-in fields id, name, email and image can be listed", what)
 		return Field{}, false
 	}
 	if _, isMapping := p.value.(*ast.MappingNode); !isMapping {
-		r.problem(p.key, "write "+p.name+": {client: read}", "%s: is built in; only client and doc can be said of it", what)
+		r.problem(p.key, "write "+p.name+": {client: read}", "%s: is built in; it can only have client and doc", what)
 		return Field{}, false
 	}
 	f := Field{Pos: position(p.key)}
@@ -83,45 +83,45 @@ func (r *reader) builtin(p pair) (Field, bool) {
 		case "client":
 			f.Client = r.client(a.value, what)
 			if f.Client == schema.Write && p.name != "name" && p.name != "image" {
-				r.problem(a.value, "", "%s: client: write is possible for name and image only", what)
+				r.problem(a.value, "", "%s: client: write is only possible for name and image", what)
 			}
 		case "doc":
 			f.Doc = r.prose(a.value, what+": doc")
 		default:
-			r.problem(a.key, didYouMean(a.name, []string{"client", "doc"}), "%s: is built in; only client and doc can be said of it, not %s", what, quote(a.name))
+			r.problem(a.key, didYouMean(a.name, []string{"client", "doc"}), "%s: is built in; it can only have client and doc, not %s", what, quote(a.name))
 		}
 	}
 	return f, ok
 }
 
-// fieldName checks the name of a field, or an earlier one, and takes it.
-func (r *reader) fieldName(at ast.Node, name, what string, w where, taken map[string]string) bool {
+// fieldName checks the name of a field, or an earlier one, and marks it as taken.
+func (r *reader) fieldName(at ast.Node, name, what string, w scope, taken map[string]string) bool {
 	key := fold(name)
 	switch why, isReserved := reserved[key]; {
 	case name == "" || !letter(name[0]) ||
 		strings.ContainsFunc(name, func(c rune) bool { return c > 127 || !letter(byte(c)) && !digit(byte(c)) && c != '_' }):
-		r.problem(at, "", "%s: the name %s is not a letter followed by letters, digits and _", what, quote(name))
+		r.problem(at, "", "%s: the name %s must be a letter followed by letters, digits and _", what, quote(name))
 		return false
 	case len(name) > maxName || len(SnakeName(name)) > maxName:
-		r.problem(at, "", "%s: the name %s is longer than %d bytes, the longest name of a column", what, quote(name), maxName)
+		r.problem(at, "", "%s: the name %s is longer than %d bytes, the limit for columns", what, quote(name), maxName)
 		return false
 	case isReserved && (w != ofObject || strings.HasPrefix(why, "a method") || strings.HasPrefix(why, "a name with")):
-		r.problem(at, "", "%s: the name %s is that of %s", what, quote(name), why)
+		r.problem(at, "", "%s: the name %s is reserved: it is %s", what, quote(name), why)
 		return false
 	}
 	if other, ok := taken[key]; ok {
-		scope := "names are one set over user, session, token and computed, and case and _ do not count"
+		rule := "names must be unique across user, session, token and computed, ignoring case and _"
 		if w == ofObject {
-			scope = "case and _ do not count"
+			rule = "names must be unique, ignoring case and _"
 		}
-		r.problem(at, "", "%s: the name %s is used by %s already; %s", what, quote(name), other, scope)
+		r.problem(at, "", "%s: the name %s is already used by %s; %s", what, quote(name), other, rule)
 		return false
 	}
 	taken[key] = what
 	return true
 }
 
-func (r *reader) field(p pair, w where, what string, taken map[string]string) (Field, bool) {
+func (r *reader) field(p pair, w scope, what string, taken map[string]string) (Field, bool) {
 	f := Field{Pos: position(p.key)}
 	f.Name = p.name
 	f.Client = schema.None
@@ -142,7 +142,7 @@ func (r *reader) field(p pair, w where, what string, taken map[string]string) (F
 		for _, a := range pairs {
 			switch places, known := attributes[a.name]; {
 			case !known:
-				r.problem(a.key, cmp.Or(didYouMean(a.name, attributeNames), "there are "+strings.Join(attributeNames, ", ")), "%s: unknown attribute %s", what, quote(a.name))
+				r.problem(a.key, cmp.Or(didYouMean(a.name, attributeNames), "want one of "+strings.Join(attributeNames, ", ")), "%s: unknown attribute %s", what, quote(a.name))
 			case !slices.Contains(places, w):
 				r.problem(a.key, "", "%s: %s", what, misplaced(a.name, w))
 			default:
@@ -179,7 +179,7 @@ func (r *reader) field(p pair, w where, what string, taken map[string]string) (F
 	if a, ok := in["token"]; ok {
 		f.Token = r.flag(a.value, what+": token")
 		if f.Token && f.Shown() {
-			r.problem(a.key, "", "%s: what the client sees is in the token anyway; token is for a hidden field", what)
+			r.problem(a.key, "", "%s: a field that the client sees is always in the token; token is only for hidden fields", what)
 		}
 	}
 	r.profile(in, what, &f)
@@ -188,25 +188,25 @@ func (r *reader) field(p pair, w where, what string, taken map[string]string) (F
 		case f.Client == schema.Write:
 			r.problem(in["client"].value, "", "%s: a computed field is not stored, so the client cannot write it", what)
 		case f.Client != schema.Read:
-			r.problem(p.key, "add client: read", "%s: a computed field is made for the client", what)
+			r.problem(p.key, "add client: read", "%s: a computed field must be visible to the client", what)
 		}
 	}
 	r.defaultOf(p, in, what, w, &f, typed)
 	return f, named && typed
 }
 
-func misplaced(attribute string, w where) string {
+func misplaced(attribute string, w scope) string {
 	switch {
 	case attribute == "client" && w == ofToken:
 		return "a token field is never shown to the client; move it to session"
 	case attribute == "client":
-		return "client is said of the field that has the object, not of a member"
+		return "client belongs to the field that holds the object, not to a member"
 	case w == ofComputed:
-		return fmt.Sprintf("a computed field is not stored and has no %q", attribute)
+		return fmt.Sprintf("a computed field is not stored and cannot have %q", attribute)
 	case w == ofObject:
-		return fmt.Sprintf("a member of an object has no %q", attribute)
+		return fmt.Sprintf("a member of an object cannot have %q", attribute)
 	}
-	return fmt.Sprintf("%q is for user fields only", attribute)
+	return fmt.Sprintf("%q is only for user fields", attribute)
 }
 
 func (r *reader) client(n ast.Node, what string) schema.Access {
@@ -224,27 +224,27 @@ func (r *reader) client(n ast.Node, what string) schema.Access {
 	case "write":
 		return schema.Write
 	}
-	r.problem(n, cmp.Or(didYouMean(s.Value, accesses), "there are none, read and write"), "%s: client: unknown access %s", what, quote(s.Value))
+	r.problem(n, cmp.Or(didYouMean(s.Value, accesses), "want none, read or write"), "%s: client: unknown access %s", what, quote(s.Value))
 	return schema.None
 }
 
 func (r *reader) max(n ast.Node, what string, f *Field, typed bool) {
 	i, ok := n.(*ast.IntegerNode)
-	most, isUint := uint64(0), false
+	limit, isUint := uint64(0), false
 	if ok {
-		most, isUint = i.Value.(uint64)
+		limit, isUint = i.Value.(uint64)
 	}
 	switch {
-	case !isUint || most < 1 || most > math.MaxInt32:
-		r.problem(n, "", "%s: max: want a number from 1, got %s", what, quote(n.GetToken().Value))
+	case !isUint || limit < 1 || limit > math.MaxInt32:
+		r.problem(n, "", "%s: max: want an integer from 1 to %d, got %s", what, math.MaxInt32, quote(n.GetToken().Value))
 	case typed && !f.Type.List && f.Type.Kind != schema.String:
-		r.problem(n, "", "%s: max: only strings (bytes) and lists (items) have a limit", what)
+		r.problem(n, "", "%s: max: is only for strings (bytes) and lists (items)", what)
 	default:
-		f.Max = int(most)
+		f.Max = int(limit)
 	}
 }
 
-func (r *reader) was(n ast.Node, what string, w where, f *Field, taken map[string]string) {
+func (r *reader) was(n ast.Node, what string, w scope, f *Field, taken map[string]string) {
 	names, nodes := r.texts(n, what+": was")
 	for i, name := range names {
 		if fold(name) == fold(f.Name) && name != f.Name && !slices.Contains(f.Was, name) { // orgID was org_id
@@ -259,27 +259,27 @@ func (r *reader) was(n ast.Node, what string, w where, f *Field, taken map[strin
 
 // profile reads profile and trusted.
 func (r *reader) profile(in map[string]pair, what string, f *Field) {
-	trusted, said := in["trusted"]
-	if said {
+	trusted, isSet := in["trusted"]
+	if isSet {
 		f.Trusted = r.flag(trusted.value, what+": trusted")
 	}
 	p, ok := in["profile"]
 	if !ok {
-		if said {
-			r.problem(trusted.key, "", "%s: trusted is about profile, which is not there", what)
+		if isSet {
+			r.problem(trusted.key, "", "%s: trusted requires profile", what)
 		}
 		return
 	}
 	pairs, ok := r.mapping(p.value, what+": profile")
 	if ok && len(pairs) == 0 {
-		r.problem(p.key, "as in profile: {google: locale}", "%s: profile: names no provider", what)
+		r.problem(p.key, "as in profile: {google: locale}", "%s: profile: has no provider", what)
 	}
 	for _, claim := range pairs {
 		name, ok := r.text(claim.value, what+": profile."+claim.name)
 		switch {
 		case !ok:
 		case claim.name == "" || name == "":
-			r.problem(claim.key, "", "%s: profile: an empty provider or claim", what)
+			r.problem(claim.key, "", "%s: profile: the provider or the claim is empty", what)
 		default:
 			if f.Profile == nil {
 				f.Profile = map[string]string{}
@@ -288,8 +288,8 @@ func (r *reader) profile(in map[string]pair, what string, f *Field) {
 		}
 	}
 	if f.Client != schema.Write && !f.Trusted {
-		// What the client may write anyway decides nothing; anything else may.
-		r.problem(p.key, "add trusted: true if the provider may decide this",
-			"%s: profile: what a provider says is often what its user typed there", what)
+		// A field that the client may write grants no rights; any other may.
+		r.problem(p.key, "add trusted: true if the provider may decide this field",
+			"%s: profile: users can often choose their own values at a provider", what)
 	}
 }

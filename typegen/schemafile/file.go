@@ -8,35 +8,36 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// Version is the version of the file format: the value of version.
+// Version is the version of the file format, the value of version.
 const Version = 1
 
-// Name is what the file is usually called.
+// Name is the default name of the file.
 const Name = "auth.schema.yaml"
 
-// File is a schema file without problems.
+// File is a valid schema file.
 type File struct {
 	Enums   []Enum
 	Objects []Object
-	// The sections, in the order of the file. User may hold entries for the
-	// built-in fields id, name, email and image, see [Field.Builtin].
+	// User, Session, Token and Computed are the fields of these sections, in the
+	// order of the file. User may hold the built-in fields id, name, email and
+	// image; see [Field.Builtin].
 	User, Session, Token, Computed []Field
 	Output                         Output
 }
 
-// Output says what typegen prints, and where: paths with slashes, relative to
-// the folder of the schema file. "" is not printed.
+// Output lists the files that typegen generates: paths with slashes, relative to
+// the directory of the schema file. "" means that a file is not generated.
 type Output struct {
-	Go               string            // folder of the package of types; its test helpers go into a folder below
-	Ent              string            // folder of the package of ent mixins
+	Go               string            // directory of the package of types; its test helpers are in a directory below
+	Ent              string            // directory of the package of ent mixins
 	TypeScript       string            // file
-	TypeScriptModule string            // the package whose types are augmented; "" is next-auth
+	TypeScriptModule string            // the package whose types are augmented; "" means next-auth
 	JSONSchema       string            // file
 	Markdown         string            // file
 	SQL              map[string]string // dialect to file
 }
 
-// DefaultOutput is that of a file which says nothing of it.
+// DefaultOutput returns the Output of a file without the section output.
 func DefaultOutput() Output { return Output{Go: "authtypes", TypeScript: "next-auth.d.ts"} }
 
 // Pos is a position in the file.
@@ -61,24 +62,24 @@ type Object struct {
 
 // Field is a declared field, or a member of an object.
 type Field struct {
-	// Field is the field as the engine knows it. Client is None where the file
-	// says nothing, except for built-in fields, and Default is canonical.
+	// Field is the field for the engine. Client is None if the file does not set
+	// it, except for built-in fields, and Default is canonical.
 	schema.Field
 	Pos Pos
-	// Trusted: what the provider says may decide what a user may do.
+	// Trusted reports that values from a provider may decide what a user may do.
 	Trusted bool
-	// Deprecated says what to use instead; "" when the field is not deprecated.
+	// Deprecated describes what to use instead; "" if the field is not deprecated.
 	Deprecated string
 }
 
-// Builtin reports whether the field is one that every user has, listed for its
-// client access only.
+// Builtin reports whether the field is one that every user has. It is listed only
+// for its client access and its doc.
 func (f *Field) Builtin() bool { return schema.Builtin(f.Name) }
 
-// GoName is the name of the field in generated Go code.
+// GoName returns the name of the field in generated Go code.
 func (f *Field) GoName() string { return GoName(f.Name) }
 
-// Schema returns the schema as the engine takes it. It shares memory with f.
+// Schema returns the schema for the engine. It shares memory with f.
 func (f *File) Schema() *schema.Schema {
 	plain := func(fields []Field) []schema.Field {
 		var out []schema.Field
@@ -90,15 +91,15 @@ func (f *File) Schema() *schema.Schema {
 	return &schema.Schema{User: plain(f.User), Session: plain(f.Session), Token: plain(f.Token), Computed: plain(f.Computed)}
 }
 
-// Load reads and parses the file at path. The error is [Diagnostics] when the
-// file is there and has problems. Warnings are returned with a File.
+// Load reads and parses the file at path. If the file has problems, the error is a
+// [Diagnostics]. Otherwise Load returns the file with its warnings.
 func Load(path string) (*File, Diagnostics, error) {
 	f, err := os.Open(path)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer f.Close()
-	// One byte more than is allowed, so that Parse sees what is too large.
+	// One byte more than allowed, so that Parse refuses a larger file.
 	src, err := io.ReadAll(io.LimitReader(f, MaxSize+1))
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading %s: %w", path, err)

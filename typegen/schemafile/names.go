@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// initialisms are written in capitals in Go names.
+// initialisms holds words that are written in capitals in Go names.
 var initialisms = []string{
 	"ACL", "API", "ASCII", "CPU", "CSS", "DB", "DNS", "EOF", "GUID", "HTML", "HTTP", "HTTPS", "ID", "IP", "JSON", "QPS", "RAM",
 	"RPC", "SLA", "SMTP", "SQL", "SSH", "TCP", "TLS", "TTL", "UDP", "UI", "UID", "URI", "URL", "UTF8", "UUID", "VM", "XML",
@@ -35,7 +35,7 @@ func SnakeName(name string) string {
 	return strings.Join(parts, "_")
 }
 
-// words cuts a name where its case or its punctuation says so: orgId, userIDs,
+// words splits a name at changes of case and at punctuation: orgId, userIDs,
 // HTTPServer, plan_v2.
 func words(name string) []string {
 	var out []string
@@ -62,13 +62,13 @@ func lower(c byte) bool  { return 'a' <= c && c <= 'z' }
 func digit(c byte) bool  { return '0' <= c && c <= '9' }
 func letter(c byte) bool { return upper(c) || lower(c) }
 
-// fold is what two names must not share: they would be one name in Go, or one
-// column where case does not count.
+// fold returns the part of a name that must be unique: names with the same part
+// would be one name in Go, or one column in a database that ignores case.
 func fold(name string) string {
 	return strings.ToLower(strings.ReplaceAll(name, "_", ""))
 }
 
-// reserved says of folded names why a field cannot have them.
+// reserved maps folded names that a field cannot have to what they are.
 var reserved = map[string]string{
 	"id": "a built-in user field", "name": "a built-in user field", "email": "a built-in user field",
 	"emailverified": "a built-in user field", "image": "a built-in user field",
@@ -76,20 +76,19 @@ var reserved = map[string]string{
 	"sub": "a registered claim of session tokens", "iat": "a registered claim of session tokens",
 	"exp": "a registered claim of session tokens", "nbf": "a registered claim of session tokens",
 	"jti": "a registered claim of session tokens", "iss": "a registered claim of session tokens",
-	"aud": "a registered claim of session tokens", "picture": "a claim that every session token has",
-	"subject": "the user's id in the generated Token", "issuedat": "a time in the generated Token",
+	"aud": "a registered claim of session tokens", "picture": "a claim of every session token",
+	"subject": "the id of the user in the generated Token", "issuedat": "a time in the generated Token",
 	"notbefore": "a time in the generated Token",
 
-	"user": "a member that every session has", "expires": "a member that every session has",
-	"sessiontoken": "a column that every session has", "userid": "a column that every session has",
+	"user": "a member of every session", "expires": "a member of every session",
+	"sessiontoken": "a column of every session", "userid": "a column of every session",
 
 	"appendjson": "a method of the generated types", "marshaljson": "a method of the generated types",
-	"unmarshaljson": "a method of the generated types", "constructor": "a name with a meaning of its own in JavaScript",
-	"prototype": "a name with a meaning of its own in JavaScript", "proto": "a name with a meaning of its own in JavaScript",
+	"unmarshaljson": "a method of the generated types", "constructor": "a name with a special meaning in JavaScript",
+	"prototype": "a name with a special meaning in JavaScript", "proto": "a name with a special meaning in JavaScript",
 }
 
-// reservedTypes are names that generated Go or TypeScript declares or uses
-// itself.
+// reservedTypes holds names that generated Go or TypeScript declares or uses.
 var reservedTypes = []string{
 	"Account", "Authorized", "AuthorizedParams", "Callbacks", "Computed", "Date", "DecodeSession", "DefaultSession", "JWT",
 	"JWTParams", "NonNullable", "Omit", "Partial", "Profile", "ReadSession", "ReadToken", "ReadUpdate", "ReadUser", "Schema",
@@ -98,7 +97,7 @@ var reservedTypes = []string{
 	"WriteUser",
 }
 
-// didYouMean is the hint that name was meant as another word, or "".
+// didYouMean returns a hint with the word that was probably meant, or "".
 func didYouMean(name string, among []string) string {
 	if guess := nearest(name, among); guess != "" && guess != name {
 		return fmt.Sprintf("did you mean %q?", guess)
@@ -108,13 +107,13 @@ func didYouMean(name string, among []string) string {
 
 // nearest returns the word that was probably meant, or "".
 func nearest(name string, among []string) string {
-	const longest = 64
-	if name == "" || len(name) > longest {
+	const maxLen = 64
+	if name == "" || len(name) > maxLen {
 		return ""
 	}
 	best, least := "", 1+min(2, len(name)/2)
 	for _, word := range among {
-		if len(word) > longest {
+		if len(word) > maxLen {
 			continue
 		}
 		d := distance(strings.ToLower(name), strings.ToLower(word))
@@ -132,8 +131,8 @@ func nearest(name string, among []string) string {
 	return best
 }
 
-// distance is how many letters to insert, drop, change or swap with their
-// neighbour.
+// distance returns the number of letters to insert, delete, replace or swap with
+// their neighbor.
 func distance(a, b string) int {
 	var before, last []int
 	row := make([]int, len(b)+1)

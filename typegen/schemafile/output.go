@@ -12,7 +12,7 @@ import (
 
 var outputs = []string{"go", "ent", "typescript", "typescriptModule", "jsonSchema", "markdown", "sql"}
 
-// SQLDialects are the databases that output.sql can name.
+// SQLDialects returns the databases that output.sql can name.
 func SQLDialects() []string { return []string{"sqlite", "mysql", "postgres"} }
 
 func (r *reader) output(section pair) {
@@ -32,7 +32,7 @@ func (r *reader) output(section pair) {
 			r.problem(n, "as in ../web/next-auth.d.ts", "%s: %s is not a relative path with slashes", what, quote(s))
 			return ""
 		case paths[s] != "":
-			r.problem(n, "", "%s: %s is printed to this place already", what, paths[s])
+			r.problem(n, "", "%s: %s has the same path", what, paths[s])
 			return ""
 		}
 		paths[s] = what
@@ -41,11 +41,11 @@ func (r *reader) output(section pair) {
 	folder := func(n ast.Node, what string) string {
 		s := path(n, what)
 		name := s[strings.LastIndex(s, "/")+1:]
-		// A package that nobody can import, or that the helpers for tests import
-		// another of.
+		// A package that cannot be imported, or whose name conflicts with an import
+		// of the test helpers.
 		taken := []string{"main", "engine", "context", "testing", "time"}
 		if s != "" && (slices.Contains(taken, name) || !lower(name[0]) || strings.ContainsFunc(name, func(c rune) bool { return c > 127 || !lower(byte(c)) && !digit(byte(c)) }) || gotoken.IsKeyword(name)) {
-			r.problem(n, "the last part is the name of the Go package: lower-case letters and digits, as in authtypes", "%s: %s cannot be a Go package", what, quote(s))
+			r.problem(n, "the last part is the name of the package: lower-case letters and digits, as in authtypes", "%s: %s cannot be a Go package", what, quote(s))
 		}
 		return s
 	}
@@ -68,7 +68,7 @@ func (r *reader) output(section pair) {
 			dialects, _ := r.mapping(p.value, what)
 			for _, d := range dialects {
 				if !slices.Contains(SQLDialects(), d.name) {
-					r.problem(d.key, cmp.Or(didYouMean(d.name, SQLDialects()), "there are "+strings.Join(SQLDialects(), ", ")), "%s: unknown dialect %s", what, quote(d.name))
+					r.problem(d.key, cmp.Or(didYouMean(d.name, SQLDialects()), "want one of "+strings.Join(SQLDialects(), ", ")), "%s: unknown dialect %s", what, quote(d.name))
 					continue
 				}
 				if o.SQL == nil {
@@ -77,7 +77,7 @@ func (r *reader) output(section pair) {
 				o.SQL[d.name] = path(d.value, what+"."+d.name)
 			}
 		default:
-			r.problem(p.key, cmp.Or(didYouMean(p.name, outputs), "there are "+strings.Join(outputs, ", ")), "output: unknown output %s", quote(p.name))
+			r.problem(p.key, cmp.Or(didYouMean(p.name, outputs), "want one of "+strings.Join(outputs, ", ")), "output: unknown output %s", quote(p.name))
 		}
 	}
 }

@@ -12,18 +12,18 @@ import (
 // Limits of a file.
 const (
 	MaxSize   = 256 << 10 // bytes
-	maxTokens = 20_000    // of YAML: more than a thousand fields; the parser's time is their square
+	maxTokens = 20_000    // of YAML: enough for a thousand fields; the parser's time is quadratic
 	maxDepth  = 16        // of nested lists and mappings
-	maxName   = 63        // bytes of a name: what a column of PostgreSQL can be called
+	maxName   = 63        // bytes of a name: the limit for columns of PostgreSQL
 	maxDoc    = 1000      // bytes of doc and deprecated
 	maxFound  = 100       // diagnostics
 	maxEnum   = 1000      // values of an enum
-	// maxObjects is how deeply objects may hold objects.
+	// maxObjects is how deep objects may be nested.
 	maxObjects = 8
 )
 
-// Parse reads a schema file. path is for the diagnostics only. File is nil when
-// there is a diagnostic that is more than a warning.
+// Parse parses a schema file. path is used only in diagnostics. The File is nil if
+// a diagnostic is not a warning.
 func Parse(path string, src []byte) (*File, Diagnostics) {
 	r := reader{path: path, lines: strings.Split(string(src), "\n"), file: &File{}}
 	if root := r.yaml(src); root != nil {
@@ -36,7 +36,7 @@ func Parse(path string, src []byte) (*File, Diagnostics) {
 	return r.file, found
 }
 
-// reader is one Parse.
+// reader is the state of [Parse].
 type reader struct {
 	path  string
 	lines []string
@@ -45,8 +45,8 @@ type reader struct {
 
 	enums   map[string]int       // name to index in file.Enums
 	objects map[string]*declared // by name
-	taken   map[string]string    // folded name of a field, or earlier name, to what has it
-	goNames map[string]string    // top-level name of the generated Go to what declares it
+	taken   map[string]string    // folded name of a field, or earlier name, to the field
+	goNames map[string]string    // top-level name of the generated Go to its declaration
 }
 
 func (r *reader) add(warning bool, pos Pos, hint, format string, args ...any) {
@@ -74,14 +74,14 @@ func (r *reader) read(root ast.Node) {
 	in := make(map[string]pair, len(top))
 	for _, p := range top {
 		if !slices.Contains(sections, p.name) {
-			r.problem(p.key, cmp.Or(didYouMean(p.name, sections), "there are "+strings.Join(sections, ", ")), "unknown section %s", quote(p.name))
+			r.problem(p.key, cmp.Or(didYouMean(p.name, sections), "want one of "+strings.Join(sections, ", ")), "unknown section %s", quote(p.name))
 			continue
 		}
 		in[p.name] = p
 	}
 	switch v, ok := in["version"]; {
 	case !ok:
-		r.add(false, Pos{1, 1}, fmt.Sprintf("begin with version: %d", Version), "the version is missing")
+		r.add(false, Pos{1, 1}, fmt.Sprintf("begin the file with version: %d", Version), "the version is missing")
 	default:
 		n, isInt := v.value.(*ast.IntegerNode)
 		if !isInt || n.Value != uint64(Version) && n.Value != int64(Version) {
@@ -91,7 +91,7 @@ func (r *reader) read(root ast.Node) {
 	r.enums, r.objects = map[string]int{}, map[string]*declared{}
 	r.taken, r.goNames = map[string]string{}, map[string]string{}
 	for _, name := range reservedTypes {
-		r.goNames[name] = "the generated code itself"
+		r.goNames[name] = "the generated code"
 	}
 	r.readEnums(in["enums"])
 	r.readObjects(in["objects"])
@@ -100,7 +100,7 @@ func (r *reader) read(root ast.Node) {
 	r.file.Token = r.section(in["token"], ofToken)
 	r.file.Computed = r.section(in["computed"], ofComputed)
 	r.output(in["output"])
-	// The engine's own rules are the last word.
+	// The schema must also pass the checks of the engine.
 	if err := r.file.Schema().Validate(); err != nil && !r.found.failed() {
 		for _, line := range strings.Split(err.Error(), "\n") {
 			r.add(false, Pos{1, 1}, "", "%s", line)

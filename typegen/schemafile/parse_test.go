@@ -72,7 +72,7 @@ func TestReference(t *testing.T) {
 	}
 }
 
-// Every diagnostic of the package, with its position.
+// testdata/diagnostics.txt has every diagnostic of the package.
 func TestDiagnostics(t *testing.T) {
 	file, err := os.ReadFile("testdata/diagnostics.txt")
 	if err != nil {
@@ -90,7 +90,7 @@ func TestDiagnostics(t *testing.T) {
 	}
 }
 
-// What is wrong is shown with its line and a caret, all at once, by position.
+// All problems are shown at once, ordered by position, with the line and a caret.
 func TestSource(t *testing.T) {
 	_, got := schemafile.Parse("auth.schema.yaml", []byte("version: 1\nenums: {Role: [admin]}\nuser:\n  role: {type: Rol, default: member, clent: read}\n  ü: string\n"))
 	want := `auth.schema.yaml:4:16: user.role: unknown type "Rol" (did you mean "Role"?)
@@ -99,7 +99,7 @@ func TestSource(t *testing.T) {
 auth.schema.yaml:4:38: user.role: unknown attribute "clent" (did you mean "client"?)
       role: {type: Rol, default: member, clent: read}
                                          ^
-auth.schema.yaml:5:3: user.ü: the name "ü" is not a letter followed by letters, digits and _
+auth.schema.yaml:5:3: user.ü: the name "ü" must be a letter followed by letters, digits and _
       ü: string
       ^`
 	if diff := cmp.Diff(want, got.Error()); diff != "" {
@@ -107,9 +107,9 @@ auth.schema.yaml:5:3: user.ü: the name "ü" is not a letter followed by letters
 	}
 }
 
-// A tab is as wide as the reader's terminal makes it, so the caret's line has
-// one as well; a place behind the end, and a line that is too long, are shown
-// as far as that goes.
+// The width of a tab depends on the terminal, so the line of the caret has one too.
+// A column after the end, and a line that is too long, are shown as far as
+// possible.
 func TestDiagnosticAsText(t *testing.T) {
 	long := strings.Repeat("x", 200)
 	for _, c := range []struct {
@@ -128,7 +128,7 @@ func TestDiagnosticAsText(t *testing.T) {
 	}
 }
 
-// What fits, up to the limits, and what is one too many.
+// Values up to the limits are accepted, larger ones refused.
 func TestAccepted(t *testing.T) {
 	values := func(n int) string {
 		var b strings.Builder
@@ -158,8 +158,8 @@ func TestAccepted(t *testing.T) {
 		"version: 1\nuser:\n  ab:\n    type: string\n    default: |\n      x\n": "x\n",
 		geo + "  ab: {type: Geo, default: {lat: 2}}\n":                          map[string]any{"lat": 2.0, "name": nil},
 		geo + "  ab: {type: \"Geo[]\", default: [{lat: 2}]}\n":                  []any{map[string]any{"lat": 2.0, "name": nil}},
-		"version: 1\n\xff":         "f:2:1: the line is not UTF-8 (save it as UTF-8)",
-		"version: 1\nuser: {\xff}": "f:2:1: the line is not UTF-8 (save it as UTF-8)",
+		"version: 1\n\xff":         "f:2:1: the line is not valid UTF-8 (save the file as UTF-8)",
+		"version: 1\nuser: {\xff}": "f:2:1: the line is not valid UTF-8 (save the file as UTF-8)",
 	} {
 		f, found := schemafile.Parse("f", []byte(src))
 		if f == nil {
@@ -176,13 +176,13 @@ func TestAccepted(t *testing.T) {
 			t.Errorf("%.80s: %s\n%s", src, found, diff)
 		}
 	}
-	// An earlier name may differ from the new one in case and _ alone.
+	// An earlier name may differ from the new one only in case and _.
 	f, found := schemafile.Parse("f", []byte("version: 1\nuser: {orgID: {type: string, was: [org_id, orgId, org]}}"))
 	if f == nil || !slices.Equal(f.User[0].Was, []string{"org_id", "orgId", "org"}) {
 		t.Errorf("%+v, %s", f, found)
 	}
-	if f, found := schemafile.Parse("f", []byte("version: 1\nuser: {orgID: {type: string, was: [org_id, org_id]}}")); f != nil || !strings.Contains(found.Error(), "is used by user.orgID already") {
-		t.Errorf("an earlier name twice: %+v, %s", f, found)
+	if f, found := schemafile.Parse("f", []byte("version: 1\nuser: {orgID: {type: string, was: [org_id, org_id]}}")); f != nil || !strings.Contains(found.Error(), "is already used by user.orgID") {
+		t.Errorf("a duplicate earlier name: %+v, %s", f, found)
 	}
 }
 
@@ -219,7 +219,7 @@ func TestLoad(t *testing.T) {
 		t.Errorf("no file: %v", err)
 	}
 	if _, _, err := schemafile.Load("testdata"); err == nil {
-		t.Error("a folder is read")
+		t.Error("Load reads a directory")
 	}
 	path := t.TempDir() + "/auth.schema.yaml"
 	if err := os.WriteFile(path, []byte("version: 2\n"), 0o600); err != nil {
@@ -264,7 +264,7 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("%+v", d)
 			}
 			if strings.HasPrefix(d.Message, "schema: ") {
-				t.Errorf("only the engine's own check finds this: %s", d.Message)
+				t.Errorf("only the check of the engine finds this: %s", d.Message)
 			}
 			if strings.Contains(d.Message, "cannot read this file") {
 				t.Logf("the parser panics: %s", d.Message)
@@ -276,13 +276,13 @@ func FuzzParse(f *testing.F) {
 		_ = found.Error()
 		if file == nil {
 			if len(found) == 0 {
-				t.Error("refused without a word")
+				t.Error("refused without a diagnostic")
 			}
 			return
 		}
 		s := file.Schema()
 		if err := s.Validate(); err != nil {
-			t.Errorf("accepted, and the engine refuses it: %v", err)
+			t.Errorf("accepted, but the engine refuses it: %v", err)
 		}
 		for _, fields := range [][]schema.Field{s.User, s.Session, s.Token, s.Computed} {
 			for _, field := range fields {
@@ -309,7 +309,7 @@ func BenchmarkParse(b *testing.B) {
 	}
 }
 
-// What the documentation shows is what is read.
+// The file shown in the documentation is valid, and its output is the default.
 func TestDocumentation(t *testing.T) {
 	text, err := os.ReadFile("../../docs/typegen.md")
 	if err != nil {

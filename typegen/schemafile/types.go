@@ -11,13 +11,13 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// declared is an object while it is read.
+// declared is the state of an object while the file is read.
 type declared struct {
 	name    string
 	pos     Pos
 	value   ast.Node
-	state   int // 0: to be read, 1: being read, 2: read
-	depth   int // of objects in it
+	state   int // 0: unread, 1: being read, 2: read
+	depth   int // how deep objects are nested in it
 	members []Field
 }
 
@@ -30,11 +30,11 @@ func (r *reader) typeName(p pair, what string) bool {
 		if name != "" && lower(name[0]) {
 			hint = fmt.Sprintf("did you mean %q?", strings.ToUpper(name[:1])+name[1:])
 		}
-		r.problem(p.key, hint, "%s %s: the name is not a capital letter followed by letters and digits", what, quote(name))
+		r.problem(p.key, hint, "%s %s: the name must be a capital letter followed by letters and digits", what, quote(name))
 	case len(name) > maxName:
 		r.problem(p.key, "", "%s %s: the name is longer than %d bytes", what, quote(name), maxName)
 	case slices.Contains(reservedTypes, name):
-		r.problem(p.key, "", "%s %s: the generated code uses this name itself", what, quote(name))
+		r.problem(p.key, "", "%s %s: the generated code uses this name", what, quote(name))
 	default:
 		return r.declare(p.key, name, what+" "+name)
 	}
@@ -44,7 +44,7 @@ func (r *reader) typeName(p pair, what string) bool {
 // declare claims a top-level name of the generated Go.
 func (r *reader) declare(at ast.Node, name, by string) bool {
 	if other, ok := r.goNames[name]; ok {
-		r.problem(at, "rename one of them", "%s: its name in Go, %s, is that of %s already", by, name, other)
+		r.problem(at, "rename one of them", "%s: its Go name %s is already used by %s", by, name, other)
 		return false
 	}
 	r.goNames[name] = by
@@ -69,11 +69,11 @@ func (r *reader) readEnums(section pair) {
 			case v == "" || len(v) > maxName || strings.ContainsFunc(v, func(c rune) bool {
 				return c > 127 || !letter(byte(c)) && !digit(byte(c)) && !strings.ContainsRune("_-.:/", c)
 			}):
-				r.problem(nodes[i], "", "%s: the value %s is not made of 1 to %d letters, digits and _ - . : /", what, quote(v), maxName)
+				r.problem(nodes[i], "", "%s: the value %s must consist of 1 to %d letters, digits and _ - . : /", what, quote(v), maxName)
 			case slices.Contains(e.Values, v):
-				r.problem(nodes[i], "", "%s: the value %s stands here twice", what, quote(v))
+				r.problem(nodes[i], "", "%s: duplicate value %s", what, quote(v))
 			case GoName(v) == "":
-				r.problem(nodes[i], "", "%s: the value %s has no letter and no digit", what, quote(v))
+				r.problem(nodes[i], "", "%s: the value %s has neither a letter nor a digit", what, quote(v))
 			default:
 				r.declare(nodes[i], p.name+GoName(v), "the value "+v+" of enum "+p.name)
 				e.Values = append(e.Values, v)
@@ -109,7 +109,7 @@ func (r *reader) readObjects(section pair) {
 	}
 }
 
-// object reads the members of an object, and of the objects in it first.
+// object reads the members of an object, after those of the objects in it.
 func (r *reader) object(o *declared) {
 	if o.state != 0 {
 		return
@@ -139,9 +139,9 @@ var builtinTypes = map[string]schema.Kind{
 	"string": schema.String, "bool": schema.Bool, "int": schema.Int, "float": schema.Float, "time": schema.Time,
 }
 
-// otherNames are what other languages call the types.
+// otherNames maps names of types in other languages to the right ones.
 var otherNames = map[string]string{
-	"boolean": "bool", "integer": "int", "int64": "int", "bigint": "int", "int32": "int", "number": "float, or int for whole numbers",
+	"boolean": "bool", "integer": "int", "int64": "int", "bigint": "int", "int32": "int", "number": "float, or int for integers",
 	"double": "float", "float64": "float", "date": "time", "datetime": "time", "timestamp": "time", "text": "string", "str": "string",
 	"varchar": "string", "uuid": "string", "json": "an object, declared under objects", "object": "an object, declared under objects",
 	"map": "an object, declared under objects", "any": "an object, declared under objects", "array": "a list, as in string[]",
@@ -167,7 +167,7 @@ func (r *reader) typeOf(n ast.Node, what string, f *Field) bool {
 	for {
 		if rest, ok := strings.CutSuffix(name, "[]"); ok {
 			if f.Type.List {
-				r.problem(n, "put the inner list into an object", "%s: a list of lists is not possible", what)
+				r.problem(n, "put the inner list into an object", "%s: lists of lists are not supported", what)
 				return false
 			}
 			if f.Type.Nullable {
@@ -199,7 +199,7 @@ func (r *reader) typeOf(n ast.Node, what string, f *Field) bool {
 	}
 	if o, ok := r.objects[name]; ok {
 		if o.state == 1 {
-			r.problem(n, "", "%s: object %s would hold itself", what, name)
+			r.problem(n, "", "%s: object %s would contain itself", what, name)
 			return false
 		}
 		r.object(o)
@@ -218,10 +218,10 @@ func (r *reader) typeOf(n ast.Node, what string, f *Field) bool {
 	}
 	slices.Sort(names)
 	hint := didYouMean(name, names)
-	if ours, ok := otherNames[strings.ToLower(name)]; ok {
-		hint = "use " + ours
+	if right, ok := otherNames[strings.ToLower(name)]; ok {
+		hint = "use " + right
 	}
-	r.problem(n, cmp.Or(hint, "there are "+firstFew(names)), "%s: unknown type %s", what, quote(name))
+	r.problem(n, cmp.Or(hint, "want one of "+firstFew(names)), "%s: unknown type %s", what, quote(name))
 	return false
 }
 

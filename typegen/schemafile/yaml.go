@@ -13,7 +13,7 @@ import (
 	"github.com/goccy/go-yaml/token"
 )
 
-// yaml returns the root of the file's one document, or nil.
+// yaml returns the root of the single document of the file, or nil.
 func (r *reader) yaml(src []byte) (root ast.Node) {
 	start := Pos{1, 1}
 	switch {
@@ -32,11 +32,11 @@ func (r *reader) yaml(src []byte) (root ast.Node) {
 			}
 			i += n
 		}
-		r.add(false, Pos{line, 1}, "save it as UTF-8", "the line is not UTF-8")
+		r.add(false, Pos{line, 1}, "save the file as UTF-8", "the line is not valid UTF-8")
 		return nil
 	}
 	defer func() {
-		// Whatever the file holds, the parser's trouble is not the caller's.
+		// No content of a file may crash the caller.
 		if v := recover(); v != nil {
 			root = nil
 			r.add(false, start, "", "the YAML parser cannot read this file: %v", v)
@@ -57,22 +57,22 @@ func (r *reader) yaml(src []byte) (root ast.Node) {
 			continue
 		}
 		if root != nil {
-			r.problem(doc.Body, "", "a second document; the file holds one")
+			r.problem(doc.Body, "", "the file must contain only one document")
 			return nil
 		}
 		root = doc.Body
 	}
 	if root == nil {
-		r.add(false, start, "go tool typegen init writes one to start from", "the file is empty")
+		r.add(false, start, "go tool typegen init creates one to start from", "the file is empty")
 	}
 	return root
 }
 
-// allowed looks for what the file has no use for, and for nesting that is out
-// of reason, before the parser does.
+// allowed refuses features of YAML that are not supported, and excessive nesting,
+// before the parser sees them.
 func (r *reader) allowed(tokens token.Tokens) bool {
 	if len(tokens) > maxTokens {
-		r.add(false, place(tokens[maxTokens]), "", "the file holds too much: more than %d names and values", maxTokens/3)
+		r.add(false, tokenPosition(tokens[maxTokens]), "", "the file has more than %d names and values", maxTokens/3)
 		return false
 	}
 	depth, line, dashes := 0, 0, 0
@@ -80,13 +80,13 @@ func (r *reader) allowed(tokens token.Tokens) bool {
 		what := ""
 		switch t.Type {
 		case token.AnchorType, token.AliasType, token.MergeKeyType:
-			what = "anchors and aliases (& * <<) are not used here; write the value out"
+			what = "anchors and aliases (& * <<) are not supported; write the value out"
 		case token.TagType:
-			what = "tags (!) are not used here"
+			what = "tags (!) are not supported"
 		case token.DirectiveType:
-			what = "directives (%) are not used here"
+			what = "directives (%) are not supported"
 		case token.MappingKeyType:
-			what = "complex keys (?) are not used here"
+			what = "complex keys (?) are not supported"
 		case token.SequenceStartType, token.MappingStartType:
 			depth++
 		case token.SequenceEndType, token.MappingEndType:
@@ -101,7 +101,7 @@ func (r *reader) allowed(tokens token.Tokens) bool {
 			what = "nested too deeply"
 		}
 		if what != "" {
-			r.add(false, place(t), "", "%s", what)
+			r.add(false, tokenPosition(t), "", "%s", what)
 			return false
 		}
 	}
@@ -115,18 +115,18 @@ func (r *reader) syntax(err error) {
 		r.add(false, Pos{1, 1}, "", "YAML: %s", firstLine(err.Error()))
 		return
 	}
-	pos, hint := place(e.Token), ""
+	pos, hint := tokenPosition(e.Token), ""
 	line := ""
 	if i := pos.Line - 1; i < len(r.lines) {
 		line = r.lines[i]
 	}
 	switch {
 	case strings.Contains(line, "\t"):
-		hint = "YAML is indented with spaces, not with tabs"
+		hint = "indent with spaces, not with tabs"
 	case strings.Contains(line, "[]"):
-		hint = `inside braces write a list type in quotes, "string[]", or as [string]`
+		hint = `inside braces, quote a list type ("string[]") or write [string]`
 	case strings.Contains(e.Message, "mapping value is not allowed"):
-		hint = "quote a text that has a colon in it"
+		hint = "quote text that contains a colon"
 	}
 	r.add(false, pos, hint, "YAML: %s", firstLine(e.Message))
 }
@@ -136,7 +136,7 @@ func firstLine(s string) string {
 	return s
 }
 
-func place(t *token.Token) Pos {
+func tokenPosition(t *token.Token) Pos {
 	if t == nil || t.Position == nil {
 		return Pos{1, 1}
 	}
@@ -148,12 +148,12 @@ func position(n ast.Node) Pos {
 		return Pos{1, 1}
 	}
 	if m, ok := n.(*ast.MappingNode); ok && !m.IsFlowStyle && len(m.Values) > 0 {
-		return position(m.Values[0].Key) // the node's own position is that of the colon
+		return position(m.Values[0].Key) // the position of the node is that of the colon
 	}
 	if m, ok := n.(*ast.MappingValueNode); ok {
 		return position(m.Key)
 	}
-	return place(n.GetToken())
+	return tokenPosition(n.GetToken())
 }
 
 // pair is a member of a mapping.
@@ -163,8 +163,8 @@ type pair struct {
 	value ast.Node
 }
 
-// mapping returns the members of a mapping, each name once. null is a mapping
-// without members.
+// mapping returns the members of a mapping, without duplicates. null is an empty
+// mapping.
 func (r *reader) mapping(n ast.Node, what string) ([]pair, bool) {
 	var values []*ast.MappingValueNode
 	switch n := n.(type) {
@@ -183,11 +183,11 @@ func (r *reader) mapping(n ast.Node, what string) ([]pair, bool) {
 	for _, v := range values {
 		key, ok := v.Key.(*ast.StringNode)
 		if !ok {
-			r.problem(v.Key, "quote it if it is meant", "%s: %s is not a name", what, quote(v.Key.GetToken().Value))
+			r.problem(v.Key, "quote it if it is meant as a name", "%s: %s is not a name", what, quote(v.Key.GetToken().Value))
 			continue
 		}
 		if seen[key.Value] {
-			r.problem(key, "", "%s stands here twice", quote(key.Value))
+			r.problem(key, "", "duplicate key %s", quote(key.Value))
 			continue
 		}
 		seen[key.Value] = true
@@ -209,12 +209,12 @@ func kindOf(n ast.Node) string {
 	case *ast.IntegerNode, *ast.FloatNode, *ast.InfinityNode, *ast.NanNode:
 		return "a number"
 	case *ast.NullNode:
-		return "nothing"
+		return "null"
 	}
 	return "something else"
 }
 
-// text returns the string that a node is.
+// text returns the string of a node.
 func (r *reader) text(n ast.Node, what string) (string, bool) {
 	switch n := n.(type) {
 	case *ast.StringNode:
@@ -229,7 +229,7 @@ func (r *reader) text(n ast.Node, what string) (string, bool) {
 	return "", false
 }
 
-// prose returns what doc and deprecated say, as it can stand in a comment.
+// prose returns the text of doc or deprecated, which must be fit for a comment.
 func (r *reader) prose(n ast.Node, what string) string {
 	s, ok := r.text(n, what)
 	switch {
@@ -242,7 +242,7 @@ func (r *reader) prose(n ast.Node, what string) string {
 		r.problem(n, "", "%s: is longer than %d bytes", what, maxDoc)
 		return ""
 	case strings.ContainsFunc(s, func(c rune) bool { return c != '\n' && !unicode.IsPrint(c) }):
-		r.problem(n, "", "%s: holds characters that cannot be printed", what)
+		r.problem(n, "", "%s: contains characters that cannot be printed", what)
 		return ""
 	}
 	return strings.TrimSpace(s)

@@ -14,37 +14,37 @@ import (
 	"github.com/sesame-auth/sesame/ent/authruntime"
 )
 
-// Conn is where the calls of an adapter run: on the database, each in a
-// transaction of its own if it writes, or all in one transaction.
+// Conn runs the calls of an adapter: on the database, each write in a separate
+// transaction, or all in one transaction.
 type Conn struct {
 	*Dialect
-	// Adapter is what its errors begin with.
+	// Adapter is the prefix of errors.
 	Adapter string
 	DB      *sql.DB
 	Locks   *authruntime.Locks // nil in a transaction, which has the locks
 	// Pinned keeps a transaction's connection for [Conn.Exclusive] on MySQL.
 	Pinned bool
-	// Bare: outside of a transaction a call that writes is one statement, which
-	// is a transaction by itself. A server's gets one all the same: there a
-	// statement may go on after its caller has left, and is nothing without its
-	// COMMIT.
+	// Bare declares that a write outside of a transaction is one statement, which
+	// needs no explicit transaction. On a server it gets one anyway: there a
+	// statement may keep running after its context has ended, but has no effect
+	// without its COMMIT.
 	Bare bool
 
 	tx   *sql.Tx               // nil outside of a transaction
-	busy sync.Mutex            // held by a call in a transaction: one at a time, or savepoints and rows of two would mix
-	lost atomic.Pointer[error] // why the database has undone the transaction
-	many bool                  // the transaction may hold several calls
-	held *[]string             // locks to be given back after a transaction of ours; nil in one that is not
+	busy sync.Mutex            // held by a call in a transaction, because savepoints and rows of two calls would mix
+	lost atomic.Pointer[error] // why the database has rolled back the transaction
+	many bool                  // the transaction may consist of several calls
+	held *[]string             // locks to release after a transaction of the adapter; nil in one of the application
 }
 
-// Querier is the database or a transaction.
+// Querier is a database or a transaction.
 type Querier interface {
 	ExecContext(ctx context.Context, query string, args ...any) (sql.Result, error)
 	QueryContext(ctx context.Context, query string, args ...any) (*sql.Rows, error)
 	QueryRowContext(ctx context.Context, query string, args ...any) *sql.Row
 }
 
-// Querier is where statements go.
+// Querier returns the transaction of c, or the database outside of one.
 func (c *Conn) Querier() Querier {
 	if c.tx != nil {
 		return c.tx
@@ -52,13 +52,13 @@ func (c *Conn) Querier() Querier {
 	return c.DB
 }
 
-// Stmt is a statement that runs often. Every connection prepares it once.
+// Stmt is a prepared statement. Every connection prepares it once.
 type Stmt struct {
 	text string
-	stmt *sql.Stmt // nil: the driver prepares what it is given
+	stmt *sql.Stmt // nil: the driver prepares the text itself
 }
 
-// Prepare makes a statement. Its error says what the database finds wrong.
+// Prepare prepares a statement. Its error is that of the database.
 func (d *Dialect) Prepare(ctx context.Context, db *sql.DB, text string) (*Stmt, error) {
 	stmt, err := db.PrepareContext(ctx, text)
 	if err != nil {
@@ -70,7 +70,7 @@ func (d *Dialect) Prepare(ctx context.Context, db *sql.DB, text string) (*Stmt, 
 	return &Stmt{text: text, stmt: stmt}, nil
 }
 
-// Close ends the statement.
+// Close closes the statement.
 func (s *Stmt) Close() error {
 	if s.stmt == nil {
 		return nil
@@ -78,7 +78,7 @@ func (s *Stmt) Close() error {
 	return s.stmt.Close()
 }
 
-// Query runs a statement where statements go.
+// Query runs a statement on [Conn.Querier].
 func (c *Conn) Query(ctx context.Context, s *Stmt, args ...any) (*sql.Rows, error) {
 	switch {
 	case s.stmt == nil:
@@ -89,7 +89,7 @@ func (c *Conn) Query(ctx context.Context, s *Stmt, args ...any) (*sql.Rows, erro
 	return s.stmt.QueryContext(ctx, args...)
 }
 
-// Exec is Query for what has no rows.
+// Exec is like Query, for a statement that returns no rows.
 func (c *Conn) Exec(ctx context.Context, s *Stmt, args ...any) (sql.Result, error) {
 	switch {
 	case s.stmt == nil:
@@ -100,8 +100,8 @@ func (c *Conn) Exec(ctx context.Context, s *Stmt, args ...any) (sql.Result, erro
 	return s.stmt.ExecContext(ctx, args...)
 }
 
-// LockRead is what a SELECT ends with, so that what a transaction of several
-// calls has read stays so until its end.
+// LockRead returns the clause to append to a SELECT, so that rows read by a
+// transaction of several calls cannot change before its end.
 func (c *Conn) LockRead() string {
 	if c.many {
 		return c.LockRow
@@ -109,12 +109,12 @@ func (c *Conn) LockRead() string {
 	return ""
 }
 
-// In returns c in a transaction that somebody else ends.
+// In returns c in a transaction that the caller ends.
 func (c *Conn) In(tx *sql.Tx) *Conn {
 	return &Conn{Dialect: c.Dialect, Adapter: c.Adapter, DB: c.DB, tx: tx, many: true}
 }
 
-// transaction is one of the adapter's own.
+// transaction is a transaction of the adapter.
 type transaction struct {
 	*sql.Tx
 	ctx  context.Context
@@ -122,7 +122,7 @@ type transaction struct {
 	held []string
 }
 
-// begin begins a transaction. Its end must be called.
+// begin begins a transaction. The caller must call its end.
 func (c *Conn) begin(ctx context.Context) (t *transaction, err error) {
 	t = &transaction{ctx: ctx}
 	if !c.Server {
@@ -130,12 +130,12 @@ func (c *Conn) begin(ctx context.Context) (t *transaction, err error) {
 		t.Tx, err = c.DB.BeginTx(ctx, nil)
 		return t, err
 	}
-	// Rows are locked by key, not the gaps between them, which makes for far
-	// fewer deadlocks; what a transaction reads it locks (LockRead).
+	// READ COMMITTED locks rows and not the gaps between them, which makes
+	// deadlocks far rarer. A transaction locks the rows it reads (LockRead).
 	options := &sql.TxOptions{Isolation: sql.LevelReadCommitted}
 	var conn *sql.Conn
 	var end func()
-	t.Tx, end, err = authruntime.Lasting(ctx, func(ctx context.Context) (tx *sql.Tx, err error) {
+	t.Tx, end, err = authruntime.BeginDetached(ctx, func(ctx context.Context) (tx *sql.Tx, err error) {
 		if !c.Pinned {
 			return c.DB.BeginTx(ctx, options)
 		}
@@ -148,14 +148,14 @@ func (c *Conn) begin(ctx context.Context) (t *transaction, err error) {
 	t.end = func() {
 		end()
 		if conn != nil {
-			giveBack(conn, t.held)
+			releaseConn(conn, t.held)
 		}
 	}
 	return t, nil
 }
 
-// pin begins a transaction on a connection that outlives it. A connection of
-// the pool may be dead; the pool does not say so before it is used.
+// pin begins a transaction on a connection that outlives it. A connection of the
+// pool may be dead, which shows only when it is used.
 func (c *Conn) pin(ctx context.Context, options *sql.TxOptions) (*sql.Conn, *sql.Tx, error) {
 	for tries := 0; ; tries++ {
 		conn, err := c.DB.Conn(ctx)
@@ -181,26 +181,26 @@ func (t *transaction) commit() error {
 	return t.Commit()
 }
 
-// in returns c in a transaction of its own.
+// in returns c in a transaction of the adapter.
 func (c *Conn) in(t *transaction, many bool) *Conn {
 	d := c.In(t.Tx)
 	d.many, d.held = many, &t.held
 	return d
 }
 
-// InTx calls fn with c bound to a transaction, commits when fn returns nil and
-// rolls back otherwise. The error of fn is returned unchanged. On a server one
-// that loses a deadlock is tried again.
+// InTx calls fn with c bound to a transaction. It commits if fn returns nil;
+// otherwise it rolls back and returns the error of fn unchanged. On a server a
+// transaction that a deadlock has rolled back is tried again.
 func (c *Conn) InTx(ctx context.Context, fn func(*Conn) error) error {
 	release, err := c.Locks.Acquire(ctx)
 	if err != nil {
 		return c.failure(ctx, "begin a transaction", err)
 	}
 	defer release()
-	var doing string
-	var answer error // of fn
+	var op string
+	var fnErr error
 	try := func() error {
-		doing, answer = "begin a transaction", nil
+		op, fnErr = "begin a transaction", nil
 		var t *transaction
 		begin := func() (err error) {
 			t, err = c.begin(ctx)
@@ -217,13 +217,13 @@ func (c *Conn) InTx(ctx context.Context, fn func(*Conn) error) error {
 		defer t.end()
 		defer t.Rollback() // does nothing after a commit
 		d := c.in(t, true)
-		if answer = fn(d); answer != nil {
+		if fnErr = fn(d); fnErr != nil {
 			if lost := d.lost.Load(); lost != nil && c.Server {
 				return *lost
 			}
 			return nil
 		}
-		doing = "commit a transaction"
+		op = "commit a transaction"
 		return t.commit()
 	}
 	if c.Server {
@@ -232,37 +232,38 @@ func (c *Conn) InTx(ctx context.Context, fn func(*Conn) error) error {
 		err = try()
 	}
 	switch {
-	case answer != nil:
-		return answer
+	case fnErr != nil:
+		return fnErr
 	case err != nil:
-		return c.failure(ctx, doing, err)
+		return c.failure(ctx, op, err)
 	}
 	return nil
 }
 
-// Write is Read for calls that write. The call uses the Conn it is given, and
-// has no effect unless it succeeds.
-func Write[T any](ctx context.Context, c *Conn, doing string, call func(*Conn) (T, error)) (T, error) {
+// Write is like [Read], for calls that write. The call must use the Conn passed to
+// it, and has no effect unless it succeeds.
+func Write[T any](ctx context.Context, c *Conn, op string, call func(*Conn) (T, error)) (T, error) {
 	if c.tx != nil {
-		return Read(ctx, c, doing, func() (T, error) { return saved(ctx, c, call) })
+		return Read(ctx, c, op, func() (T, error) { return inSavepoint(ctx, c, call) })
 	}
 	release, err := c.Locks.Acquire(ctx)
 	if err != nil {
 		var none T
-		return none, c.failure(ctx, doing, err)
+		return none, c.failure(ctx, op, err)
 	}
 	defer release()
-	return Read(ctx, c, doing, func() (T, error) {
+	return Read(ctx, c, op, func() (T, error) {
 		if c.Bare && !c.Server {
 			return call(c)
 		}
-		return alone(ctx, c, call)
+		return inNewTx(ctx, c, call)
 	})
 }
 
-// Read makes a call, one statement or one whole transaction, again while the
-// database turns it away. Its error is one of the contract.
-func Read[T any](ctx context.Context, c *Conn, doing string, call func() (T, error)) (v T, err error) {
+// Read makes a call, which is one statement or one whole transaction, and repeats
+// it while the database rejects it. It returns an error of the contract (package
+// store), or one that wraps its cause and begins with the adapter and op.
+func Read[T any](ctx context.Context, c *Conn, op string, call func() (T, error)) (v T, err error) {
 	if c.tx != nil {
 		c.busy.Lock()
 		defer c.busy.Unlock()
@@ -277,21 +278,21 @@ func Read[T any](ctx context.Context, c *Conn, doing string, call func() (T, err
 		return v, nil
 	}
 	cause := err
-	err = c.failure(ctx, doing, err)
-	if c.tx != nil && !authruntime.OfContract(err) {
-		if c.again(cause) {
+	err = c.failure(ctx, op, err)
+	if c.tx != nil && !authruntime.IsStoreError(err) {
+		if c.retryable(cause) {
 			c.lost.Store(&cause)
 		}
-		// After such an error SQLite may have ended the transaction, and what
-		// follows would be written outside of it. A server's is lost anyway.
+		// After such an error SQLite may have ended the transaction, and later
+		// writes would be outside of it. A server has aborted it anyway.
 		_ = c.tx.Rollback()
 	}
 	var none T
 	return none, err
 }
 
-// alone makes one call in a transaction of its own.
-func alone[T any](ctx context.Context, c *Conn, call func(*Conn) (T, error)) (v T, err error) {
+// inNewTx makes one call in a new transaction.
+func inNewTx[T any](ctx context.Context, c *Conn, call func(*Conn) (T, error)) (v T, err error) {
 	t, err := c.begin(ctx)
 	if err != nil {
 		return v, err
@@ -304,9 +305,9 @@ func alone[T any](ctx context.Context, c *Conn, call func(*Conn) (T, error)) (v 
 	return v, t.commit()
 }
 
-// saved makes one call that may fail and leave the transaction usable, and
-// nothing of the call in it.
-func saved[T any](ctx context.Context, c *Conn, call func(*Conn) (T, error)) (v T, err error) {
+// inSavepoint makes one call. If it fails, the transaction stays usable and
+// contains nothing of the call.
+func inSavepoint[T any](ctx context.Context, c *Conn, call func(*Conn) (T, error)) (v T, err error) {
 	if !c.savepoints {
 		return call(c)
 	}
@@ -324,23 +325,23 @@ func saved[T any](ctx context.Context, c *Conn, call func(*Conn) (T, error)) (v 
 	return v, err
 }
 
-// ErrForeignTx: [Conn.Exclusive] cannot be had in a transaction of somebody
-// else, whose end is not known.
-var ErrForeignTx = errors.New("no lock can be had in a transaction of the application's own")
+// ErrForeignTx is returned by [Conn.Exclusive] in a transaction that the
+// application ends, because the lock would have to be released after that.
+var ErrForeignTx = errors.New("cannot take a named lock in a transaction of the application")
 
-// Exclusive waits, in a transaction, until no other one is in that has asked
-// for the same; it ends with the transaction.
-func (c *Conn) Exclusive(ctx context.Context, what string) error {
-	return c.exclusive(ctx, c, what)
+// Exclusive takes the lock called name, waiting for other transactions that hold
+// it. The lock is released after the transaction.
+func (c *Conn) Exclusive(ctx context.Context, name string) error {
+	return c.exclusive(ctx, c, name)
 }
 
-// givingBack is how long giving back locks may take.
-const givingBack = 5 * time.Second
+// releaseTimeout limits how long releasing locks takes.
+const releaseTimeout = 5 * time.Second
 
-// giveBack gives the locks of a connection back after its transaction, and the
-// connection to the pool.
-func giveBack(conn *sql.Conn, held []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), givingBack)
+// releaseConn releases the locks of a connection after its transaction, and
+// returns the connection to the pool.
+func releaseConn(conn *sql.Conn, held []string) {
+	ctx, cancel := context.WithTimeout(context.Background(), releaseTimeout)
 	defer cancel()
 	for _, name := range held {
 		if _, err := conn.ExecContext(ctx, "DO RELEASE_LOCK("+mysqlLockName+")", name); err != nil {
@@ -352,17 +353,17 @@ func giveBack(conn *sql.Conn, held []string) {
 	_ = conn.Close()
 }
 
-// failure gives err the identity that the contract demands.
-func (c *Conn) failure(ctx context.Context, doing string, err error) error {
+// failure turns err into an error that the contract allows.
+func (c *Conn) failure(ctx context.Context, op string, err error) error {
 	switch cause := ctx.Err(); {
 	case cause != nil && errors.Is(err, cause):
-		return fmt.Errorf("%s: %s: %w", c.Adapter, doing, err)
+		return fmt.Errorf("%s: %s: %w", c.Adapter, op, err)
 	case cause != nil:
-		return fmt.Errorf("%s: %s: %w (%v)", c.Adapter, doing, cause, err)
+		return fmt.Errorf("%s: %s: %w (%v)", c.Adapter, op, cause, err)
 	case err == store.ErrNotFound, errors.Is(err, sql.ErrNoRows):
 		return store.ErrNotFound
-	case authruntime.OfContract(err):
-		return fmt.Errorf("%s: %s: %w", c.Adapter, doing, err)
+	case authruntime.IsStoreError(err):
+		return fmt.Errorf("%s: %s: %w", c.Adapter, op, err)
 	}
-	return fmt.Errorf("%s: %s: %w", c.Adapter, doing, c.explain(err))
+	return fmt.Errorf("%s: %s: %w", c.Adapter, op, c.explain(err))
 }

@@ -15,11 +15,11 @@ type nowhere struct{}
 func (nowhere) Connect(context.Context) (driver.Conn, error) { return nil, errors.New("nowhere") }
 func (nowhere) Driver() driver.Driver                        { return nil }
 
-// docs/deployment.md says how many connections a replica opens.
+// docs/deployment.md states how many connections a replica opens.
 func TestConnectionsOfAReplica(t *testing.T) {
 	db := sqlstore.OpenServer(nowhere{})
 	defer db.Close()
 	if most := db.Stats().MaxOpenConnections; most != 20 {
-		t.Errorf("at most %d connections, want 20", most)
+		t.Errorf("got at most %d connections, want 20", most)
 	}
 }

@@ -19,17 +19,17 @@ import (
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
-// mysqlDialect is the dialect of MySQL and MariaDB. Nothing here is known to one of them only.
+// mysqlDialect is the dialect of MySQL and MariaDB. It uses only what both support.
 func mysqlDialect() *Dialect {
 	return &Dialect{
-		Name:       dialect.MySQL,
-		Server:     true,
-		LockRow:    " FOR UPDATE",
-		LockOwner:  " LOCK IN SHARE MODE", // MySQL's newer FOR SHARE is unknown to MariaDB
-		LockDelete: " FOR UPDATE",
-		again:      func(err error) bool { return slices.Contains(mysqlAgain(), mysqlNumber(err)) },
-		turnedAway: "other transactions have been in the way",
-		duplicate:  duplicateMySQL,
+		Name:        dialect.MySQL,
+		Server:      true,
+		LockRow:     " FOR UPDATE",
+		LockOwner:   " LOCK IN SHARE MODE", // MariaDB does not support the newer FOR SHARE
+		LockDelete:  " FOR UPDATE",
+		retryable:   func(err error) bool { return slices.Contains(mysqlRetryable(), mysqlNumber(err)) },
+		retryReason: "conflicts with other transactions",
+		duplicate:   duplicateMySQL,
 		orphan: func(err error) bool {
 			return slices.Contains([]uint16{1452, 1216, 1451, 1217}, mysqlNumber(err))
 		},
@@ -39,18 +39,18 @@ func mysqlDialect() *Dialect {
 	}
 }
 
-// Time zones of MySQL's sessions.
+// Time zones of MySQL sessions.
 const (
 	UTC        = "+00:00"
-	ServerZone = "server" // the one that the server gives a session
+	ServerZone = "server" // the time zone of the server
 )
 
-// MySQLConnector returns the connector of a DSN of
-// github.com/go-sql-driver/mysql. What adapters depend on is set whatever dsn
-// says: utf8mb4, a strict sql_mode, foreign keys, and that an UPDATE counts
-// the rows it finds. A wait for a row's lock ends after patience unless dsn sets
-// innodb_lock_wait_timeout. zone is the time_zone of the sessions, or ServerZone,
-// which leaves it to dsn and the server; what instants are read as is UTC.
+// MySQLConnector returns a connector for a DSN of github.com/go-sql-driver/mysql.
+// It overrides settings of dsn that adapters depend on: utf8mb4, a strict
+// sql_mode, foreign keys, and that an UPDATE counts the rows it matches. Waiting
+// for a row lock ends after patience unless dsn sets innodb_lock_wait_timeout.
+// zone is the time_zone of the sessions, or ServerZone, which leaves it to dsn and
+// the server. Instants are read as UTC.
 func MySQLConnector(dsn string, patience time.Duration, zone string) (driver.Connector, error) {
 	cfg, err := mysql.ParseDSN(dsn)
 	switch {
@@ -58,12 +58,12 @@ func MySQLConnector(dsn string, patience time.Duration, zone string) (driver.Con
 		return nil, err
 	case err != nil, strings.Contains(cfg.Net, ":"): // an @ is missing
 		// The error, or that of dialing, quotes dsn, which may hold a password.
-		return nil, errors.New("the DSN cannot be read; want user:password@tcp(host:3306)/database, and after a ? parameters of github.com/go-sql-driver/mysql")
+		return nil, errors.New("invalid DSN; want user:password@tcp(host:3306)/database?param=value, as defined by github.com/go-sql-driver/mysql")
 	}
 	cfg.ClientFoundRows = true
 	cfg.MultiStatements = false
 	cfg.ParseTime, cfg.Loc = true, time.UTC
-	cfg.Logger = &mysql.NopLogger{} // what it logs comes back as an error, too
+	cfg.Logger = &mysql.NopLogger{} // everything it logs is also returned as an error
 	cfg.InterpolateParams = true    // saves a round trip; safe with utf8mb4
 	if err := cfg.Apply(mysql.Charset("utf8mb4", "utf8mb4_bin")); err != nil {
 		return nil, err
@@ -73,7 +73,7 @@ func MySQLConnector(dsn string, patience time.Duration, zone string) (driver.Con
 	}
 	if zone != ServerZone {
 		if strings.ContainsAny(zone, `'\`) {
-			return nil, fmt.Errorf("%q is no time zone", zone)
+			return nil, fmt.Errorf("%q is not a time zone", zone)
 		}
 		cfg.Params["time_zone"] = "'" + zone + "'"
 	}
@@ -83,7 +83,7 @@ func MySQLConnector(dsn string, patience time.Duration, zone string) (driver.Con
 	if _, ok := cfg.Params["innodb_lock_wait_timeout"]; !ok {
 		cfg.Params["innodb_lock_wait_timeout"] = fmt.Sprint(seconds(patience))
 	}
-	// A COMMIT does not look at the context.
+	// A COMMIT ignores the context.
 	for _, timeout := range []*time.Duration{&cfg.ReadTimeout, &cfg.WriteTimeout} {
 		if *timeout == 0 {
 			*timeout = time.Minute
@@ -92,12 +92,13 @@ func MySQLConnector(dsn string, patience time.Duration, zone string) (driver.Con
 	return mysql.NewConnector(cfg)
 }
 
-// seconds is d in whole seconds, at least one.
+// seconds returns d in whole seconds, rounded up, and at least one.
 func seconds(d time.Duration) int64 {
 	return int64(max(1, (d+time.Second-1)/time.Second))
 }
 
-// checkMySQL wants a session in which nothing is cut, replaced or orphaned.
+// checkMySQL refuses a session in which values may be truncated or replaced or
+// keys are not enforced.
 func checkMySQL(ctx context.Context, db *sql.DB) error {
 	var database sql.NullString
 	var mode, client, connection string
@@ -111,9 +112,9 @@ func checkMySQL(ctx context.Context, db *sql.DB) error {
 	case database.String == "":
 		return errors.New("the DSN names no database")
 	case !slices.Contains(modes, "STRICT_TRANS_TABLES") && !slices.Contains(modes, "STRICT_ALL_TABLES"):
-		return fmt.Errorf("sql_mode is %q, which cuts values that do not fit; add sql_mode=%%27STRICT_ALL_TABLES%%27 to the DSN", mode)
+		return fmt.Errorf("sql_mode is %q, which truncates values that do not fit; add sql_mode=%%27STRICT_ALL_TABLES%%27 to the DSN", mode)
 	case client != "utf8mb4" || connection != "utf8mb4":
-		return fmt.Errorf("the connection is in %s and %s; add charset=utf8mb4 to the DSN", client, connection)
+		return fmt.Errorf("the connection uses the character sets %s and %s; add charset=utf8mb4 to the DSN", client, connection)
 	case !foreignKeys:
 		return errors.New("foreign keys are off; remove foreign_key_checks from the DSN, or set it to 1")
 	case !uniqueKeys:
@@ -122,8 +123,9 @@ func checkMySQL(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// CheckMySQLTime wants sessions in the zone, and a driver that reads instants as
-// UTC. Zones are told apart by what they mean, now and in both halves of a year.
+// CheckMySQLTime returns an error unless sessions are in the zone and the driver
+// reads instants as UTC. It compares zones by their offsets: now, and in both
+// halves of a year.
 func CheckMySQLTime(ctx context.Context, db *sql.DB, zone string) error {
 	want, args := "@@GLOBAL.time_zone", []any(nil)
 	if zone != ServerZone {
@@ -144,9 +146,9 @@ func CheckMySQLTime(ctx context.Context, db *sql.DB, zone string) error {
 	t, parsed := at.(time.Time)
 	switch {
 	case !equal.Valid:
-		return fmt.Errorf("the server does not know the time zone %q (load its time zone tables, or give an offset such as -05:00)", zone)
+		return fmt.Errorf("the server does not know the time zone %q (load its time zone tables, or use an offset such as -05:00)", zone)
 	case !equal.Bool && zone == ServerZone:
-		return fmt.Errorf("the time zone of the session is %s, and the server's, in which the app writes, is %s; remove time_zone from the DSN", is, server)
+		return fmt.Errorf("the time zone of the session is %s, but the app writes in that of the server, %s; remove time_zone from the DSN", is, server)
 	case !equal.Bool:
 		name := "UTC"
 		if zone != UTC {
@@ -154,21 +156,21 @@ func CheckMySQLTime(ctx context.Context, db *sql.DB, zone string) error {
 		}
 		return fmt.Errorf("the time zone of the session is not %s; add time_zone=%s to the DSN", name, url.QueryEscape("'"+zone+"'"))
 	case parsed && !t.Equal(time.Date(2026, 7, 1, 12, 0, 0, 123e6, time.UTC)):
-		return errors.New("instants are read in a zone of their own; add loc=UTC to the DSN")
+		return errors.New("the driver does not read instants as UTC; add loc=UTC to the DSN")
 	}
 	return nil
 }
 
-// mysqlLockName makes the name of a lock, which may have 64 characters and is
-// one of the whole server.
+// mysqlLockName is the SQL expression for the name of a lock. Names are global to
+// the server and have at most 64 characters.
 const mysqlLockName = "CONCAT('sesame_', SHA1(CONCAT(DATABASE(), ?)))"
 
-func exclusiveMySQL(ctx context.Context, c *Conn, what string) error {
+func exclusiveMySQL(ctx context.Context, c *Conn, name string) error {
 	if c.held == nil {
 		return ErrForeignTx
 	}
-	sum := sha1.Sum([]byte(what)) // a name, no secret
-	name := hex.EncodeToString(sum[:])
+	sum := sha1.Sum([]byte(name)) // a name, not a secret
+	name = hex.EncodeToString(sum[:])
 	if slices.Contains(*c.held, name) {
 		return nil
 	}
@@ -181,7 +183,7 @@ func exclusiveMySQL(ctx context.Context, c *Conn, what string) error {
 		return err
 	}
 	if !locked.Bool {
-		return fmt.Errorf("another transaction has held the lock for %d seconds (a Tx function must be short and use the adapter it is given)", patience)
+		return fmt.Errorf("another transaction has held the lock for %d seconds (a Tx function must be short and use only the adapter passed to it)", patience)
 	}
 	*c.held = append(*c.held, name)
 	return nil
@@ -194,9 +196,9 @@ func mysqlNumber(err error) uint16 {
 	return 0
 }
 
-// mysqlAgain: a deadlock; a row that changed under a snapshot (MariaDB); a
-// deadlock of locks by name (MySQL).
-func mysqlAgain() []uint16 { return []uint16{1213, 1020, 3058} }
+// mysqlRetryable returns the numbers of these errors: a deadlock; a row that
+// changed after the snapshot (MariaDB); a deadlock of named locks (MySQL).
+func mysqlRetryable() []uint16 { return []uint16{1213, 1020, 3058} }
 
 const mysqlDuplicate = 1062
 
@@ -220,13 +222,13 @@ func explainMySQL(err error) error {
 	case 1406, 1153, 1301, 1366, 1264, 1292: // too long, too long for a packet, not in the character set, out of range
 		return fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	case 1205:
-		return fmt.Errorf("%w (a transaction has held the row for too long; a Tx function must be short and use the adapter it is given)", err)
+		return fmt.Errorf("%w (another transaction has locked the row for too long; a Tx function must be short and use only the adapter passed to it)", err)
 	case 1290, 1792, 1836:
-		return fmt.Errorf("%w (the adapter needs a server that takes writes)", err)
+		return fmt.Errorf("%w (the adapter needs a server that accepts writes)", err)
 	case 1044, 1045, 1142:
 		return fmt.Errorf("%w (the user of the DSN needs SELECT, INSERT, UPDATE and DELETE on the tables)", err)
 	case 1114, 1021:
-		return fmt.Errorf("%w (there is no room left on the server; nothing was written)", err)
+		return fmt.Errorf("%w (no space is left on the server; nothing was written)", err)
 	}
 	return err
 }

@@ -27,8 +27,8 @@ func postgresDialect() *Dialect {
 		LockDelete:     " FOR UPDATE",
 		savepoints:     true,
 		driverPrepares: true,
-		again:          postgresAgain,
-		turnedAway:     "other transactions have been in the way",
+		retryable:      postgresRetryable,
+		retryReason:    "conflicts with other transactions",
 		duplicate: func(err error) (Duplicate, bool) {
 			e, ok := errors.AsType[*pgconn.PgError](err)
 			if !ok || e.Code != "23505" {
@@ -39,28 +39,28 @@ func postgresDialect() *Dialect {
 		orphan:  func(err error) bool { return postgresCode(err) == "23503" },
 		explain: explainPostgres,
 		check:   checkPostgres,
-		exclusive: func(ctx context.Context, c *Conn, what string) error {
-			_, err := c.tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "sesame "+what)
+		exclusive: func(ctx context.Context, c *Conn, name string) error {
+			_, err := c.tx.ExecContext(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, "sesame "+name)
 			return err
 		},
 	}
 }
 
-// PostgresConnector returns the connector of a DSN of github.com/jackc/pgx/v5.
-// A wait for a row's lock ends after patience unless dsn sets lock_timeout.
+// PostgresConnector returns a connector for a DSN of github.com/jackc/pgx/v5.
+// Waiting for a row lock ends after patience unless dsn sets lock_timeout.
 func PostgresConnector(dsn string, patience time.Duration) (driver.Connector, error) {
-	if strings.TrimSpace(dsn) == "" { // pgx would take whatever server and database it finds
-		return nil, errors.New("the DSN is empty (is the environment variable set?); want a URL such as postgres://user@host/database, or key=value text")
+	if strings.TrimSpace(dsn) == "" { // pgx would use its default server and database
+		return nil, errors.New("the DSN is empty (is the environment variable set?); want a URL such as postgres://user@host/database, or key=value pairs")
 	}
 	cfg, err := pgx.ParseConfig(dsn)
 	if err != nil {
 		// The error quotes dsn, which may hold a password.
-		return nil, errors.New("the DSN cannot be read; want a URL such as postgres://user@host/database, or key=value text")
+		return nil, errors.New("invalid DSN; want a URL such as postgres://user@host/database, or key=value pairs")
 	}
 	options := []stdlib.OptionOpenDB{stdlib.OptionResetSession(aliveIdle)}
 	if _, ok := cfg.RuntimeParams["lock_timeout"]; !ok {
-		// Not a parameter of the connection itself: poolers refuse those they
-		// do not know.
+		// Not as a parameter of the connection: poolers refuse parameters that
+		// they do not know.
 		set := fmt.Sprintf("SET lock_timeout = %d", max(1, patience.Milliseconds()))
 		options = append(options, stdlib.OptionAfterConnect(func(ctx context.Context, conn *pgx.Conn) error {
 			_, err := conn.Exec(ctx, set)
@@ -70,8 +70,8 @@ func PostgresConnector(dsn string, patience time.Duration) (driver.Connector, er
 	return stdlib.GetConnector(*cfg, options...), nil
 }
 
-// checkPostgres wants a database that can hold every text, and a session that
-// keeps foreign keys.
+// checkPostgres refuses a database that cannot hold all text, and a session that
+// does not enforce foreign keys.
 func checkPostgres(ctx context.Context, db *sql.DB) error {
 	var encoding, role string
 	err := db.QueryRowContext(ctx, `SELECT current_setting('server_encoding'), current_setting('session_replication_role')`).Scan(&encoding, &role)
@@ -86,9 +86,9 @@ func checkPostgres(ctx context.Context, db *sql.DB) error {
 	return nil
 }
 
-// postgresAgain: a snapshot that cannot be kept, a deadlock, a statement that was
-// prepared before a table was altered.
-func postgresAgain(err error) bool {
+// postgresRetryable reports a serialization failure, a deadlock, or a statement
+// that was prepared before a table was altered.
+func postgresRetryable(err error) bool {
 	e, ok := errors.AsType[*pgconn.PgError](err)
 	return ok && (e.Code == "40001" || e.Code == "40P01" || e.Code == "0A000" && e.Routine == "RevalidateCachedQuery")
 }
@@ -105,13 +105,13 @@ func explainPostgres(err error) error {
 	case "54000", "22021", "22P05", "22001": // too long for an index, or not in the encoding
 		return fmt.Errorf("%w: %w", store.ErrInvalid, err)
 	case "55P03":
-		return fmt.Errorf("%w (a transaction has held the row for too long; a Tx function must be short and use the adapter it is given)", err)
+		return fmt.Errorf("%w (another transaction has locked the row for too long; a Tx function must be short and use only the adapter passed to it)", err)
 	case "25006":
-		return fmt.Errorf("%w (the adapter needs a server, and a role, that take writes)", err)
+		return fmt.Errorf("%w (the adapter needs a server and a role that accept writes)", err)
 	case "42501":
 		return fmt.Errorf("%w (the role of the DSN needs SELECT, INSERT, UPDATE and DELETE on the tables)", err)
 	case "53100":
-		return fmt.Errorf("%w (there is no room left on the server; nothing was written)", err)
+		return fmt.Errorf("%w (no space is left on the server; nothing was written)", err)
 	}
 	return err
 }

@@ -8,5 +8,5 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// aliveIdle leaves it to pgx to look at idle connections.
+// aliveIdle leaves checking idle connections to pgx.
 func aliveIdle(context.Context, *pgx.Conn) error { return nil }

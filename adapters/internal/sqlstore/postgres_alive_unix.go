@@ -11,12 +11,11 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// aliveIdle refuses an idle connection that the server has ended, or on which
-// it has said something nobody asked for, which is how it ends. pgx itself looks
-// only at connections that were idle for a second; a statement on another one
-// would fail although the server is there again. Nothing is sent, and nothing
-// waited for: pgx may have left a read under way after a slow write, which a read
-// of our own would queue up behind.
+// aliveIdle refuses an idle connection that the server has closed, or on which
+// unsolicited data waits, which announces that. pgx itself checks only connections
+// that were idle for a second; a statement on another one would fail although the
+// server is back. aliveIdle neither sends nor waits: after a slow write pgx may
+// have left a read running, and another read would have to wait for it.
 func aliveIdle(_ context.Context, conn *pgx.Conn) error {
 	c := conn.PgConn().Conn()
 	if secure, ok := c.(*tls.Conn); ok {
@@ -36,7 +35,7 @@ func aliveIdle(_ context.Context, conn *pgx.Conn) error {
 		_, _, peeked = syscall.Recvfrom(int(fd), b[:], syscall.MSG_PEEK) // sockets of Go do not block
 	})
 	if err == nil && (peeked == syscall.EAGAIN || peeked == syscall.EWOULDBLOCK) {
-		return nil // open, and silent
+		return nil // open, with nothing to read
 	}
 	return driver.ErrBadConn
 }

@@ -40,15 +40,15 @@ func TestNew(t *testing.T) {
 		{"Issuer is not a URL", oidc, func(c *oauth.Config) { c.Issuer = "https://idp.example/%zz" }},
 		{"Issuer has a query", oidc, func(c *oauth.Config) { c.Issuer += "?tenant=1" }},
 		{"Issuer has a fragment", oidc, func(c *oauth.Config) { c.Issuer += "#" }},
-		{"Issuer holds a user name or password", oidc, func(c *oauth.Config) { c.Issuer = "https://u:canary@idp.example" }},
+		{"Issuer contains a user name or password", oidc, func(c *oauth.Config) { c.Issuer = "https://u:canary@idp.example" }},
 		{"both set", oidc, func(c *oauth.Config) { c.TokenURL = plain.TokenURL }},
 		{"AuthorizationURL is empty", plain, func(c *oauth.Config) { c.AuthorizationURL = "" }},
 		{"TokenURL is empty", plain, func(c *oauth.Config) { c.TokenURL = "" }},
 		{"UserInfoURL is empty", plain, func(c *oauth.Config) { c.UserInfoURL = "" }},
 		{"TokenURL is http", plain, func(c *oauth.Config) { c.TokenURL = "http://idp.example/token" }},
-		{"a query that cannot be read", plain, func(c *oauth.Config) { c.AuthorizationURL = "https://idp.example/?a=%zz" }},
-		{"a query that cannot be read", plain, func(c *oauth.Config) { c.AuthorizationURL = "https://idp.example/?%zz=a" }},
-		{"scope is set in Scopes and in Params", oidc, func(c *oauth.Config) { c.Scopes, c.Params = []string{"openid"}, map[string]string{"scope": "x"} }},
+		{"has a malformed query", plain, func(c *oauth.Config) { c.AuthorizationURL = "https://idp.example/?a=%zz" }},
+		{"has a malformed query", plain, func(c *oauth.Config) { c.AuthorizationURL = "https://idp.example/?%zz=a" }},
+		{"Scopes and Params both set the scope", oidc, func(c *oauth.Config) { c.Scopes, c.Params = []string{"openid"}, map[string]string{"scope": "x"} }},
 	} {
 		c.change(&c.base)
 		_, err := oauth.New(c.base)
@@ -56,8 +56,8 @@ func TestNew(t *testing.T) {
 			t.Errorf("got %v, want an error with %q", err, c.want)
 		}
 	}
-	if _, err := oauth.New(oauth.Config{ClientAuth: "x"}); err == nil || strings.Count(err.Error(), ";") != 4 {
-		t.Errorf("not every problem is named: %v", err)
+	if _, err := oauth.New(oauth.Config{ClientAuth: "x"}); err == nil || strings.Count(err.Error(), "; ") != 4 {
+		t.Errorf("not all problems are listed: %v", err)
 	}
 }
 
@@ -137,7 +137,7 @@ func TestAuthorizationURL(t *testing.T) {
 			request(all, "ui_locales=de&prompt=a&prompt=none&login_hint=x%26y", false),
 			f.URL + "/authorize?tenant=a+b&prompt=none&scope=openid+profile+email&" + ours + "&access_type=offline&login_hint=x%26y&ui_locales=de&state=a.b" + checks + "&nonce=N"},
 
-		// As recorded of @auth/core 0.41.3.
+		// As recorded from @auth/core 0.41.3.
 		{"overriding, as Auth.js does", base,
 			request(pkce, "client_id=hijack&redirect_uri=https%3A%2F%2Fevil.example&state=mine&response_type=token", true),
 			"https://idp.example/authorize?scope=openid+profile+email&response_type=token&client_id=hijack&redirect_uri=https%3A%2F%2Fevil.example&state=mine" + checks},
@@ -164,7 +164,7 @@ func TestAuthorizationURL(t *testing.T) {
 	}
 }
 
-func TestSecurity47_ChallengeIsAlwaysS256(t *testing.T) {
+func TestChallengeIsAlwaysS256(t *testing.T) {
 	f := newFake(t)
 	for _, c := range []*oauth.Client{f.oidc(), f.plain(), f.plain(func(c *oauth.Config) {
 		c.AuthorizationURL += "?code_challenge_method=plain"
@@ -195,8 +195,8 @@ func parse(t testing.TB, raw string) url.Values {
 	return q
 }
 
-// Neither the sign-in request nor Params change what the protocol rests on.
-func TestSecurity59_ParamsCannotOverrideTheProtocol(t *testing.T) {
+// Neither the sign-in request nor Params change protocol parameters.
+func TestParamsCannotOverrideTheProtocol(t *testing.T) {
 	names := []string{
 		"client_id", "redirect_uri", "response_type", "response_mode", "state", "nonce", "code_challenge", "code_challenge_method",
 		"code_verifier", "request", "request_uri", "client_secret", "client_assertion", "client_assertion_type", "code",
@@ -239,7 +239,7 @@ func FuzzAuthorizationURL(f *testing.F) {
 			AuthorizationURL: "https://idp.example/a?" + own, TokenURL: "https://idp.example/t", UserInfoURL: "https://idp.example/u", ClientID: clientID,
 		})
 		if err != nil {
-			return // says so at start
+			return // New rejects it
 		}
 		r := oauth.AuthorizationRequest{RedirectURI: redirectURI, State: "s", CodeChallenge: "c", Nonce: "n", Params: params}
 		raw, err := client.AuthorizationURL(t.Context(), r)
@@ -258,10 +258,10 @@ func FuzzAuthorizationURL(f *testing.F) {
 				t.Errorf("%s is %q in %s", name, got[name], raw)
 			}
 		}
-		// What is in the endpoint's query and nowhere else stays as it is.
+		// Parameters that are only in the endpoint's query are kept.
 		kept, err := url.ParseQuery(own)
 		if err != nil {
-			return // a semicolon: our reading is the browser's
+			return // a semicolon, which this package reads as browsers do
 		}
 		for name, values := range kept {
 			if _, ours := got[name]; !ours {

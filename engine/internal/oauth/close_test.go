@@ -9,8 +9,8 @@ import (
 	"github.com/sesame-auth/sesame/engine/internal/oauth"
 )
 
-// Keys are fetched for all who wait for them. When nobody does any more, Close
-// ends that; what needs no download still works.
+// Keys are fetched for all callers that wait for them. Close cancels a download
+// for which nobody waits any longer. Requests that need no download still work.
 func TestCloseEndsADownloadOfKeys(t *testing.T) {
 	f := newFake(t)
 	asked, ended := make(chan struct{}), make(chan struct{})

@@ -4,79 +4,94 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
+	"sync"
 	"time"
 
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
 const (
-	// metadataMaxAge is how long a provider's metadata is used.
+	// metadataMaxAge is how long a provider's metadata is cached.
 	metadataMaxAge = time.Hour
-	// metadataStale is how long it is used while it cannot be fetched anew.
+	// metadataStale is how long it is used if it cannot be fetched again.
 	metadataStale = 24 * time.Hour
 )
 
-// metadata is what is known of the provider.
+// metadata holds the endpoints and capabilities of a provider.
 type metadata struct {
 	authURL, tokenURL, userInfoURL string
 
 	// OpenID Connect only.
 	verifier    *oidc.IDTokenVerifier
 	keysURL     string
-	issRequired bool // RFC 9207: every authorization response has iss
+	issRequired bool // every authorization response has iss (RFC 9207)
 	fetched     time.Time
 }
 
-// within reports whether there is metadata that is not older than this.
+// within reports whether m is not nil and younger than age.
 func (m *metadata) within(age time.Duration, now time.Time) bool {
 	return m != nil && now.Sub(m.fetched) >= 0 && now.Sub(m.fetched) < age
 }
 
-// flight is a discovery under way. The fields are set before done is closed.
+// discovery fetches and caches the metadata of a provider.
+type discovery struct {
+	cfg  Config
+	http *http.Client
+	life *background
+
+	mu     sync.Mutex
+	last   *metadata // result of the last successful discovery, or nil
+	flight *flight   // discovery in progress, or nil
+}
+
+// flight is a discovery in progress. The results are set before done is closed.
 type flight struct {
 	done chan struct{}
 	meta *metadata
 	err  *Error
 }
 
-// metadata returns the endpoints, discovering them when they are not known or
-// an hour old; when that fails, those of the last day are still good. Callers at the same moment share one request. It does not end
-// when one of them gives up, but with the HTTP client's timeout.
-func (c *Client) metadata(ctx context.Context) (*metadata, error) {
-	if c.cfg.Issuer == "" {
-		return &metadata{authURL: c.cfg.AuthorizationURL, tokenURL: c.cfg.TokenURL, userInfoURL: c.cfg.UserInfoURL}, nil
+// metadata returns the metadata, which it fetches if there is none in the cache or
+// if that is older than metadataMaxAge. If fetching fails, it returns the cached
+// metadata, up to an age of metadataStale. Concurrent callers share one request,
+// which ends with the timeout of the HTTP client, not with the context of one of
+// them.
+func (d *discovery) metadata(ctx context.Context) (*metadata, error) {
+	if d.cfg.Issuer == "" {
+		return &metadata{authURL: d.cfg.AuthorizationURL, tokenURL: d.cfg.TokenURL, userInfoURL: d.cfg.UserInfoURL}, nil
 	}
-	now := c.cfg.Now()
-	c.mu.Lock()
-	old := c.meta
+	now := d.cfg.Now()
+	d.mu.Lock()
+	old := d.last
 	if old.within(metadataMaxAge, now) {
-		c.mu.Unlock()
+		d.mu.Unlock()
 		return old, nil
 	}
-	f := c.flight
+	f := d.flight
 	if f == nil {
-		ours, done, err := c.life.begin(context.WithoutCancel(ctx))
+		detached, done, err := d.life.begin(context.WithoutCancel(ctx))
 		if err != nil {
-			c.mu.Unlock()
-			return nil, failCause(Discovery, "", "the metadata of "+c.cfg.Issuer+" cannot be fetched", err)
+			d.mu.Unlock()
+			return nil, failCause(Discovery, "", "the metadata of "+d.cfg.Issuer+" cannot be fetched", err)
 		}
 		f = &flight{done: make(chan struct{})}
-		c.flight = f
+		d.flight = f
 		go func() {
 			defer done()
-			f.meta, f.err = c.discover(ours)
-			c.mu.Lock()
-			c.flight = nil
-			if f.err == nil { // a failure is not kept, and takes nothing away
-				c.meta = f.meta
+			f.meta, f.err = d.fetch(detached)
+			d.mu.Lock()
+			d.flight = nil
+			if f.err == nil { // a failure is not cached and does not replace anything
+				d.last = f.meta
 			}
-			c.mu.Unlock()
+			d.mu.Unlock()
 			close(f.done)
 		}()
 	}
-	c.mu.Unlock()
+	d.mu.Unlock()
 	select {
 	case <-f.done:
 		switch {
@@ -87,24 +102,23 @@ func (c *Client) metadata(ctx context.Context) (*metadata, error) {
 		}
 		return nil, f.err
 	case <-ctx.Done():
-		return nil, failCause(Discovery, "", "waiting for the metadata of "+c.cfg.Issuer, secrets(nil).cause(ctx.Err()))
+		return nil, failCause(Discovery, "", "waiting for the metadata of "+d.cfg.Issuer, secrets(nil).cause(ctx.Err()))
 	}
 }
 
-// discover fetches and checks the metadata (OpenID Connect Discovery section
-// 4).
-func (c *Client) discover(ctx context.Context) (*metadata, *Error) {
-	where := strings.TrimSuffix(c.cfg.Issuer, "/") + "/.well-known/openid-configuration"
-	ctx, got := record(oidc.ClientContext(ctx, c.http))
-	p, err := oidc.NewProvider(ctx, c.cfg.Issuer)
+// fetch fetches and checks the metadata (OpenID Connect Discovery section 4).
+func (d *discovery) fetch(ctx context.Context) (*metadata, *Error) {
+	where := strings.TrimSuffix(d.cfg.Issuer, "/") + "/.well-known/openid-configuration"
+	ctx, got := record(oidc.ClientContext(ctx, d.http))
+	p, err := oidc.NewProvider(ctx, d.cfg.Issuer)
 	if err != nil {
 		var mismatch *oidc.IssuerMismatchError
 		var request *url.Error
 		switch {
 		case errors.As(err, &mismatch):
 			return nil, fail(Discovery,
-				"if it is the provider you mean, set the issuer to exactly what its metadata says, with or without the slash at the end",
-				fmt.Sprintf("the metadata at %s is that of the issuer %q, not of %q", where, secrets(nil).clean(mismatch.Discovered, 200), c.cfg.Issuer))
+				"if this is the right provider, set the issuer to exactly that of its metadata, with or without the slash at the end",
+				fmt.Sprintf("the metadata at %s is that of the issuer %q, not of %q", where, secrets(nil).clean(mismatch.Discovered, 200), d.cfg.Issuer))
 		case errors.As(err, &request):
 			return nil, failCause(Discovery, "check that the issuer is right and that this machine can reach "+where,
 				where+" cannot be fetched", secrets(nil).cause(err))
@@ -131,41 +145,21 @@ func (c *Client) discover(ctx context.Context) (*metadata, *Error) {
 		{"authorization_endpoint", m.authURL, true},
 		{"token_endpoint", m.tokenURL, true},
 		{"jwks_uri", doc.JWKSURL, true},
-		{"userinfo_endpoint", m.userInfoURL, c.cfg.UserInfo},
+		{"userinfo_endpoint", m.userInfoURL, d.cfg.UserInfo},
 	} {
 		if !endpoint.needed {
 			continue
 		}
-		if err := checkURL(endpoint.url, c.cfg.AllowInsecureHTTP); err != nil {
+		if err := checkURL(endpoint.url, d.cfg.AllowInsecureHTTP); err != nil {
 			return nil, fail(Discovery, "", fmt.Sprintf("%s in the metadata at %s %s", endpoint.name, where, err))
 		}
 	}
 	algs := signingAlgs(doc.Algs)
 	if len(algs) == 0 {
-		return nil, fail(Discovery, "let the provider sign ID tokens for this client with RS256 or ES256",
-			fmt.Sprintf("the metadata at %s names no way of signing ID tokens that can be verified (%s)", where, secrets(nil).clean(strings.Join(doc.Algs, " "), 200)))
+		return nil, fail(Discovery, "configure the provider to sign ID tokens for this client with RS256 or ES256",
+			fmt.Sprintf("the metadata at %s lists no supported algorithm for signing ID tokens (%s)", where, secrets(nil).clean(strings.Join(doc.Algs, " "), 200)))
 	}
-	m.verifier = oidc.NewVerifier(c.cfg.Issuer, newKeySet(oidc.ClientContext(context.Background(), c.keysHTTP()), doc.JWKSURL), &oidc.Config{
-		ClientID:             c.cfg.ClientID,
-		SupportedSigningAlgs: algs,
-		Now:                  func() time.Time { return c.cfg.Now().Add(-expiryTolerance) },
-	})
-	m.fetched = c.cfg.Now()
+	m.verifier = newVerifier(&d.cfg, outliving(d.http, d.life), doc.JWKSURL, algs)
+	m.fetched = d.cfg.Now()
 	return m, nil
-}
-
-// signingAlgs picks the asymmetric algorithms, never none or HS256. A provider
-// that names none signs with RS256 (OpenID Connect Core section 3.1.3.7).
-func signingAlgs(advertised []string) (algs []string) {
-	if len(advertised) == 0 {
-		return []string{oidc.RS256}
-	}
-	for _, alg := range advertised {
-		switch alg {
-		case oidc.RS256, oidc.RS384, oidc.RS512, oidc.ES256, oidc.ES384, oidc.ES512,
-			oidc.PS256, oidc.PS384, oidc.PS512, oidc.EdDSA:
-			algs = append(algs, alg)
-		}
-	}
-	return algs
 }

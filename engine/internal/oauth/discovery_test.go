@@ -17,14 +17,14 @@ import (
 	"github.com/sesame-auth/sesame/engine/internal/oauth"
 )
 
-// authorize makes an authorization URL, for which the metadata is needed.
+// authorize makes an authorization URL, which needs the metadata.
 func authorize(t testing.TB, c *oauth.Client) error {
 	t.Helper()
 	_, err := c.AuthorizationURL(t.Context(), oauth.AuthorizationRequest{RedirectURI: redirectURI})
 	return err
 }
 
-func TestSecurity52_IssuerOfTheMetadata(t *testing.T) {
+func TestMetadataMustNameTheIssuer(t *testing.T) {
 	f := newFake(t)
 	for name, issuer := range map[string]any{
 		"another": "https://other.example", "slash": f.URL + "/", "missing": "", "case": strings.ToUpper(f.URL),
@@ -59,7 +59,7 @@ func TestDiscoveryErrors(t *testing.T) {
 		{"away", func(w http.ResponseWriter, r *http.Request) {
 			http.Redirect(w, r, "http://idp.example/", http.StatusFound)
 		},
-			[]string{"is http on another host"}},
+			[]string{"is http on a host other than"}},
 		{"circle", func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, r.URL.Path, http.StatusFound) }, []string{"more than 5 redirects"}},
 		{"no answer", func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, []string{"cannot be fetched", "can reach"}},
 	} {
@@ -138,8 +138,8 @@ func TestDiscoveryFailureIsNotKept(t *testing.T) {
 	}
 }
 
-// While the provider is out of reach, what it said within a day is good enough,
-// however often it is asked for; and the provider is asked again each time.
+// While the provider is unreachable, metadata of up to a day is used, however
+// often it is needed, and each use tries to fetch it again.
 func TestDiscoveryOutlivesTheProvider(t *testing.T) {
 	f := newFake(t)
 	client := f.oidc()
@@ -170,7 +170,7 @@ func TestDiscoveryOutlivesTheProvider(t *testing.T) {
 
 const metadata = `{"issuer": "https://idp.example", "authorization_endpoint": "https://idp.example/a", "token_endpoint": "https://idp.example/t", "jwks_uri": "https://idp.example/k"}`
 
-// held is a client whose provider answers when the test says so.
+// held is a client whose provider waits for the test before it responds.
 func held(t *testing.T) (client *oauth.Client, release chan<- *http.Response, calls *atomic.Int32) {
 	answers := make(chan *http.Response)
 	calls = new(atomic.Int32)
@@ -209,7 +209,7 @@ func TestDiscoveryIsShared(t *testing.T) {
 	})
 }
 
-// Who gives up neither waits nor spoils it for the others.
+// A caller that gives up neither waits nor affects the others.
 func TestDiscoveryOutlivesACaller(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, release, calls := held(t)
@@ -239,7 +239,7 @@ func TestDiscoveryOutlivesACaller(t *testing.T) {
 	})
 }
 
-// A provider that never answers is given up after ten seconds.
+// A request to a provider that never responds fails after ten seconds.
 func TestTimeout(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		client, _, _ := held(t)
@@ -252,7 +252,8 @@ func TestTimeout(t *testing.T) {
 	})
 }
 
-// Discovery and keys carry no credentials and may move, to https or loopback.
+// Requests for metadata and keys carry no credentials and may be redirected, to
+// https or loopback.
 func TestDiscoveryMayMove(t *testing.T) {
 	f := newFake(t)
 	moved := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -265,7 +266,7 @@ func TestDiscoveryMayMove(t *testing.T) {
 	t.Cleanup(moved.Close)
 	for _, path := range []string{"/openid-configuration", "/jwks"} {
 		f.handlers[path] = func(w http.ResponseWriter, r *http.Request) {
-			delete(f.handlers, path) // answers at the new place
+			delete(f.handlers, path) // served at the new location
 			http.Redirect(w, r, moved.URL+r.URL.Path, http.StatusFound)
 		}
 	}
@@ -274,7 +275,7 @@ func TestDiscoveryMayMove(t *testing.T) {
 	}
 }
 
-// The application's own rule about redirects holds too.
+// The application's own rule for redirects applies too.
 func TestOwnRedirectRule(t *testing.T) {
 	f := newFake(t)
 	f.handlers["/openid-configuration"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusFound) }
@@ -282,7 +283,7 @@ func TestOwnRedirectRule(t *testing.T) {
 		c.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return fmt.Errorf("no redirects here") }}
 	})
 	mustFail(t, "own rule", authorize(t, client), oauth.Discovery, "no redirects here")
-	// And does not replace ours.
+	// It does not replace the rule of the package.
 	f.handlers["/token"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/x", http.StatusTemporaryRedirect) }
 	_, err := f.plain(func(c *oauth.Config) {
 		c.HTTPClient = &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return nil }}

@@ -22,7 +22,7 @@ import (
 	"golang.org/x/oauth2"
 )
 
-// The whole flow, with a provider that checks what it gets.
+// The whole flow, with a provider that checks the requests.
 func TestFlow(t *testing.T) {
 	for _, auth := range []string{"", "client_secret_basic", "client_secret_post", "none"} {
 		for _, userInfo := range []bool{false, true} {
@@ -100,7 +100,7 @@ func TestPlainOAuth(t *testing.T) {
 	if f.called("/openid-configuration") != 0 {
 		t.Error("a plain OAuth 2.0 provider is discovered")
 	}
-	// Nothing to compare iss with, nothing to hold a nonce.
+	// There is no issuer to compare iss with, and no ID token with a nonce.
 	if _, err := f.plain().Exchange(t.Context(), callback(noNonce, param("iss", "https://other.example"))); err != nil {
 		t.Error(err)
 	}
@@ -108,7 +108,7 @@ func TestPlainOAuth(t *testing.T) {
 	mustFail(t, "nonce", err, oauth.Check, "nonce")
 }
 
-func TestSecurity46_State(t *testing.T) {
+func TestStateMustMatch(t *testing.T) {
 	f := newFake(t)
 	for name, change := range map[string]func(*oauth.Callback){
 		"no cookie":            func(cb *oauth.Callback) { cb.State = "" },
@@ -124,7 +124,7 @@ func TestSecurity46_State(t *testing.T) {
 		"none in use, but one comes": func(cb *oauth.Callback) {
 			cb.UseState, cb.State = false, ""
 		},
-		// The state comes before everything else.
+		// The state is checked first.
 		"wrong, with an error": func(cb *oauth.Callback) {
 			cb.Params = url.Values{"error": {"access_denied"}, "state": {"x"}}
 		},
@@ -148,7 +148,7 @@ func TestSecurity46_State(t *testing.T) {
 	}
 }
 
-func TestSecurity47_PKCEVerifierMissing(t *testing.T) {
+func TestMissingVerifierIsRefused(t *testing.T) {
 	f := newFake(t)
 	_, err := f.oidc().Exchange(t.Context(), callback(func(cb *oauth.Callback) { cb.CodeVerifier = "" }))
 	mustFail(t, "no verifier", err, oauth.Check, "PKCE")
@@ -157,7 +157,7 @@ func TestSecurity47_PKCEVerifierMissing(t *testing.T) {
 	}
 }
 
-func TestSecurity48_Nonce(t *testing.T) {
+func TestNonceMustMatch(t *testing.T) {
 	f := newFake(t)
 	_, err := f.oidc().Exchange(t.Context(), callback(func(cb *oauth.Callback) { cb.Nonce = "" }))
 	mustFail(t, "no cookie", err, oauth.Check, "nonce")
@@ -186,7 +186,7 @@ func TestSecurity48_Nonce(t *testing.T) {
 	}
 }
 
-func TestSecurity50_ProviderError(t *testing.T) {
+func TestProviderErrorsAreReported(t *testing.T) {
 	f := newFake(t)
 	for _, client := range []*oauth.Client{f.oidc(), f.plain()} {
 		for raw, want := range map[string]string{
@@ -214,7 +214,7 @@ func TestSecurity50_ProviderError(t *testing.T) {
 			t.Errorf("a text of %d bytes", len(e.Error()))
 		}
 		_, err = client.Exchange(t.Context(), callback(noNonce, func(cb *oauth.Callback) { cb.Params["error"] = []string{"a", "b"} }))
-		mustFail(t, "two errors", err, oauth.Check, "error more than once")
+		mustFail(t, "two errors", err, oauth.Check, "several values of error")
 	}
 	if f.called("/token") != 0 {
 		t.Error("a code was exchanged in spite of an error")
@@ -237,7 +237,7 @@ func TestCodeMissing(t *testing.T) {
 	}
 }
 
-func TestSecurity51_Iss(t *testing.T) {
+func TestIssMustBeTheIssuer(t *testing.T) {
 	f := newFake(t)
 	fresh := f.oidc
 	for _, advertised := range []any{nil, false, true} {
@@ -254,7 +254,7 @@ func TestSecurity51_Iss(t *testing.T) {
 			mustFail(t, name+", with an error", err, oauth.Check, "iss")
 		}
 		_, err := fresh().Exchange(t.Context(), callback(func(cb *oauth.Callback) { cb.Params["iss"] = []string{f.URL, "https://other.example"} }))
-		mustFail(t, "two", err, oauth.Check, "iss more than once")
+		mustFail(t, "two", err, oauth.Check, "several values of iss")
 		_, err = fresh().Exchange(t.Context(), callback())
 		if advertised == true {
 			mustFail(t, "missing", err, oauth.Check, "iss")
@@ -264,7 +264,7 @@ func TestSecurity51_Iss(t *testing.T) {
 	}
 }
 
-func TestSecurity55_SubOfUserInfo(t *testing.T) {
+func TestSubOfUserInfoMustMatch(t *testing.T) {
 	f := newFake(t)
 	client := f.oidc(func(c *oauth.Config) { c.UserInfo = true })
 	got, err := client.Exchange(t.Context(), callback())
@@ -278,7 +278,7 @@ func TestSecurity55_SubOfUserInfo(t *testing.T) {
 		_, err := client.Exchange(t.Context(), callback())
 		mustFail(t, name, err, oauth.UserInfo, "sub")
 	}
-	// Without UserInfo nobody asks.
+	// Without UserInfo the endpoint is not used.
 	if got, err := f.oidc().Exchange(t.Context(), callback()); err != nil || got.Profile["sub"] != "ada" {
 		t.Errorf("%+v, %v", got, err)
 	}
@@ -315,7 +315,7 @@ func TestUserInfoAnswers(t *testing.T) {
 	}
 }
 
-func TestSecurity58_NumbersKeepAllDigits(t *testing.T) {
+func TestNumbersKeepAllDigits(t *testing.T) {
 	const id = "9007199254740993"
 	f := newFake(t)
 	f.profile = `{"sub": "ada", "id": ` + id + `}`
@@ -334,9 +334,9 @@ func TestSecurity58_NumbersKeepAllDigits(t *testing.T) {
 	}
 }
 
-// The redirect URI is the caller's, in both requests, whatever the callback
-// says.
-func TestSecurity59_RedirectURIIsTheCallers(t *testing.T) {
+// Both requests have the redirect URI of the caller, whatever the callback
+// contains.
+func TestRedirectURIIsTheCallers(t *testing.T) {
 	f := newFake(t)
 	if _, err := f.oidc().Exchange(t.Context(), callback(param("redirect_uri", "https://evil.example"), param("client_id", "evil"), param("code_verifier", "evil"))); err != nil {
 		t.Fatal(err)
@@ -346,8 +346,8 @@ func TestSecurity59_RedirectURIIsTheCallers(t *testing.T) {
 	}
 }
 
-// An endpoint that moves does not take a code, a secret or a token along.
-func TestSecurity60_RedirectsCarryNoCredentials(t *testing.T) {
+// A redirect by an endpoint does not carry along a code, a secret or a token.
+func TestRedirectsCarryNoCredentials(t *testing.T) {
 	var reached []string
 	thief := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		body, _ := io.ReadAll(r.Body)
@@ -366,12 +366,12 @@ func TestSecurity60_RedirectsCarryNoCredentials(t *testing.T) {
 		f := newFake(t)
 		f.handlers["/userinfo"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, thief.URL, status) }
 		_, err := f.plain().Exchange(t.Context(), callback(noNonce))
-		mustFail(t, fmt.Sprint("userinfo ", status), err, oauth.UserInfo, "redirects to", "must not get the access token")
+		mustFail(t, fmt.Sprint("userinfo ", status), err, oauth.UserInfo, "redirects to", "must not receive the access token")
 	}
 	if len(reached) != 0 {
 		t.Errorf("another host got %q", reached)
 	}
-	// Within its host the userinfo endpoint may move.
+	// The userinfo endpoint may redirect within its host.
 	f := newFake(t)
 	f.handlers["/userinfo"] = func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/me", http.StatusFound) }
 	f.handlers["/me"] = func(w http.ResponseWriter, r *http.Request) {
@@ -380,14 +380,14 @@ func TestSecurity60_RedirectsCarryNoCredentials(t *testing.T) {
 	if got, err := f.plain().Exchange(t.Context(), callback(noNonce)); err != nil || got.Profile["sub"] != "Bearer" {
 		t.Errorf("%+v, %v", got, err)
 	}
-	// But not in circles.
+	// But not in a loop.
 	f.handlers["/me"] = f.handlers["/userinfo"]
 	_, err := f.plain().Exchange(t.Context(), callback(noNonce))
 	mustFail(t, "circle", err, oauth.UserInfo, "more than 5 redirects")
 }
 
-// Nor from https to http on one host.
-func TestSecurity60_NoTokenFromHTTPSToHTTP(t *testing.T) {
+// Nor may it redirect from https to http on the same host.
+func TestNoTokenFromHTTPSToHTTP(t *testing.T) {
 	var sent []string
 	client := newClient(t, oauth.Config{
 		AuthorizationURL: "https://idp.example/a", TokenURL: "https://idp.example/token", UserInfoURL: "https://idp.example/me",
@@ -403,13 +403,13 @@ func TestSecurity60_NoTokenFromHTTPSToHTTP(t *testing.T) {
 		})},
 	}, nil)
 	_, err := client.Exchange(t.Context(), callback(noNonce))
-	mustFail(t, "http", err, oauth.UserInfo, "must not get the access token")
+	mustFail(t, "http", err, oauth.UserInfo, "must not receive the access token")
 	if want := []string{"https://idp.example/token", "https://idp.example/me"}; !slices.Equal(sent, want) {
 		t.Errorf("asked %q, want %q", sent, want)
 	}
 }
 
-// Half an answer is none, also where it reads well.
+// A truncated response is an error, even if it can be parsed.
 func TestAnswersThatBreakOff(t *testing.T) {
 	for path, kind := range map[string]oauth.Kind{"/openid-configuration": oauth.Discovery, "/token": oauth.Token, "/userinfo": oauth.UserInfo} {
 		f := newFake(t)
@@ -426,8 +426,8 @@ func TestAnswersThatBreakOff(t *testing.T) {
 	}
 }
 
-// The errors of a network may repeat what was sent.
-func TestSecurity60_NoCodeInNetworkErrors(t *testing.T) {
+// Network errors may repeat parts of the request.
+func TestNetworkErrorsHideTheCode(t *testing.T) {
 	for _, path := range []string{"/token", "/userinfo"} {
 		f := newFake(t)
 		f.claims = nil
@@ -490,7 +490,7 @@ func TestConcurrentUse(t *testing.T) {
 	}
 }
 
-// Config is copied: who changes its maps later changes nothing.
+// Config is copied: later changes of its maps have no effect.
 func TestConfigIsCopied(t *testing.T) {
 	scopes, params := []string{"a"}, map[string]string{"x": "1"}
 	f := newFake(t)
@@ -502,8 +502,8 @@ func TestConfigIsCopied(t *testing.T) {
 	}
 }
 
-// The application's cookie jar is not for the back channel: one user's cookies
-// would go out with another's code.
+// The application's cookie jar is not used for the back channel: it would send
+// the cookies of one user with the code of another.
 func TestNoCookies(t *testing.T) {
 	f := newFake(t)
 	var sent []string
@@ -529,14 +529,15 @@ type jarFunc func() []*http.Cookie
 func (jarFunc) SetCookies(*url.URL, []*http.Cookie) {}
 func (f jarFunc) Cookies(*url.URL) []*http.Cookie   { return f() }
 
-// Whatever an endpoint answers: a result or an *oauth.Error without a secret.
+// Whatever an endpoint responds, the result is valid or an *oauth.Error without a
+// secret.
 func FuzzAnswers(f *testing.F) {
 	f.Add(200, "application/json", `{"access_token": "a", "token_type": "bearer", "expires_in": 1, "id_token": "a.b.c"}`, 200, "application/json", `{"sub": "ada"}`)
 	f.Add(200, "application/x-www-form-urlencoded", "access_token=a&error=", 200, "text/html", `null`)
 	f.Add(400, "text/plain", "error=x&error_description="+code, 500, "", "")
 	f.Add(200, "application/json", `{"error": "`+clientSecret+`"}`, 200, "", "{}")
 	f.Add(200, ";;", `{"access_token":"a","expires_in":"1e3"}`, 200, "a/b", `{"sub":1}`)
-	for _, between := range []string{"\xc8", "\x00", "\u200b", "<", `\"`} { // is left out, and what it parts would meet
+	for _, between := range []string{"\xc8", "\x00", "\u200b", "<", `\"`} { // is removed, which joins the parts of the secret
 		f.Add(163, "0", `{"error": "`+clientSecret[:1]+between+clientSecret[1:]+`"}`, 200, "", "")
 		f.Add(400, "application/json", `{"error": "x", "error_description": "`+clientSecret[:1]+between+clientSecret[1:]+`"}`, 200, "", "")
 	}
@@ -564,7 +565,7 @@ func FuzzAnswers(f *testing.F) {
 			all := everything(e)
 			for _, secret := range []string{code, clientSecret, verifier, state} {
 				if strings.Contains(all, secret) {
-					t.Errorf("%q tells %q", all, secret)
+					t.Errorf("%q contains %q", all, secret)
 				}
 			}
 			if strings.ContainsAny(all, "\r\n\x00\x1b") || len(e.Code) > 64 || len(e.Err.Error()) > 1000 {
@@ -581,7 +582,7 @@ func FuzzAnswers(f *testing.F) {
 	})
 }
 
-// Whatever comes to the callback.
+// The same for arbitrary callbacks.
 func FuzzCallback(f *testing.F) {
 	f.Add("code=c&state=s&iss=https%3A%2F%2Fidp.example", "s", "v", true, true)
 	f.Add("error=access_denied&error_description=%00%0a&state=s", "s", "", true, false)

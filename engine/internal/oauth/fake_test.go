@@ -23,7 +23,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/internal/oauth"
 )
 
-// What is secret has the mark "canary", which no error text may contain.
+// All secrets contain "canary", which no error may contain.
 const (
 	clientID     = "app"
 	clientSecret = "canary/secret+:%"
@@ -38,7 +38,7 @@ const (
 
 var start = time.Date(2026, 1, 2, 3, 4, 5, 0, time.UTC)
 
-// keys are made once; they are never changed.
+// keys are made once and never changed.
 var keys = sync.OnceValue(func() *keyring {
 	ec := func(id string) jose.JSONWebKey {
 		key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
@@ -80,13 +80,13 @@ func sign(t testing.TB, key jose.JSONWebKey, claims map[string]any) string {
 	return token
 }
 
-// fake is a provider that does what a test tells it. Its fields are changed
-// only while no request is under way.
+// fake is a provider that behaves as a test sets it up. Its fields are changed
+// only while there is no request.
 type fake struct {
 	*httptest.Server
 	t         testing.TB
 	clock     *authtest.Clock
-	key       jose.JSONWebKey   // signs
+	key       jose.JSONWebKey   // signs ID tokens
 	published []jose.JSONWebKey // at jwks_uri
 	metadata  map[string]any
 	claims    map[string]any // of the ID token
@@ -176,14 +176,14 @@ func (f *fake) called(path string) (n int) {
 	return n
 }
 
-// oidc is a client of the provider.
+// oidc returns a client of the provider.
 func (f *fake) oidc(changes ...func(*oauth.Config)) *oauth.Client {
 	f.t.Helper()
 	cfg := oauth.Config{Issuer: f.URL, ClientID: clientID, ClientSecret: clientSecret, Now: f.clock.Now}
 	return newClient(f.t, cfg, changes)
 }
 
-// plain is a client that takes the provider for a plain OAuth 2.0 one.
+// plain returns a client that uses the provider as a plain OAuth 2.0 provider.
 func (f *fake) plain(changes ...func(*oauth.Config)) *oauth.Client {
 	f.t.Helper()
 	cfg := oauth.Config{
@@ -205,7 +205,7 @@ func newClient(t testing.TB, cfg oauth.Config, changes []func(*oauth.Config)) *o
 	return c
 }
 
-// callback is a good one of an OpenID Connect flow.
+// callback returns a valid callback of an OpenID Connect flow.
 func callback(changes ...func(*oauth.Callback)) oauth.Callback {
 	cb := oauth.Callback{
 		Params:      url.Values{"code": {code}, "state": {state}},
@@ -219,10 +219,10 @@ func callback(changes ...func(*oauth.Callback)) oauth.Callback {
 	return cb
 }
 
-// noNonce makes it the callback of a plain OAuth 2.0 flow.
+// noNonce makes a callback that of a plain OAuth 2.0 flow.
 func noNonce(cb *oauth.Callback) { cb.UseNonce, cb.Nonce = false, "" }
 
-// param sets a parameter; "-" removes it.
+// param sets a parameter, or removes it if the value is "-".
 func param(name, value string) func(*oauth.Callback) {
 	return func(cb *oauth.Callback) {
 		if cb.Params.Del(name); value != "-" {
@@ -231,7 +231,7 @@ func param(name, value string) func(*oauth.Callback) {
 	}
 }
 
-// mustFail holds that err is an *oauth.Error of the kind, with the texts in its
+// mustFail checks that err is an *oauth.Error of the kind, with the texts in its
 // message or hint, and without a secret anywhere.
 func mustFail(t testing.TB, name string, err error, kind oauth.Kind, texts ...string) *oauth.Error {
 	t.Helper()
@@ -250,12 +250,12 @@ func mustFail(t testing.TB, name string, err error, kind oauth.Kind, texts ...st
 		}
 	}
 	if strings.Contains(all, "canary") || strings.ContainsAny(all, "\r\n\x00") {
-		t.Errorf("%s: the error tells too much: %q", name, all)
+		t.Errorf("%s: the error contains a secret: %q", name, all)
 	}
 	return e
 }
 
-// everything is all text of an error and of what it wraps.
+// everything returns all text of an error and of the errors that it wraps.
 func everything(e *oauth.Error) string {
 	s := fmt.Sprintf("%s | %s | %s", e, e.Code, e.Hint)
 	for err := error(e); err != nil; err = errors.Unwrap(err) {

@@ -15,11 +15,11 @@ import (
 	"github.com/sesame-auth/sesame/engine/internal/oauth"
 )
 
-func TestSecurity53_IDTokenClaims(t *testing.T) {
+func TestIDTokenClaimsAreVerified(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(f *fake)
-		kind   oauth.Kind // "": accepted
+		kind   oauth.Kind // "" if accepted
 		text   string
 	}{
 		{"good", func(*fake) {}, "", ""},
@@ -40,7 +40,7 @@ func TestSecurity53_IDTokenClaims(t *testing.T) {
 		{"iss missing", set("iss", nil), oauth.IDToken, "different provider"},
 		{"exp 30 s ago", set("exp", start.Add(-30*time.Second).Unix()), "", ""},
 		{"exp 31 s ago", set("exp", start.Add(-31*time.Second).Unix()), oauth.IDToken, "clock"},
-		{"exp 31 s ago, in words", set("exp", start.Add(-31*time.Second).Unix()), oauth.IDToken, "it expired at 2026-01-02T03:03:34Z, and it is 2026-01-02T03:04:05Z"},
+		{"exp 31 s ago, in words", set("exp", start.Add(-31*time.Second).Unix()), oauth.IDToken, "it expired at 2026-01-02T03:03:34Z; the time is 2026-01-02T03:04:05Z"},
 		{"exp missing", set("exp", nil), oauth.IDToken, "expired"},
 		{"exp text", set("exp", "tomorrow"), oauth.IDToken, ""},
 		{"exp negative", set("exp", -1), oauth.IDToken, "expired"},
@@ -71,7 +71,7 @@ func TestSecurity53_IDTokenClaims(t *testing.T) {
 	}
 }
 
-// set changes claims by pairs of name and value; nil removes one.
+// set changes claims, given as pairs of name and value; nil removes a claim.
 func set(changes ...any) func(*fake) {
 	return func(f *fake) {
 		for i := 0; i < len(changes); i += 2 {
@@ -89,7 +89,7 @@ func hash(token string) string {
 	return base64.RawURLEncoding.EncodeToString(sum[:16])
 }
 
-func TestSecurity54_Signature(t *testing.T) {
+func TestSignatureIsVerified(t *testing.T) {
 	f := newFake(t)
 	client := f.oidc()
 	exchange := func() error {
@@ -106,7 +106,7 @@ func TestSecurity54_Signature(t *testing.T) {
 	}
 	good := sign(t, f.key, f.claims)
 
-	// A key that is not published, under a new name and under the known one.
+	// A key that is not published, with a new id and with the known one.
 	f.key = keys().other
 	mustFail(t, "unknown key", exchange(), oauth.IDToken, "signature")
 	if n := f.called("/jwks"); n < 2 || n > 3 {
@@ -115,7 +115,7 @@ func TestSecurity54_Signature(t *testing.T) {
 	f.key.KeyID = keys().es256.KeyID
 	mustFail(t, "wrong key", exchange(), oauth.IDToken, "signature")
 
-	// Then it is rotated in.
+	// Then it is published.
 	f.key = keys().other
 	f.published = []jose.JSONWebKey{keys().es256.Public(), f.key.Public()}
 	if err := exchange(); err != nil {
@@ -139,11 +139,11 @@ func TestSecurity54_Signature(t *testing.T) {
 		"encrypted": "a.b.c.d.e",
 	} {
 		f.idToken = token
-		mustFail(t, name, exchange(), oauth.IDToken, "not valid")
+		mustFail(t, name, exchange(), oauth.IDToken, "invalid")
 	}
 	f.idToken = ""
 
-	// Keys out of reach.
+	// Unreachable keys.
 	f.handlers["/jwks"] = func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusInternalServerError) }
 	_, err := f.oidc().Exchange(t.Context(), callback())
 	mustFail(t, "jwks 500", err, oauth.IDToken, "keys", "500")
@@ -154,9 +154,9 @@ func TestSecurity54_Signature(t *testing.T) {
 	mustFail(t, "jwks 1 MiB", err, oauth.IDToken, "larger than 1 MiB")
 }
 
-// none and HS256 are refused although the metadata of the fake names them; the
-// public key is no HMAC secret.
-func TestSecurity54_Algorithms(t *testing.T) {
+// none and HS256 are rejected although the metadata of the fake lists them. The
+// public key must not serve as an HMAC secret.
+func TestUnsafeAlgorithmsAreRefused(t *testing.T) {
 	f := newFake(t)
 	claims, err := json.Marshal(f.claims)
 	if err != nil {
@@ -184,8 +184,8 @@ func TestSecurity54_Algorithms(t *testing.T) {
 	mustFail(t, "nothing usable advertised", err, oauth.Discovery, "none HS256", "RS256")
 }
 
-// What @auth/core 0.41.3 checks, recorded, and what is checked here: the same,
-// but for the signature.
+// The checks of @auth/core 0.41.3, as recorded, compared with those of this
+// package, which are the same, and the signature.
 func TestIDTokenVectors(t *testing.T) {
 	data, err := os.ReadFile("testdata/id-token-checks-v5.json")
 	if err != nil {
@@ -253,7 +253,7 @@ func TestIDTokenVectors(t *testing.T) {
 	}
 }
 
-// The same rules against somebody else's provider.
+// The same rules with an independent provider.
 func TestCapProvider(t *testing.T) {
 	newProvider := func() (*capoidc.TestProvider, *oauth.Client) {
 		p := capoidc.StartTestProvider(t, capoidc.WithNoTLS())
@@ -271,7 +271,7 @@ func TestCapProvider(t *testing.T) {
 	for _, c := range []struct {
 		name   string
 		change func(p *capoidc.TestProvider)
-		kind   oauth.Kind // "": accepted
+		kind   oauth.Kind // "" if accepted
 		text   string
 	}{
 		{"good", func(*capoidc.TestProvider) {}, "", ""},

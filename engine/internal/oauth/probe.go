@@ -14,29 +14,30 @@ import (
 	"github.com/coreos/go-oidc/v3/oidc"
 )
 
-// Report is what [Client.Probe] has found.
+// Report is the result of [Client.Probe].
 type Report struct {
-	// Problems are what a sign-in would fail at. nil: none.
+	// Problems are the problems that would make a sign-in fail.
 	Problems []*Error
-	// KnowsClient: the provider has accepted the client's id and secret. Not
-	// every provider says so before it has seen a good code.
+	// KnowsClient means that the provider has accepted the client id and
+	// secret. Some providers do not check them before the code.
 	KnowsClient bool
-	// Skew is how far the provider's clock is ahead of this one, to about a
-	// second (its Date header). HasClock: the provider has said.
+	// Skew is how far the provider's clock is ahead of the clock of Config.Now,
+	// to about a second. It is taken from the Date header and is only known if
+	// HasClock is set.
 	Skew     time.Duration
 	HasClock bool
 }
 
-// Probe asks the provider what a sign-in asks it, without signing anybody in:
-// its metadata and keys, and the token endpoint with a code that cannot be good,
-// which tells whether the client is known. What it learns is not kept.
+// Probe makes the requests of a sign-in, without signing anybody in: for the
+// metadata, the keys, and tokens for an invalid code, which shows whether the
+// provider knows the client. It does not change any state of c.
 func (c *Client) Probe(ctx context.Context, redirectURI string) (r Report) {
 	guarded := *c.http.Transport.(*transport)
 	clock := &clockReader{base: guarded.base, now: c.cfg.Now}
 	guarded.base = clock
 	h := *c.http
 	h.Transport = &guarded
-	p := &Client{cfg: c.cfg, style: c.style, http: &h}
+	p := newClient(c.cfg, &h)
 	defer p.Close()
 
 	r.Problems = p.probe(ctx, redirectURI, &r)
@@ -48,7 +49,7 @@ func (c *Client) probe(ctx context.Context, redirectURI string, r *Report) (prob
 	m := &metadata{authURL: c.cfg.AuthorizationURL, tokenURL: c.cfg.TokenURL, userInfoURL: c.cfg.UserInfoURL}
 	if c.cfg.Issuer != "" {
 		var err *Error
-		if m, err = c.discover(ctx); err != nil {
+		if m, err = c.discovery.fetch(ctx); err != nil {
 			return []*Error{err}
 		}
 		if err := c.probeKeys(ctx, m.keysURL); err != nil {
@@ -68,9 +69,9 @@ func (c *Client) probe(ctx context.Context, redirectURI string, r *Report) (prob
 	return problems
 }
 
-// probeKeys fetches the provider's keys.
+// probeKeys checks that the provider serves keys.
 func (c *Client) probeKeys(ctx context.Context, where string) *Error {
-	const hint = "without its keys no ID token can be verified: check that this machine can reach that URL"
+	const hint = "ID tokens cannot be verified without the keys: check that this machine can reach that URL"
 	request, err := http.NewRequestWithContext(ctx, http.MethodGet, where, nil)
 	if err != nil {
 		return failCause(Discovery, hint, "the keys cannot be fetched", secrets(nil).cause(err))
@@ -88,7 +89,7 @@ func (c *Client) probeKeys(ctx context.Context, where string) *Error {
 	return nil
 }
 
-// clockReader reads the clock of whoever answers.
+// clockReader reads the clock of the server from its responses.
 type clockReader struct {
 	base http.RoundTripper
 	now  func() time.Time
@@ -110,16 +111,16 @@ func (c *clockReader) RoundTrip(r *http.Request) (*http.Response, error) {
 		return answer, nil
 	}
 	if age, err := strconv.Atoi(answer.Header.Get("Age")); err == nil && age > 0 {
-		date = date.Add(time.Duration(min(age, 1<<31)) * time.Second) // out of a cache
+		date = date.Add(time.Duration(min(age, 1<<31)) * time.Second) // from a cache
 	}
-	came := c.now()
+	received := c.now()
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	switch { // Date has whole seconds, and was written between the two
+	switch { // Date has whole seconds and was written between sent and received
 	case date.Before(sent.Truncate(time.Second)):
 		c.skew = date.Sub(sent)
-	case date.After(came):
-		c.skew = date.Sub(came)
+	case date.After(received):
+		c.skew = date.Sub(received)
 	default:
 		c.skew = 0
 	}

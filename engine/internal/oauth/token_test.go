@@ -14,7 +14,7 @@ import (
 	"github.com/sesame-auth/sesame/engine/internal/oauth"
 )
 
-// What the token endpoint gets.
+// The request to the token endpoint.
 func TestTokenRequest(t *testing.T) {
 	f := newFake(t)
 	want := url.Values{"grant_type": {"authorization_code"}, "code": {code}, "redirect_uri": {redirectURI}, "code_verifier": {verifier}}
@@ -49,7 +49,7 @@ func TestTokenRequest(t *testing.T) {
 	}
 }
 
-func TestSecurity56_TokenAnswers(t *testing.T) {
+func TestInvalidTokenResponsesAreRefused(t *testing.T) {
 	f := newFake(t)
 	type reply struct {
 		status            int
@@ -73,9 +73,9 @@ func TestSecurity56_TokenAnswers(t *testing.T) {
 		{"a string", reply{200, "application/json", `"canary"`}, "", []string{"JSON object"}},
 		{"cut", reply{200, "application/json", `{"access_token": "` + accessToken}, "", []string{"JSON object"}},
 		{"two objects", reply{200, "application/json", `{"access_token": "canary"} {}`}, "", []string{"JSON object"}},
-		{"200 with an error", reply{200, "application/json", `{"error": "invalid_grant"` + leak + `}`}, "invalid_grant", []string{"refused (200)"}},
+		{"200 with an error", reply{200, "application/json", `{"error": "invalid_grant"` + leak + `}`}, "invalid_grant", []string{"rejected the request (200)"}},
 		{"400", reply{400, "application/json", `{"error": "invalid_grant", "error_description": "code ` + code + ` is\nwrong"}`}, "invalid_grant",
-			[]string{"refused (400): invalid_grant (code [removed] is wrong)", "used before"}},
+			[]string{"rejected the request (400): invalid_grant (code [removed] is wrong)", "already used"}},
 		{"another redirect URI", reply{400, "application/json", `{"error": "invalid_grant", "error_description": "redirect_uri differs"}`}, "invalid_grant",
 			[]string{"register exactly " + redirectURI}},
 		{"wrong client", reply{401, "application/json", `{"error": "invalid_client", "error_description": "secret ` + clientSecret + ` or ` + url.QueryEscape(clientSecret) + `"}`}, "invalid_client",
@@ -84,8 +84,8 @@ func TestSecurity56_TokenAnswers(t *testing.T) {
 		{"echo of the header", reply{400, "application/json", `{"error": "x", "error_description": "Basic YXBwOmNhbmFyeSUyRnNlY3JldCUyQiUzQSUyNQ=="}`}, "x", []string{"Basic [removed]"}},
 		{"error as an object", reply{400, "application/json", `{"error": {"message": "` + code + `"}}`}, "", []string{"400 Bad Request"}},
 		{"error as a form", reply{400, "application/x-www-form-urlencoded", "error=bad_verification_code&error_description=" + code}, "bad_verification_code", nil},
-		{"no access_token", reply{200, "application/json", `{"token_type": "Bearer", "refresh_token": "` + refreshToken + `"}`}, "", []string{"without an access_token"}},
-		{"empty access_token", reply{200, "application/json", `{"token_type": "Bearer", "access_token": ""}`}, "", []string{"without an access_token"}},
+		{"no access_token", reply{200, "application/json", `{"token_type": "Bearer", "refresh_token": "` + refreshToken + `"}`}, "", []string{"has no access_token"}},
+		{"empty access_token", reply{200, "application/json", `{"token_type": "Bearer", "access_token": ""}`}, "", []string{"has no access_token"}},
 		{"number as access_token", reply{200, "application/json", `{"token_type": "Bearer", "access_token": 12345678901}`}, "", []string{"wrong type"}},
 		{"expires_in nonsense", reply{200, "application/json", `{"expires_in": "soon ` + code + `"` + leak + `}`}, "", []string{"wrong type"}},
 		{"mac", reply{200, "application/json", `{"token_type": "mac"` + leak + `}`}, "", []string{`type "mac"`, "bearer"}},
@@ -110,8 +110,8 @@ func TestSecurity56_TokenAnswers(t *testing.T) {
 	}
 }
 
-// RFC 6749 section 5.1 requires token_type, and providers forget it.
-func TestSecurity56_TokenTypeMissingMeansBearer(t *testing.T) {
+// RFC 6749 section 5.1 requires token_type, but some providers omit it.
+func TestMissingTokenTypeMeansBearer(t *testing.T) {
 	f := newFake(t)
 	for _, tokenType := range []any{nil, "", "bearer", "BEARER"} {
 		if f.answer["token_type"] = tokenType; tokenType == nil {
@@ -127,7 +127,7 @@ func TestSecurity56_TokenTypeMissingMeansBearer(t *testing.T) {
 	}
 }
 
-// GitHub and others answer so to whom does not ask for JSON.
+// GitHub and others respond with a form unless asked for JSON.
 func TestFormAsTokenAnswer(t *testing.T) {
 	f := newFake(t)
 	f.handlers["/token"] = func(w http.ResponseWriter, _ *http.Request) {
@@ -160,8 +160,8 @@ func TestExpiresIn(t *testing.T) {
 	}
 }
 
-// A short secret comes back as a short header.
-func TestSecurity60_EchoOfAShortHeader(t *testing.T) {
+// A short secret makes a short header, which a provider may repeat.
+func TestEchoedHeaderIsHidden(t *testing.T) {
 	f := newFake(t)
 	f.handlers["/token"] = func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Type", "application/json")

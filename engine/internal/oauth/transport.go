@@ -15,24 +15,25 @@ import (
 )
 
 const (
-	// maxAnswer is the largest answer of a provider that is read, in bytes. It
-	// is one less than the megabyte at which x/oauth2 would cut silently.
+	// maxAnswer is the maximum size of a response, in bytes. It is one less than
+	// the limit at which x/oauth2 would truncate it silently.
 	maxAnswer      = 1<<20 - 1
 	maxRedirects   = 5
 	defaultTimeout = 10 * time.Second
 )
 
-var errTooLarge = errors.New("the answer is larger than 1 MiB")
+var errTooLarge = errors.New("the response is larger than 1 MiB")
 
-// newHTTPClient guards the configured client: bounded answers, https, and no
-// redirect that would carry a credential away.
-func newHTTPClient(cfg Config) *http.Client {
+// newHTTPClient returns a client that limits the size of responses, requires
+// https, and does not follow redirects that would disclose credentials. It is
+// based on custom, which may be nil.
+func newHTTPClient(custom *http.Client, insecure bool) *http.Client {
 	var c http.Client
-	if cfg.HTTPClient != nil {
-		c = *cfg.HTTPClient
+	if custom != nil {
+		c = *custom
 	}
 	if c.Timeout <= 0 {
-		// Keys are fetched outside of any request's context.
+		// Keys are fetched without the context of a request.
 		c.Timeout = defaultTimeout
 	}
 	base, check := c.Transport, c.CheckRedirect
@@ -40,7 +41,7 @@ func newHTTPClient(cfg Config) *http.Client {
 		base = http.DefaultTransport
 	}
 	c.Jar = nil
-	c.Transport = &transport{base: base, insecure: cfg.AllowInsecureHTTP}
+	c.Transport = &transport{base: base, insecure: insecure}
 	c.CheckRedirect = func(r *http.Request, via []*http.Request) error {
 		if err := checkRedirect(r, via); err != nil || check == nil {
 			return err
@@ -50,9 +51,9 @@ func newHTTPClient(cfg Config) *http.Client {
 	return &c
 }
 
-// checkRedirect lets discovery and keys move, a request with an access token
-// only within its origin, and a token request not at all: repeating it would
-// hand the code and the client's secret to whoever the answer names.
+// checkRedirect allows all redirects of requests for metadata and keys, those of
+// requests with an access token within their origin, and none of token requests:
+// repeating one would disclose the code and the client secret to the target.
 func checkRedirect(r *http.Request, via []*http.Request) error {
 	first := via[0]
 	switch {
@@ -61,12 +62,12 @@ func checkRedirect(r *http.Request, via []*http.Request) error {
 	case first.Method != http.MethodGet:
 		return fmt.Errorf("it redirects to %s, which is not followed", r.URL.Host)
 	case first.Header.Get("Authorization") != "" && (first.URL.Scheme != r.URL.Scheme || first.URL.Host != r.URL.Host):
-		return fmt.Errorf("it redirects to %s, which must not get the access token", r.URL.Host)
+		return fmt.Errorf("it redirects to %s, which must not receive the access token", r.URL.Host)
 	}
 	return nil
 }
 
-// answer is what an endpoint answered last.
+// answer is the last response of an endpoint.
 type answer struct {
 	status      int
 	contentType string // media type only
@@ -75,13 +76,13 @@ type answer struct {
 
 type answerKey struct{}
 
-// record returns a context in which answers are kept.
+// record returns a context in which transport keeps the last response.
 func record(ctx context.Context) (context.Context, *answer) {
 	a := new(answer)
 	return context.WithValue(ctx, answerKey{}, a), a
 }
 
-// String describes the answer without repeating it.
+// String describes the response without its body.
 func (a *answer) String() string {
 	s := fmt.Sprintf("%d %s", a.status, http.StatusText(a.status))
 	switch kind, _, ok := strings.Cut(a.contentType, "/"); {
@@ -93,20 +94,20 @@ func (a *answer) String() string {
 	return strings.TrimSpace(s)
 }
 
-// transport reads each answer whole, up to a limit.
+// transport reads whole responses, up to a limit.
 type transport struct {
 	base     http.RoundTripper
 	insecure bool
-	life     *background // of requests that outlive their caller; else nil
+	life     *background // for requests that may outlive their caller; otherwise nil
 }
 
-// keysHTTP is the client of go-oidc's key sets, which fetch keys outside of any
-// request and do not look at the end of their context.
-func (c *Client) keysHTTP() *http.Client {
-	h, t := *c.http, *c.http.Transport.(*transport)
-	t.life = &c.life
-	h.Transport = &t
-	return &h
+// outliving returns a copy of h for requests that may outlive their caller. They
+// end with life.
+func outliving(h *http.Client, life *background) *http.Client {
+	c, t := *h, *h.Transport.(*transport)
+	t.life = life
+	c.Transport = &t
+	return &c
 }
 
 // RoundTrip implements [http.RoundTripper].
@@ -126,7 +127,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		r = r.WithContext(ctx)
 	}
 	if r.Method == http.MethodPost || r.Header.Get("Authorization") != "" {
-		r = r.Clone(r.Context()) // GitHub answers with a form otherwise
+		r = r.Clone(r.Context()) // otherwise GitHub responds with a form
 		r.Header.Set("Accept", "application/json")
 	}
 	resp, err := t.base.RoundTrip(r)
@@ -150,7 +151,7 @@ func (t *transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return &whole, nil
 }
 
-// object decodes exactly one JSON object. Numbers stay json.Number.
+// object decodes exactly one JSON object, with numbers as json.Number.
 func object(data []byte) (map[string]any, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.UseNumber()
@@ -159,13 +160,13 @@ func object(data []byte) (map[string]any, error) {
 		return nil, errors.New("not a JSON object")
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return nil, errors.New("more than a JSON object")
+		return nil, errors.New("data after the JSON object")
 	}
 	return m, nil
 }
 
-// host is the host of a URL that has been checked.
-func host(raw string) string {
+// hostOf returns the host of a URL that was checked before.
+func hostOf(raw string) string {
 	u, err := url.Parse(raw)
 	if err != nil {
 		return ""

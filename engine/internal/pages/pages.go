@@ -1,9 +1,10 @@
-// Package pages writes the built-in pages: sign-in, sign-out, error, "check
-// your mail" and the confirmation of a mail link.
+// Package pages writes the built-in pages: sign-in, sign-out, error, "check your
+// mail", the confirmation of a mail link, and forms of other sign-in methods.
 //
-// A page is one HTML document without scripts and without external resources,
-// but for the logo of a [Theme]. Its styles are inlined; [Policy] is the
-// Content-Security-Policy that allows them and nothing else.
+// A page is a single HTML document without scripts, and without external resources
+// except the logo of a [Theme]. Styles are inline; [Policy] returns the
+// Content-Security-Policy that allows these and nothing else. The texts are those
+// of package messages.
 package pages
 
 import (
@@ -11,63 +12,74 @@ import (
 	"embed"
 	"html/template"
 	"io"
+	"strconv"
 	"strings"
 	"sync"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/sesame-auth/sesame/engine/internal/messages"
 )
 
 // SignIn is the data of the sign-in page (WIRE.md section 2.2).
 type SignIn struct {
 	// BasePath is the path or the URL of the auth endpoints, without a
-	// trailing slash. Forms post to BasePath/signin/<id>, those of credentials
-	// to BasePath/callback/<id>.
+	// trailing slash. The form of a provider posts to BasePath/Action/ID.
 	BasePath    string
 	CSRFToken   string
-	CallbackURL string // where the browser goes afterwards; part of every form
-	PlainForms  bool   // CallbackURL is part of the forms of OAuth providers only
-	Email       string // fills the e-mail field
+	CallbackURL string // where the browser goes afterwards; a value of all forms
+	PlainForms  bool   // include CallbackURL only in forms of kind "button"
+	Email       string // initial value of the e-mail field
 	Error       string // public error code; "" for none
 	Providers   []Provider
+	Locale      *messages.Locale // nil: English
 	Theme       Theme
 }
 
 // Provider is a way to sign in on the sign-in page.
 type Provider struct {
-	ID     string
-	Name   string
-	Type   string // "oidc", "oauth", "email", "credentials"; others are not shown
+	ID   string
+	Name string // default: ID
+	// Kind is "button" for a single button, "email" for a form with an e-mail
+	// address, or "form" for a form with Inputs. Providers of other kinds are not
+	// shown.
+	Kind   string
+	Action string // path segment below BasePath that the form posts to; default: "signin"
 	Inputs []Input
+	Button string // default: "Sign in with Name", translated
 }
 
-// Input is a field of a credentials form.
+// Input is a field of a form.
 type Input struct {
-	Name         string // of the form member
+	Name         string // of the form value
 	Label        string // default: Name
-	Type         string // of the input element; one that is not a field is "text"
+	Type         string // of the input element; "text" if empty or not a field
 	Placeholder  string
 	Autocomplete string // default: "current-password" for a password, "username" for the first other field
 }
 
 // SignOut is the data of the sign-out page.
 type SignOut struct {
-	BasePath, CSRFToken string // as of SignIn
+	BasePath, CSRFToken string           // see SignIn
+	Locale              *messages.Locale // nil: English
 	Theme               Theme
 }
 
 // Error is the data of the error page.
 type Error struct {
-	Code      string // public error code; "" for none
-	RequestID string // to look up in the log; "" for none
-	SignInURL string // "" for no link
+	Code      string           // public error code; "" for none
+	RequestID string           // of the request in the log; "" for none
+	SignInURL string           // "" for no link
+	Locale    *messages.Locale // nil: English
 	Theme     Theme
 }
 
 // VerifyRequest is the data of the "check your mail" page.
 type VerifyRequest struct {
-	Host  string // where the mail leads back to; "" for not said
-	URL   string // of the site; "" for no link
-	Theme Theme
+	Host   string           // of the site that the mail links to; "" to leave it out
+	URL    string           // of the site; "" for no link
+	Locale *messages.Locale // nil: English
+	Theme  Theme
 }
 
 // VerifyEmail is the data of the page that confirms a mail link.
@@ -75,9 +87,31 @@ type VerifyEmail struct {
 	Action                        string // URL the form posts to
 	CSRFToken, CallbackURL, Token string
 	Email                         string
-	Host                          string
+	Host                          string           // of the site; "" to leave it out
+	Locale                        *messages.Locale // nil: English
 	Theme                         Theme
 }
+
+// Form is the data of a page with one form, for sign-in methods that have no page
+// in this package. Title, Text, Error, Button and the labels must be in the
+// language of Locale.
+type Form struct {
+	Title       string // default: "Sign in", translated
+	Text        string // a sentence below the title; "" for none
+	Error       string // a sentence about the previous attempt; "" for none
+	Action      string // URL the form posts to
+	CSRFToken   string
+	CallbackURL string // "" for none
+	Inputs      []Input
+	Hidden      []Hidden
+	Button      string           // default: "Continue" in the language of Locale
+	Host        string           // of the site; "" to leave it out
+	Locale      *messages.Locale // nil: English
+	Theme       Theme
+}
+
+// Hidden is a hidden form value.
+type Hidden struct{ Name, Value string }
 
 //go:embed templates/*.html
 var files embed.FS
@@ -86,105 +120,143 @@ var templates = sync.OnceValue(func() *template.Template {
 	return template.Must(template.ParseFS(files, "templates/*.html"))
 })
 
-// document is what every template is executed with.
+// document is the data of all templates.
 type document struct {
-	Title string
+	Title     string
+	Locale    *messages.Locale
+	Lang, Dir string // attributes of the root element; Dir may be empty
 	look
 	Page any
 }
 
-// write executes a template whole before it writes, so that a failure leaves
-// nothing half-written.
-func write(w io.Writer, name, title string, t Theme, page any) error {
+// write executes the whole template before it writes to w, so that an error does
+// not leave a partial page.
+func write(w io.Writer, name, title string, l *messages.Locale, t Theme, page any) error {
 	var b bytes.Buffer
 	b.Grow(16 << 10)
-	if err := templates().ExecuteTemplate(&b, name, document{Title: title, look: t.look(), Page: page}); err != nil {
+	d := document{Title: title, Locale: l, Lang: l.Tag(), look: t.look(), Page: page}
+	if l.Dir() == "rtl" {
+		d.Dir = "rtl"
+	}
+	if err := templates().ExecuteTemplate(&b, name, d); err != nil {
 		return err
 	}
 	_, err := w.Write(b.Bytes())
 	return err
 }
 
-// WriteSignIn writes the sign-in page. The error is that of w.
+// WriteSignIn writes the sign-in page. It returns the error of w.
 func WriteSignIn(w io.Writer, d SignIn) error {
 	page := struct {
-		SignIn
-		Message string
-		Ways    []way
-	}{SignIn: d, Ways: ways(d.Providers)}
+		CSRFToken, CallbackURL, Email string
+		Message                       string // about d.Error
+		Or                            string // between forms
+		Ways                          []way
+	}{CSRFToken: d.CSRFToken, CallbackURL: d.CallbackURL, Email: d.Email, Or: d.Locale.Text("signin.or"), Ways: ways(d)}
 	if d.Error != "" {
-		page.Message = message(d.Error).sentence
+		page.Message = d.Locale.Error(d.Error).Sentence
 	}
-	return write(w, "signin.html", "Sign in", d.Theme, page)
+	return write(w, "signin.html", d.Locale.Text("signin.title"), d.Locale, d.Theme, page)
 }
 
-// WriteSignOut writes the sign-out page. The error is that of w.
+// WriteSignOut writes the sign-out page. It returns the error of w.
 func WriteSignOut(w io.Writer, d SignOut) error {
-	return write(w, "signout.html", "Sign out", d.Theme, d)
+	return write(w, "signout.html", d.Locale.Text("signout.title"), d.Locale, d.Theme, d)
 }
 
-// WriteError writes the error page. A code that is not one of Auth.js's is not
-// shown. The error is that of w.
+// WriteError writes the error page. It shows only codes that have texts. It
+// returns the error of w.
 func WriteError(w io.Writer, d Error) error {
-	m := message(d.Code)
 	page := struct {
-		Error
-		Title, Sentence, Advice, Link, KnownCode string
-	}{Error: d, Title: m.title, Sentence: m.sentence, Advice: m.advice, Link: or(m.link, "Sign in")}
-	if m.known {
+		RequestID, SignInURL string
+		Text                 messages.ErrorText
+		KnownCode            string
+	}{RequestID: d.RequestID, SignInURL: d.SignInURL, Text: d.Locale.Error(d.Code)}
+	if page.Text.Known {
 		page.KnownCode = d.Code
 	}
-	return write(w, "error.html", m.title, d.Theme, page)
+	return write(w, "error.html", page.Text.Title, d.Locale, d.Theme, page)
 }
 
-// WriteVerifyRequest writes the "check your mail" page. The error is that of w.
+// WriteVerifyRequest writes the "check your mail" page. It returns the error of w.
 func WriteVerifyRequest(w io.Writer, d VerifyRequest) error {
-	return write(w, "verify-request.html", "Check your mail", d.Theme, d)
+	return write(w, "verify-request.html", d.Locale.Text("verify-request.title"), d.Locale, d.Theme, d)
 }
 
-// WriteVerifyEmail writes the page that confirms a mail link: one button that
-// posts csrfToken, callbackUrl, token and email to Action. The error is that of
+// WriteVerifyEmail writes the page that confirms a mail link, with one button that
+// posts csrfToken, callbackUrl, token and email to Action. It returns the error of
 // w.
 func WriteVerifyEmail(w io.Writer, d VerifyEmail) error {
-	return write(w, "verify-email.html", "Confirm sign-in", d.Theme, d)
+	return write(w, "verify-email.html", d.Locale.Text("verify-email.title"), d.Locale, d.Theme, d)
 }
 
-// way is a Provider as the template shows it.
+// WriteForm writes the page with a form that posts csrfToken, callbackUrl, the
+// hidden values and the inputs to Action. It returns the error of w.
+func WriteForm(w io.Writer, d Form) error {
+	page := struct {
+		Form
+		Fields []field
+	}{Form: d, Fields: fields("field", d.Inputs)}
+	page.Button = or(d.Button, d.Locale.Text("form.button"))
+	return write(w, "form.html", or(d.Title, d.Locale.Text("signin.title")), d.Locale, d.Theme, page)
+}
+
+// way is the data of a Provider in the template.
 type way struct {
-	Provider
-	Number  int    // makes the ids of its fields unique
-	Kind    string // "button", "email" or "credentials"
-	Initial string
-	Divider bool // an "or" stands above
+	Kind           string
+	Action         string // URL the form posts to
+	HasCallbackURL bool   // the form includes the CallbackURL
+	Initial        string // of the provider's name
+	EmailID        string // id of the e-mail field
+	Fields         []field
+	Button         string
+	Divider        bool // there is an "or" above
 }
 
-// ways keeps the order of the providers: it is the order of the forms.
-func ways(providers []Provider) []way {
+// ways returns the ways to sign in, in the order of the providers.
+func ways(d SignIn) []way {
 	var out []way
-	for _, p := range providers {
-		w := way{Provider: p, Number: len(out), Initial: initial(or(p.Name, p.ID))}
-		w.Name = or(p.Name, p.ID)
-		switch p.Type {
-		case "oidc", "oauth":
-			w.Kind = "button"
-		case "email", "credentials":
-			w.Kind = p.Type
+	for _, p := range d.Providers {
+		kind, action := p.Kind, or(p.Action, "signin")
+		name := or(p.Name, p.ID)
+		w := way{
+			Kind:           kind,
+			Action:         d.BasePath + "/" + action + "/" + p.ID,
+			HasCallbackURL: !d.PlainForms,
+			Initial:        initial(name),
+			Button:         or(p.Button, d.Locale.Text("signin.with", "name", name)),
+		}
+		elementID := "field-" + strconv.Itoa(len(out))
+		switch kind {
+		case "button":
+			w.HasCallbackURL = d.CallbackURL != ""
+		case "email":
+			w.EmailID = elementID
+		case "form":
+			w.Fields = fields(elementID, p.Inputs)
 		default:
 			continue
 		}
-		w.Divider = len(out) > 0 && (w.Kind != "button" || out[len(out)-1].Kind != "button")
-		w.Inputs = fields(p.Inputs)
+		w.Divider = len(out) > 0 && (kind != "button" || out[len(out)-1].Kind != "button")
 		out = append(out, w)
 	}
 	return out
 }
 
-// fields are the inputs with their defaults.
-func fields(inputs []Input) []Input {
-	out := make([]Input, len(inputs))
-	named := false // a field for the user's name has been seen
-	for i, f := range inputs {
-		f.Label = or(f.Label, f.Name)
+// field is the data of an Input in the template.
+type field struct {
+	ID, Label, Type, Name, Placeholder, Autocomplete string
+}
+
+// fields returns the inputs with their defaults. Their ids have the given prefix.
+func fields(idPrefix string, inputs []Input) []field {
+	out := make([]field, len(inputs))
+	named := false // there is a field for the user's name
+	for i, in := range inputs {
+		f := field{
+			ID: idPrefix + "-" + strconv.Itoa(i), Label: or(in.Label, in.Name), Type: in.Type, Name: in.Name,
+			Placeholder: in.Placeholder, Autocomplete: in.Autocomplete,
+		}
 		if !isField(f.Type) {
 			f.Type = "text"
 		}
@@ -201,8 +273,8 @@ func fields(inputs []Input) []Input {
 	return out
 }
 
-// isField reports whether an input element of the type is a field. A button of
-// type image or submit among the inputs would be a way around the form's own.
+// isField reports whether input elements of the given type are fields. Buttons are
+// not: an input of type submit or image would be a second button of the form.
 func isField(inputType string) bool {
 	switch inputType {
 	case "checkbox", "date", "email", "number", "password", "search", "tel", "text", "url":
@@ -211,7 +283,7 @@ func isField(inputType string) bool {
 	return false
 }
 
-// initial is the first letter or digit of a name, in upper case.
+// initial returns the first letter or digit of a name, in upper case.
 func initial(name string) string {
 	i := strings.IndexFunc(name, func(r rune) bool { return unicode.IsLetter(r) || unicode.IsDigit(r) })
 	if i < 0 {

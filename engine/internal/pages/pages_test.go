@@ -16,6 +16,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/sesame-auth/sesame/engine/internal/messages"
 	"github.com/sesame-auth/sesame/engine/internal/pages"
 )
 
@@ -23,7 +24,7 @@ const origin = "http://127.0.0.1:4501"
 
 var token = strings.Repeat("0123456789abcdef", 4)
 
-// form is a form of a page as the recordings have it.
+// form is a form of a page, as in the recordings.
 type form struct {
 	Action string  `json:"action"`
 	Method string  `json:"method"`
@@ -36,8 +37,8 @@ type field struct {
 	Value string `json:"value,omitempty"` // of a hidden field
 }
 
-// withCallbackURL is the form with our one addition: every form that signs in
-// says where to go afterwards, so that two tabs do not share one answer.
+// withCallbackURL returns the form with the one addition of this package: forms
+// that sign in have a callbackUrl, so that two tabs do not share one.
 func withCallbackURL(f form, url string) form {
 	if strings.HasSuffix(f.Action, "/signout") || len(f.Fields) > 1 && f.Fields[1].Name == "callbackUrl" {
 		return f
@@ -78,20 +79,20 @@ func forms(page string) []form {
 
 func labProviders() []pages.Provider {
 	return []pages.Provider{
-		{ID: "credentials", Name: "Lab", Type: "credentials", Inputs: []pages.Input{
+		{ID: "credentials", Name: "Lab", Kind: "form", Action: "callback", Inputs: []pages.Input{
 			{Name: "username", Label: "User", Type: "text"},
 			{Name: "password", Label: "Password", Type: "password"},
 		}},
-		{ID: "lab-oidc", Name: "Lab OIDC", Type: "oidc"},
-		{ID: "lab-oidc-link", Name: "Lab OIDC link", Type: "oidc"},
-		{ID: "lab-oauth", Name: "Lab OAuth", Type: "oauth"},
-		{ID: "lab-oauth-link", Name: "Lab OAuth link", Type: "oauth"},
-		{ID: "lab-email", Name: "Email", Type: "email"},
+		{ID: "lab-oidc", Name: "Lab OIDC", Kind: "button"},
+		{ID: "lab-oidc-link", Name: "Lab OIDC link", Kind: "button"},
+		{ID: "lab-oauth", Name: "Lab OAuth", Kind: "button"},
+		{ID: "lab-oauth-link", Name: "Lab OAuth link", Kind: "button"},
+		{ID: "lab-email", Name: "Email", Kind: "email"},
 	}
 }
 
-// every returns one page of each kind with the given text in every field that
-// takes free text.
+// every returns all pages with the given text in each field that accepts arbitrary
+// text.
 func every(t *testing.T, text string, theme pages.Theme) map[string]string {
 	t.Helper()
 	out := make(map[string]string)
@@ -105,10 +106,10 @@ func every(t *testing.T, text string, theme pages.Theme) map[string]string {
 	err := pages.WriteSignIn(&b, pages.SignIn{
 		BasePath: "/api/auth", CSRFToken: text, CallbackURL: text, Email: text, Error: text, Theme: theme,
 		Providers: []pages.Provider{
-			{ID: text, Name: text, Type: "oidc"},
-			{ID: text, Name: text, Type: "oauth"},
-			{ID: text, Name: text, Type: "email"},
-			{ID: text, Name: text, Type: "credentials", Inputs: []pages.Input{{Name: text, Label: text, Type: text, Placeholder: text, Autocomplete: text}}},
+			{ID: text, Name: text, Kind: "button"},
+			{ID: text, Name: text, Kind: "button"},
+			{ID: text, Name: text, Kind: "email"},
+			{ID: text, Name: text, Kind: "form", Action: "callback", Inputs: []pages.Input{{Name: text, Label: text, Type: text, Placeholder: text, Autocomplete: text}}},
 		},
 	})
 	write("sign-in", err, &b)
@@ -119,13 +120,19 @@ func every(t *testing.T, text string, theme pages.Theme) map[string]string {
 	b = bytes.Buffer{}
 	write("verify-request", pages.WriteVerifyRequest(&b, pages.VerifyRequest{Host: text, URL: text, Theme: theme}), &b)
 	b = bytes.Buffer{}
+	write("form", pages.WriteForm(&b, pages.Form{
+		Title: text, Text: text, Error: text, Action: text, CSRFToken: text, CallbackURL: text, Button: text, Host: text, Theme: theme,
+		Inputs: []pages.Input{{Name: text, Label: text, Type: text, Placeholder: text, Autocomplete: text}},
+		Hidden: []pages.Hidden{{Name: text, Value: text}},
+	}), &b)
+	b = bytes.Buffer{}
 	write("verify-email", pages.WriteVerifyEmail(&b, pages.VerifyEmail{
 		Action: text, CSRFToken: text, CallbackURL: text, Token: text, Email: text, Host: text, Theme: theme,
 	}), &b)
 	return out
 }
 
-// The forms are those that Auth.js shows on the same pages, field for field.
+// The forms have the same fields as those of Auth.js on the same pages.
 func TestFormsAsRecorded(t *testing.T) {
 	data, err := os.ReadFile("testdata/forms.json")
 	if err != nil {
@@ -142,7 +149,7 @@ func TestFormsAsRecorded(t *testing.T) {
 	if err := json.Unmarshal(data, &recorded); err != nil {
 		t.Fatal(err)
 	}
-	// What the callback URL is at each of the steps is the engine's to say.
+	// The engine determines the callback URL of each step.
 	callbackURL := []string{origin, "/deep?a=1", origin + "/deep?a=1", origin + "/deep?a=1", origin + "/deep?a=1"}
 	signIns := 0
 	for _, page := range recorded.Pages {
@@ -199,6 +206,166 @@ func TestVerifyEmailForm(t *testing.T) {
 	}
 }
 
+func TestForm(t *testing.T) {
+	var b bytes.Buffer
+	d := pages.Form{
+		Title: "Your code", Text: "We sent it.", Error: "It was wrong.", Action: "/api/auth/callback/code", CSRFToken: token, CallbackURL: origin,
+		Inputs: []pages.Input{{Name: "code", Label: "Code", Autocomplete: "one-time-code"}},
+		Hidden: []pages.Hidden{{Name: "attempt", Value: "a&1"}},
+		Button: "Check", Host: "example.com",
+	}
+	if err := pages.WriteForm(&b, d); err != nil {
+		t.Fatal(err)
+	}
+	want := []form{{Action: d.Action, Method: "POST", Fields: []field{
+		{"csrfToken", "hidden", token},
+		{"callbackUrl", "hidden", origin},
+		{"attempt", "hidden", "a&1"},
+		{"code", "text", ""},
+	}}}
+	if diff := cmp.Diff(want, forms(b.String())); diff != "" {
+		t.Errorf("forms (-want +got):\n%s", diff)
+	}
+	for _, part := range []string{
+		"<title>Your code</title>", "<h1>Your code</h1>", "<p>We sent it.</p>", `role="alert">It was wrong.</p>`, ">Code</label>",
+		`<button type="submit">Check</button>`, "example.com",
+	} {
+		if !strings.Contains(b.String(), part) {
+			t.Errorf("the page lacks %s", part)
+		}
+	}
+	b.Reset()
+	if err := pages.WriteForm(&b, pages.Form{Title: "T", Action: "/a"}); err != nil {
+		t.Fatal(err)
+	}
+	for _, part := range []string{"<p", "callbackUrl", "<label"} {
+		if strings.Contains(b.String(), part) {
+			t.Errorf("the page without optional parts has %s", part)
+		}
+	}
+	if !strings.Contains(b.String(), `<button type="submit">Continue</button>`) {
+		t.Error("the button has no default text")
+	}
+}
+
+// Kind and Action determine the form of a provider; a Type is not needed.
+func TestKinds(t *testing.T) {
+	var b bytes.Buffer
+	inputs := []pages.Input{{Name: "code"}}
+	err := pages.WriteSignIn(&b, pages.SignIn{BasePath: "/auth", CSRFToken: "t", CallbackURL: "/c", Providers: []pages.Provider{
+		{ID: "a", Kind: "button"},
+		{ID: "b", Kind: "button", Action: "passkey", Inputs: inputs},
+		{ID: "c", Kind: "email"},
+		{ID: "d", Kind: "form", Action: "callback", Inputs: inputs},
+		{ID: "e", Kind: "form", Inputs: inputs},
+		{ID: "f", Kind: "none"},
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got []string
+	for _, f := range forms(b.String()) {
+		line := f.Action
+		for _, in := range f.Fields {
+			line += " " + in.Name
+		}
+		got = append(got, line)
+	}
+	want := []string{
+		"/auth/signin/a csrfToken callbackUrl",
+		"/auth/passkey/b csrfToken callbackUrl",
+		"/auth/signin/c csrfToken callbackUrl email",
+		"/auth/callback/d csrfToken callbackUrl code",
+		"/auth/signin/e csrfToken callbackUrl code",
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("forms (-want +got):\n%s", diff)
+	}
+}
+
+// If all texts are translated, no page contains any English.
+func TestTranslated(t *testing.T) {
+	placeholder := regexp.MustCompile(`\{[a-z]+\}`)
+	custom := make(map[string]string)
+	for key, text := range messages.English() {
+		custom[key] = "\u05d0" + strings.Join(placeholder.FindAllString(text, -1), "\u05d1")
+	}
+	c, err := messages.New(map[string]map[string]string{"he": custom})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l := c.Match("he")
+	written := make(map[string]*bytes.Buffer)
+	page := func(name string) *bytes.Buffer {
+		written[name] = new(bytes.Buffer)
+		return written[name]
+	}
+	const free = "1" // for fields that accept arbitrary text
+	providers := []pages.Provider{
+		{ID: free, Kind: "button"}, {ID: free, Kind: "email"}, {ID: free, Kind: "form", Inputs: []pages.Input{{Name: free}}},
+	}
+	for _, err := range []error{
+		pages.WriteSignIn(page("sign-in"), pages.SignIn{Error: "Signin", Providers: providers, Locale: l}),
+		pages.WriteSignIn(page("sign-in without providers"), pages.SignIn{Error: "x", Locale: l}),
+		pages.WriteSignOut(page("sign-out"), pages.SignOut{Locale: l}),
+		pages.WriteError(page("error"), pages.Error{RequestID: free, SignInURL: free, Locale: l}),
+		pages.WriteVerifyRequest(page("verify-request"), pages.VerifyRequest{URL: free, Locale: l}),
+		pages.WriteVerifyRequest(page("verify-request with a host"), pages.VerifyRequest{Host: free, URL: free, Locale: l}),
+		pages.WriteVerifyEmail(page("verify-email"), pages.VerifyEmail{Email: free, Locale: l}),
+		pages.WriteVerifyEmail(page("verify-email with a host"), pages.VerifyEmail{Email: free, Host: free, Locale: l}),
+		pages.WriteForm(page("form"), pages.Form{Title: free, Locale: l}),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, code := range codes {
+		if err := pages.WriteError(page("error "+code), pages.Error{Code: code, RequestID: free, SignInURL: free, Locale: l}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	tag := regexp.MustCompile(`<[^>]*>`)
+	shown := regexp.MustCompile(`\b(placeholder|alt|title|aria-label)="[^"]*[A-Za-z][^"]*"`)
+	for name, b := range written {
+		text := styleElement.ReplaceAllString(b.String(), "")
+		if !strings.Contains(text, `<html lang="he" dir="rtl">`) {
+			t.Errorf("%s: no language or direction", name)
+		}
+		if m := shown.FindString(text); m != "" {
+			t.Errorf("%s: the page has %s", name, m)
+		}
+		text = regexp.MustCompile(`<code>[^<]*</code>`).ReplaceAllString(text, "")
+		if m := regexp.MustCompile(`[A-Za-z]+`).FindString(html.UnescapeString(tag.ReplaceAllString(text, ""))); m != "" {
+			t.Errorf("%s: the page has the English word %q", name, m)
+		}
+	}
+}
+
+// Translations are escaped.
+func TestTranslationEscaping(t *testing.T) {
+	c, err := messages.New(map[string]map[string]string{"de": {
+		"signin.title": "<script>alert(1)</script>", "verify-email.sentence-host": "<img src=x> {host}", "signin.email-placeholder": `" onfocus="alert(1)`,
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var b bytes.Buffer
+	if err := pages.WriteSignIn(&b, pages.SignIn{Providers: labProviders(), Locale: c.Match("de")}); err != nil {
+		t.Fatal(err)
+	}
+	if err := pages.WriteVerifyEmail(&b, pages.VerifyEmail{Host: "<b>", Locale: c.Match("de")}); err != nil {
+		t.Fatal(err)
+	}
+	for _, not := range []string{"<script", "<img", `" onfocus="`, "<b>"} {
+		if strings.Contains(b.String(), not) {
+			t.Errorf("the page has %s", not)
+		}
+	}
+	if want := "<p>&lt;img src=x&gt; <strong>&lt;b&gt;</strong></p>"; !strings.Contains(b.String(), want) {
+		t.Errorf("the page lacks %s", want)
+	}
+}
+
 func TestRelativeBasePath(t *testing.T) {
 	var b bytes.Buffer
 	if err := pages.WriteSignIn(&b, pages.SignIn{BasePath: "/api/auth", Providers: labProviders()}); err != nil {
@@ -209,7 +376,7 @@ func TestRelativeBasePath(t *testing.T) {
 	}
 }
 
-// What an application or a stranger puts into any field stays text.
+// The values of all fields are escaped.
 func TestEscaping(t *testing.T) {
 	attempts := []string{
 		`<script>alert(1)</script>`,
@@ -230,7 +397,7 @@ func TestEscaping(t *testing.T) {
 			if m := element.FindString(page); m != "" && !strings.HasPrefix(page[strings.Index(page, m):], `<img class="logo"`) {
 				t.Errorf("%s with %q: the page has the element %q", name, attempt, m)
 			}
-			// A quoted attribute value cannot hold a tag's end, so drop values first.
+			// Attribute values are quoted and may contain anything, so drop them first.
 			bare := regexp.MustCompile(`"[^"]*"`).ReplaceAllString(page, `""`)
 			if m := handler.FindString(bare); m != "" {
 				t.Errorf("%s with %q: the page has a handler: %s", name, attempt, m)
@@ -260,7 +427,7 @@ func TestScriptURLs(t *testing.T) {
 func TestInputs(t *testing.T) {
 	var b bytes.Buffer
 	err := pages.WriteSignIn(&b, pages.SignIn{Providers: []pages.Provider{
-		{ID: "a", Type: "credentials", Inputs: []pages.Input{
+		{ID: "a", Kind: "form", Action: "callback", Inputs: []pages.Input{
 			{Name: "tenant", Autocomplete: "organization"},
 			{Name: "user", Placeholder: "ada"},
 			{Name: "password", Label: "Your password", Type: "password"},
@@ -268,8 +435,8 @@ func TestInputs(t *testing.T) {
 			{Name: "go", Type: "submit"},
 			{Name: "pic", Type: "image"},
 		}},
-		{ID: "b", Type: "credentials", Inputs: []pages.Input{{Name: "user"}}},
-		{ID: "passkey", Type: "webauthn"},
+		{ID: "b", Kind: "form", Action: "callback", Inputs: []pages.Input{{Name: "user"}}},
+		{ID: "passkey", Kind: "webauthn"},
 	}})
 	if err != nil {
 		t.Fatal(err)
@@ -334,6 +501,7 @@ var codes = []string{
 	"Configuration", "AccessDenied", "Verification", "CredentialsSignin", "OAuthAccountNotLinked", "OAuthCallbackError",
 	"MissingCSRF", "AccountNotLinked", "WebAuthnVerificationError",
 	"Signin", "OAuthSignin", "OAuthCallback", "OAuthCreateAccount", "EmailCreateAccount", "Callback", "EmailSignin", "SessionRequired",
+	"TooManyRequests",
 }
 
 var (
@@ -366,7 +534,7 @@ func TestErrorCodes(t *testing.T) {
 		return b.String(), m[2]
 	}
 	if got := alert(""); got != "" {
-		t.Errorf("the sign-in page without an error says %q", got)
+		t.Errorf("the sign-in page without an error shows %q", got)
 	}
 	general := alert(unknown)
 	if general == "" {
@@ -374,11 +542,11 @@ func TestErrorCodes(t *testing.T) {
 	}
 	for _, code := range codes {
 		if got := alert(code); got == "" || got == general {
-			t.Errorf("%s: the sign-in page has no sentence of its own: %q", code, got)
+			t.Errorf("%s: the sign-in page has no specific sentence: %q", code, got)
 		}
 		whole, sentence := page(code)
 		if sentence != alert(code) {
-			t.Errorf("%s: the error page says %q, the sign-in page %q", code, sentence, alert(code))
+			t.Errorf("%s: the error page shows %q, the sign-in page %q", code, sentence, alert(code))
 		}
 		if !strings.Contains(whole, "<code>"+code+"</code>") {
 			t.Errorf("%s: the error page does not name it", code)
@@ -390,7 +558,7 @@ func TestErrorCodes(t *testing.T) {
 			t.Errorf("unknown code %q: %q, want the general sentence", code, sentence)
 		}
 		if code != "" && strings.Contains(whole, code) {
-			t.Errorf("unknown code %q stands on the error page", code)
+			t.Errorf("unknown code %q is on the error page", code)
 		}
 	}
 }
@@ -438,7 +606,7 @@ func TestDocument(t *testing.T) {
 	}
 }
 
-// The policy lets through each style of the page, and no other.
+// The policy allows the styles of the page, and no others.
 func TestPolicy(t *testing.T) {
 	themes := map[string]struct {
 		theme  pages.Theme

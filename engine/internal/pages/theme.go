@@ -12,18 +12,18 @@ import (
 	"sync"
 )
 
-// Theme is what the pages look like. The zero value follows the browser's
-// light or dark preference. A value that is not valid is as if it were empty.
+// Theme is the appearance of the pages. With the zero value it follows the light
+// or dark preference of the browser. Invalid values are treated as empty.
 type Theme struct {
 	// ColorScheme is "auto" (default), "light" or "dark".
 	ColorScheme string
-	// Logo is the http or https URL of an image above the form, or a path of
-	// this site. "" shows none.
+	// Logo is the image above the form: an http or https URL, or a path on this
+	// site. "" shows no image.
 	Logo string
-	// BrandColor is a CSS colour (#rgb or #rrggbb) of the primary button.
+	// BrandColor is the CSS colour (#rgb or #rrggbb) of the primary button.
 	BrandColor string
-	// ButtonText is a CSS colour (#rgb or #rrggbb) of the text on it. Default:
-	// black or white, whichever is easier to read on BrandColor.
+	// ButtonText is the CSS colour (#rgb or #rrggbb) of the text on the primary
+	// button. Default: black or white, whichever has more contrast to BrandColor.
 	ButtonText string
 }
 
@@ -34,9 +34,10 @@ var (
 	darkCSS string
 )
 
-// The style elements of a page, in order: styleCSS, the same for everybody;
-// darkCSS, whose media attribute says when it counts; the theme's colours.
-// Each is hashed as it stands between the tags (CSP Level 3, section 8.3).
+// baseSources returns the CSP sources of the first two style elements of a page:
+// styleCSS, and darkCSS, which applies depending on its media attribute. The third
+// one has the colours of the theme. The hash is that of the text between the tags
+// (CSP Level 3, section 8.3).
 var baseSources = sync.OnceValue(func() string { return source(styleCSS) + " " + source(darkCSS) })
 
 func source(style string) string {
@@ -44,27 +45,27 @@ func source(style string) string {
 	return "'sha256-" + base64.StdEncoding.EncodeToString(sum[:]) + "'"
 }
 
-// Policy returns the Content-Security-Policy of a page with the theme: its own
-// styles by their hashes, its logo, and nothing else; it cannot be framed.
-// There is no form-action, because browsers apply it to the redirect to an
-// identity provider that follows a form.
+// Policy returns the Content-Security-Policy of a page with the theme. It allows
+// the styles of the page, by hash, and the logo, and does not allow framing. It
+// has no form-action, because browsers also apply that to the redirect to an
+// identity provider after a form was submitted.
 func Policy(t Theme) string {
 	styles := baseSources()
 	if colors := t.colors(); colors != "" {
 		styles += " " + source(colors)
 	}
-	images := "data:" // of the empty icon
+	images := "data:" // for the empty icon
 	if _, from := t.logo(); from != "" {
 		images += " " + from
 	}
 	return "default-src 'none'; style-src " + styles + "; img-src " + images + "; base-uri 'none'; frame-ancestors 'none'"
 }
 
-// look is a Theme as the templates take it.
+// look is the data of a Theme in the templates.
 type look struct {
 	Style, Dark, Colors template.CSS
-	DarkMedia           string // "" leaves darkCSS out
-	Scheme              string // of meta name=color-scheme
+	DarkMedia           string // media of darkCSS; "" omits it
+	Scheme              string // content of meta name=color-scheme
 	Logo                string
 }
 
@@ -72,7 +73,7 @@ func (t Theme) look() look {
 	l := look{
 		Style:  template.CSS(styleCSS),
 		Dark:   template.CSS(darkCSS),
-		Colors: template.CSS(t.colors()), // made of validated colours only
+		Colors: template.CSS(t.colors()), // contains only validated colours
 	}
 	switch t.ColorScheme {
 	case "light":
@@ -86,7 +87,7 @@ func (t Theme) look() look {
 	return l
 }
 
-// colors is the style of the theme's colours, "" for none.
+// colors returns the style with the colours of the theme, or "" if it has none.
 func (t Theme) colors() string {
 	brand, brandOK := parseColor(t.BrandColor)
 	_, textOK := parseColor(t.ButtonText)
@@ -97,7 +98,7 @@ func (t Theme) colors() string {
 	switch {
 	case textOK:
 		s += "--on-brand:" + t.ButtonText + ";"
-	case brandOK && brand.luminance() > 0.179: // black and white contrast alike there
+	case brandOK && brand.luminance() > 0.179: // where black and white have the same contrast
 		s += "--on-brand:#000;"
 	case brandOK:
 		s += "--on-brand:#fff;"
@@ -108,8 +109,8 @@ func (t Theme) colors() string {
 	return ":root{" + s + "}"
 }
 
-// logo returns the URL of the logo and the source that the policy allows for
-// it; two empty strings when there is none, or none that may be shown.
+// logo returns the URL of the logo and the CSP source that allows it. Both are
+// empty if there is no logo or its URL is invalid.
 func (t Theme) logo() (link, from string) {
 	if t.Logo == "" || strings.ContainsAny(t.Logo, "\\ \t\r\n") {
 		return "", ""
@@ -127,7 +128,7 @@ func (t Theme) logo() (link, from string) {
 	return "", ""
 }
 
-// plainHost reports whether a host can stand in a header as it is.
+// plainHost reports whether a host can be written to a header unescaped.
 func plainHost(host string) bool {
 	for _, c := range []byte(host) {
 		if c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' {
@@ -142,7 +143,7 @@ func plainHost(host string) bool {
 
 type color struct{ r, g, b uint8 }
 
-// parseColor takes #rgb and #rrggbb.
+// parseColor parses #rgb and #rrggbb.
 func parseColor(s string) (color, bool) {
 	if len(s) != 4 && len(s) != 7 || s[0] != '#' {
 		return color{}, false
@@ -158,7 +159,7 @@ func parseColor(s string) (color, bool) {
 	return color{uint8(n >> 16), uint8(n >> 8), uint8(n)}, true
 }
 
-// luminance is the relative luminance of WCAG 2.2.
+// luminance returns the relative luminance as defined by WCAG 2.2.
 func (c color) luminance() float64 {
 	channel := func(v uint8) float64 {
 		f := float64(v) / 255

@@ -6,7 +6,7 @@ export type Role = "admin" | "editor" | "member"
 
 export type Theme = "system" | "light" | "dark"
 
-/** What the schema adds to `session.user`. */
+/** The fields that the schema adds to `session.user`. */
 export interface SessionUserFields {
   /** What the user may do. */
   role: Role
@@ -16,14 +16,14 @@ export interface SessionUserFields {
   theme: Theme
 }
 
-/** What the schema adds to the session. */
+/** The fields that the schema adds to the session. */
 export interface SessionFields {
   /** What to call the organisation. */
   orgName: string | null
 }
 
 /**
- * What `update()` may send; the server refuses any other key:
+ * The data that `update()` may send; the server refuses other keys:
  * `update({ … } satisfies SessionUpdate)`.
  */
 export interface SessionUpdate {
@@ -39,7 +39,7 @@ declare module "next-auth" {
   }
 }
 
-/** The claims of the session token, for code that holds the secret. */
+/** The claims of the session token, for code that has the secret. */
 declare module "next-auth/jwt" {
   interface JWT {
     /** What the user may do. */

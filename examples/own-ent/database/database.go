@@ -1,5 +1,5 @@
-// Package database is the database of this application: its ent client, with a hook
-// and an interceptor that know nothing of Sesame.
+// Package database opens the database of this application: its ent client, with a
+// hook and an interceptor that do not depend on Sesame.
 package database
 
 import (
@@ -11,8 +11,8 @@ import (
 	"github.com/sesame-auth/sesame/examples/own-ent/ent/member"
 )
 
-// Open returns the client over a database, whose tables it brings up to date.
-// What the DSN must have is in the documentation of ent.NewAuthAdapter.
+// Open returns a client for a database, whose tables it migrates. The
+// documentation of ent.NewAuthAdapter lists the requirements of the DSN.
 func Open(ctx context.Context, driver *entsql.Driver) (*ent.Client, error) {
 	client := ent.NewClient(ent.Driver(driver))
 	if err := client.Schema.Create(ctx); err != nil {
@@ -23,8 +23,8 @@ func Open(ctx context.Context, driver *entsql.Driver) (*ent.Client, error) {
 	return client, nil
 }
 
-// audit writes down what happens to members and sessions, in the transaction in
-// which it happens.
+// audit records each change of members and sessions, in the transaction of the
+// change.
 func audit(next ent.Mutator) ent.Mutator {
 	return ent.MutateFunc(func(ctx context.Context, m ent.Mutation) (ent.Value, error) {
 		v, err := next.Mutate(ctx, m)
@@ -44,7 +44,7 @@ func audit(next ent.Mutator) ent.Mutator {
 	})
 }
 
-// hideBlocked lets no query find a blocked member.
+// hideBlocked hides blocked members from all queries.
 var hideBlocked = ent.TraverseFunc(func(_ context.Context, q ent.Query) error {
 	if q, ok := q.(*ent.MemberQuery); ok {
 		q.Where(member.Blocked(false))

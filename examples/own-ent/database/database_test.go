@@ -13,16 +13,16 @@ import (
 	entsql "entgo.io/ent/dialect/sql"
 	"github.com/google/uuid"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
+	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/store"
+	"github.com/sesame-auth/sesame/examples/own-ent/database"
 	"github.com/sesame-auth/sesame/examples/own-ent/ent"
 	"github.com/sesame-auth/sesame/examples/own-ent/extra"
-	"github.com/sesame-auth/sesame/examples/own-ent/database"
 	"github.com/sesame-auth/sesame/internal/lab/conformance"
 )
 
-// adapter closes the client, as the conformance suite wants it.
+// adapter closes the client, as the conformance suite requires.
 type adapter struct {
 	*ent.AuthAdapter
 	client *ent.Client
@@ -31,7 +31,7 @@ type adapter struct {
 func (a adapter) Close() error { return a.client.Close() }
 
 func TestConformance(t *testing.T) {
-	targets := conformance.Generated("own-ent", extra.Schema(), func(ctx context.Context, dialect string, db *sql.DB, _ *engine.Schema) (engine.Adapter, error) {
+	targets := conformance.Generated("own-ent", extra.Schema(), func(ctx context.Context, dialect string, db *sql.DB, _ *schema.Schema) (store.Adapter, error) {
 		client, err := database.Open(ctx, entsql.OpenDB(dialect, db))
 		if err != nil {
 			return nil, err
@@ -74,16 +74,16 @@ func log(t *testing.T, c *ent.Client) string {
 	return fmt.Sprint(counts) // sorted by key
 }
 
-func member(t *testing.T, a engine.Adapter) engine.User {
+func member(t *testing.T, a store.Adapter) store.User {
 	t.Helper()
-	u, err := a.CreateUser(t.Context(), engine.User{ID: uuid.NewString(), Extra: map[string]any{"role": "editor"}})
+	u, err := a.CreateUser(t.Context(), store.User{ID: uuid.NewString(), Extra: map[string]any{"role": "editor"}})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return u
 }
 
-// The hook sees every write, and what it writes is of the same transaction.
+// The hook sees every write, and its own writes are in the same transaction.
 func TestHooksFire(t *testing.T) {
 	client, ctx := open(t), t.Context()
 	a := ent.NewAuthAdapter(client)
@@ -91,7 +91,7 @@ func TestHooksFire(t *testing.T) {
 	if u.Extra["role"] != "editor" || u.Extra["locale"] != "en" {
 		t.Errorf("got %v, want the role given and the default locale", u.Extra)
 	}
-	if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s1", UserID: u.ID, Expires: time.Unix(2e9, 0)}); err != nil {
+	if _, err := a.CreateSession(ctx, store.Session{SessionToken: "s1", UserID: u.ID, Expires: time.Unix(2e9, 0)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, err := a.UpdateUser(ctx, store.UserUpdate{ID: u.ID, Name: store.SetTo("Ada")}); err != nil {
@@ -102,12 +102,12 @@ func TestHooksFire(t *testing.T) {
 		t.Errorf("got  %s\nwant %s", got, want)
 	}
 
-	// What fails leaves no entry; nor does a transaction that is rolled back.
-	if _, err := a.CreateUser(ctx, engine.User{ID: u.ID}); !errors.Is(err, &store.ConflictError{Field: "id"}) {
+	// A failed call leaves no entry; nor does a transaction that is rolled back.
+	if _, err := a.CreateUser(ctx, store.User{ID: u.ID}); !errors.Is(err, &store.ConflictError{Field: "id"}) {
 		t.Errorf("got %v, want a conflict", err)
 	}
 	oops := errors.New("oops")
-	err := a.Tx(ctx, func(tx engine.Adapter) error { member(t, tx); return oops })
+	err := a.Tx(ctx, func(tx store.Adapter) error { member(t, tx); return oops })
 	if err != oops {
 		t.Errorf("got %v, want the error of fn", err)
 	}
@@ -132,7 +132,7 @@ func TestHooksFire(t *testing.T) {
 	}
 }
 
-// The adapter works in a transaction of the application's own.
+// The adapter works in a transaction of the application.
 func TestInTransaction(t *testing.T) {
 	client, ctx := open(t), t.Context()
 	for _, commit := range []bool{false, true} {
@@ -142,10 +142,10 @@ func TestInTransaction(t *testing.T) {
 		}
 		a := ent.NewAuthAdapter(tx.Client())
 		u := member(t, a)
-		if _, err := a.CreateUser(ctx, engine.User{ID: u.ID}); !errors.Is(err, &store.ConflictError{Field: "id"}) {
+		if _, err := a.CreateUser(ctx, store.User{ID: u.ID}); !errors.Is(err, &store.ConflictError{Field: "id"}) {
 			t.Errorf("got %v, want a conflict", err)
 		}
-		if err := a.Tx(ctx, func(engine.Adapter) error { return nil }); err == nil {
+		if err := a.Tx(ctx, func(store.Adapter) error { return nil }); err == nil {
 			t.Error("a transaction in a transaction")
 		}
 		want := 0
@@ -163,12 +163,12 @@ func TestInTransaction(t *testing.T) {
 	}
 }
 
-// What an interceptor hides is not there.
+// A row that an interceptor hides is not found.
 func TestInterceptorsApply(t *testing.T) {
 	client, ctx := open(t), t.Context()
 	a := ent.NewAuthAdapter(client)
 	u := member(t, a)
-	if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s1", UserID: u.ID, Expires: time.Unix(2e9, 0)}); err != nil {
+	if _, err := a.CreateSession(ctx, store.Session{SessionToken: "s1", UserID: u.ID, Expires: time.Unix(2e9, 0)}); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := a.GetSessionAndUser(ctx, "s1"); err != nil {
@@ -183,7 +183,7 @@ func TestInterceptorsApply(t *testing.T) {
 	}
 }
 
-// Text that is no UUID, or is another spelling of one, is the id of nobody.
+// Text that is not a UUID in canonical form is not the id of any member.
 func TestIDs(t *testing.T) {
 	a, ctx := ent.NewAuthAdapter(open(t)), t.Context()
 	u := member(t, a)
@@ -191,10 +191,10 @@ func TestIDs(t *testing.T) {
 		if _, err := a.GetUser(ctx, id); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("GetUser(%q): %v, want ErrNotFound", id, err)
 		}
-		if _, err := a.CreateSession(ctx, engine.AdapterSession{SessionToken: "s", UserID: id}); !errors.Is(err, store.ErrNotFound) {
+		if _, err := a.CreateSession(ctx, store.Session{SessionToken: "s", UserID: id}); !errors.Is(err, store.ErrNotFound) {
 			t.Errorf("CreateSession of %q: %v, want ErrNotFound", id, err)
 		}
-		if _, err := a.CreateUser(ctx, engine.User{ID: id}); !errors.Is(err, store.ErrInvalid) {
+		if _, err := a.CreateUser(ctx, store.User{ID: id}); !errors.Is(err, store.ErrInvalid) {
 			t.Errorf("CreateUser(%q): %v, want ErrInvalid", id, err)
 		}
 		if err := a.DeleteUser(ctx, id); err != nil {

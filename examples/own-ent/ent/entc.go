@@ -15,7 +15,7 @@ import (
 )
 
 func main() {
-	auth, err := authent.NewExtension("", authent.Fields(extra.Schema()))
+	auth, err := authent.NewExtension(extra.Schema())
 	if err != nil {
 		log.Fatal(err)
 	}

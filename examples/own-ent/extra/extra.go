@@ -1,5 +1,5 @@
-// Package extra declares the fields that this application's users and sessions
-// have beyond those of Auth.js. The generator and the engine read it.
+// Package extra declares the fields that this application adds to users and
+// sessions. The generator and the engine read it.
 package extra
 
 import "github.com/sesame-auth/sesame/engine/schema"
@@ -11,7 +11,7 @@ func Schema() *schema.Schema {
 			{
 				Name:    "role",
 				Type:    schema.Type{Kind: schema.Enum, Name: "Role", Enum: []string{"member", "editor", "admin"}},
-				Default: "member", // the one with the least rights
+				Default: "member", // the role with the fewest rights
 				Client:  schema.Read,
 			},
 			{Name: "locale", Default: "en", Max: 16, Client: schema.Write},

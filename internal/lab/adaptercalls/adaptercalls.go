@@ -1,5 +1,8 @@
 // Package adaptercalls holds one call of every method of store.Adapter, for
-// tests that break an adapter's store in each of them.
+// tests that make an adapter fail in each of them. The tests of the adapters use
+// it:
+//
+//	go test ./adapters/entclient ./adapters/redis ./adapters/sqltables
 package adaptercalls
 
 import (

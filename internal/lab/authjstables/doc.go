@@ -1,17 +1,17 @@
-// Package authjstables holds no code but tests: the tables that Auth.js's own
-// SQL adapters and adapters/sqltables share.
+// Package authjstables tests that adapters/sqltables and the SQL adapters of
+// Auth.js share their tables.
 //
 // The real npm packages (drizzle, kysely, pg, typeorm, prisma) run in a Node.js
-// process on a database of the test; adapters/sqltables runs in the test on the
-// same database. What one writes the other reads, for every entity and in both
-// directions.
+// process, and adapters/sqltables runs in the test, both on the same database.
+// Whatever one of them writes the other must read, for every entity and in both
+// directions:
 //
-// The test also records what the packages write, and what tables they make:
-// testdata of adapters/sqltables. It fails when a record is stale, and writes it
-// anew with the flag -record. What `prisma generate` makes of the models in
-// testdata/npm/prisma is recorded too, by generate.mjs beside them.
+//	go test ./internal/lab/authjstables
 //
-// The tests need Node.js with npm, PostgreSQL and MariaDB or MySQL, and are
-// skipped where one is missing, unless the environment variable SESAME_REQUIRE
-// lists it (SESAME_REQUIRE=node,mysql,postgres): then they fail.
+// The tests also record the rows that the packages write and the tables that
+// they create, in adapters/sqltables/testdata. A stale record is a failure; the
+// flag -record replaces it. The client that `prisma generate` makes of the models
+// in testdata/npm/prisma is recorded by generate.mjs beside them.
+//
+// They need Node.js with npm, PostgreSQL, and MariaDB or MySQL.
 package authjstables

@@ -12,7 +12,6 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
@@ -27,8 +26,8 @@ func ptr[V any](v V) *V { return &v }
 // The rows of the tests. Keys are made of a name, which each test has for
 // itself.
 
-func (p pair) user(name string) engine.User {
-	return engine.User{
+func (p pair) user(name string) store.User {
+	return store.User{
 		ID: uuid(name), Name: ptr(`Zoë "😀" O'Hara \ Ångström`), Email: ptr(name + "+ü@example.com"),
 		EmailVerified: ptr(at(123)), Image: ptr("https://example.com/" + name + ".png?a=1&b=%20"),
 	}
@@ -45,28 +44,28 @@ func (p pair) nobody() string {
 func (p pair) assignsIDs() bool { return p.Adapter.(store.TraitsDeclarer).Traits().AssignsIDs }
 
 // bareUser has nothing that a user can do without.
-func (p pair) bareUser(name string) engine.User {
-	u := engine.User{ID: uuid(name)}
+func (p pair) bareUser(name string) store.User {
+	u := store.User{ID: uuid(name)}
 	if p.needsEmail {
 		u.Email = ptr(name + "@example.com")
 	}
 	return u
 }
 
-func (p pair) account(user, name string) engine.Account {
-	return engine.Account{
+func (p pair) account(user, name string) store.Account {
+	return store.Account{
 		UserID: user, Type: "oidc", Provider: "google", ProviderAccountID: name,
 		RefreshToken: ptr("1//" + name), AccessToken: ptr(text(p.token)), ExpiresAt: ptr(int64(maxInt4)), TokenType: ptr("bearer"),
 		Scope: ptr("openid email"), IDToken: ptr(text(p.idToken)), SessionState: ptr(""),
 	}
 }
 
-func (p pair) bareAccount(user, name string) engine.Account {
-	return engine.Account{UserID: user, Type: "email", Provider: "nodemailer", ProviderAccountID: name}
+func (p pair) bareAccount(user, name string) store.Account {
+	return store.Account{UserID: user, Type: "email", Provider: "nodemailer", ProviderAccountID: name}
 }
 
-func (p pair) session(user, name string) engine.AdapterSession {
-	return engine.AdapterSession{SessionToken: uuid(name), UserID: user, Expires: at(487).AddDate(0, 1, 0)}
+func (p pair) session(user, name string) store.Session {
+	return store.Session{SessionToken: uuid(name), UserID: user, Expires: at(487).AddDate(0, 1, 0)}
 }
 
 func (p pair) verification(name string) store.VerificationToken {
@@ -87,9 +86,9 @@ func (p pair) bareAuthenticator(user, name string) store.Authenticator {
 	return a
 }
 
-// cut is an expiry as the table has it. MariaDB cuts what Drizzle gives it and
+// truncate returns an expiry as the table has it. MariaDB cuts what Drizzle gives it and
 // MySQL rounds, so no expiry here is nearer to the next second.
-func (p pair) cut(expiry time.Time) time.Time { return expiry.Truncate(p.expires) }
+func (p pair) truncate(expiry time.Time) time.Time { return expiry.Truncate(p.expires) }
 
 // uuid returns a UUID that is made of a name.
 func uuid(name string) string {
@@ -141,7 +140,7 @@ func absent(t *testing.T, what string, got json.RawMessage) {
 
 // What both sides see.
 
-func (p pair) seesUser(t *testing.T, want engine.User) {
+func (p pair) seesUser(t *testing.T, want store.User) {
 	t.Helper()
 	equal(t, "Auth.js getUser", read[userRow](t, p.js.call(t, "getUser", want.ID)).user(), want)
 	equal(t, "sqltables GetUser", must(p.GetUser(t.Context(), want.ID))(t), want)
@@ -158,26 +157,26 @@ func (p pair) seesNoUser(t *testing.T, id string) {
 	notFound(t, "sqltables GetUser", err)
 }
 
-func (p pair) seesAccount(t *testing.T, want engine.Account, owner engine.User) {
+func (p pair) seesAccount(t *testing.T, want store.Account, owner store.User) {
 	t.Helper()
 	key := object{"provider": want.Provider, "providerAccountId": want.ProviderAccountID}
 	equal(t, "Auth.js's account", read[accountRow](t, p.js.call(t, "$account", want.ProviderAccountID, want.Provider)).account(), want)
 	equal(t, "sqltables GetAccount", must(p.GetAccount(t.Context(), want.Provider, want.ProviderAccountID))(t), want)
 	equal(t, "Auth.js getUserByAccount", read[userRow](t, p.js.call(t, "getUserByAccount", key)).user(), owner)
 	equal(t, "sqltables GetUserByAccount", must(p.GetUserByAccount(t.Context(), want.Provider, want.ProviderAccountID))(t), owner)
-	equal(t, "sqltables ListAccountsByUserID", must(p.ListAccountsByUserID(t.Context(), owner.ID))(t), []engine.Account{want})
+	equal(t, "sqltables ListAccountsByUserID", must(p.ListAccountsByUserID(t.Context(), owner.ID))(t), []store.Account{want})
 }
 
-func (p pair) seesNoAccount(t *testing.T, a engine.Account) {
+func (p pair) seesNoAccount(t *testing.T, a store.Account) {
 	t.Helper()
 	absent(t, "Auth.js getUserByAccount", p.js.call(t, "getUserByAccount", object{"provider": a.Provider, "providerAccountId": a.ProviderAccountID}))
 	_, err := p.GetAccount(t.Context(), a.Provider, a.ProviderAccountID)
 	notFound(t, "sqltables GetAccount", err)
 }
 
-func (p pair) seesSession(t *testing.T, want engine.AdapterSession, owner engine.User) {
+func (p pair) seesSession(t *testing.T, want store.Session, owner store.User) {
 	t.Helper()
-	want.Expires = p.cut(want.Expires)
+	want.Expires = p.truncate(want.Expires)
 	both := read[struct {
 		Session sessionRow
 		User    userRow
@@ -220,7 +219,7 @@ func (p pair) seesAuthenticators(t *testing.T, user string, want ...store.Authen
 
 // What each side writes.
 
-func (p pair) theirUser(t *testing.T, u engine.User) engine.User {
+func (p pair) theirUser(t *testing.T, u store.User) store.User {
 	t.Helper()
 	got := read[userRow](t, p.js.call(t, "createUser", userArg(u))).user()
 	u.ID = got.ID // most packages mint their own
@@ -228,7 +227,7 @@ func (p pair) theirUser(t *testing.T, u engine.User) engine.User {
 	return u
 }
 
-func (p pair) ourUser(t *testing.T, u engine.User) engine.User {
+func (p pair) ourUser(t *testing.T, u store.User) store.User {
 	t.Helper()
 	got := must(p.CreateUser(t.Context(), u))(t)
 	if p.assignsIDs() {
@@ -255,7 +254,7 @@ func (p pair) authjsWrites(t *testing.T) {
 
 	v := p.verification("v1")
 	p.js.call(t, "createVerificationToken", tokenArg(v))
-	v.Expires = p.cut(v.Expires)
+	v.Expires = p.truncate(v.Expires)
 	equal(t, "sqltables UseVerificationToken", must(p.UseVerificationToken(t.Context(), v.Identifier, v.Token))(t), v)
 
 	if p.authenticators {
@@ -281,12 +280,12 @@ func (p pair) sqltablesWrites(t *testing.T) {
 	s := p.session(u.ID, "s3")
 	got := must(p.CreateSession(ctx, s))(t)
 	p.seesSession(t, s, u)
-	s.Expires = p.cut(s.Expires)
+	s.Expires = p.truncate(s.Expires)
 	equal(t, "sqltables CreateSession", got, s)
 
 	v := p.verification("v3")
 	must(p.CreateVerificationToken(ctx, v))(t)
-	v.Expires = p.cut(v.Expires)
+	v.Expires = p.truncate(v.Expires)
 	equal(t, "Auth.js useVerificationToken", read[tokenRow](t, p.js.call(t, "useVerificationToken", object{"identifier": v.Identifier, "token": v.Token})).token(), v)
 
 	if p.authenticators {
@@ -302,7 +301,7 @@ func (p pair) sqltablesWrites(t *testing.T) {
 func (p pair) users(t *testing.T) {
 	ctx := t.Context()
 	theirs, ours := p.theirUser(t, p.user("u5")), p.ourUser(t, p.user("u6"))
-	for _, u := range []engine.User{theirs, ours} {
+	for _, u := range []store.User{theirs, ours} {
 		u.Name, u.EmailVerified = ptr("Ｚｏë"), ptr(at(1))
 		p.js.call(t, "updateUser", object{"id": u.ID, "name": *u.Name, "emailVerified": dateOf(u.EmailVerified)})
 		p.seesUser(t, u)
@@ -320,7 +319,7 @@ func (p pair) users(t *testing.T) {
 		absent(t, "Auth.js getUserByEmail, the old address", p.js.call(t, "getUserByEmail", before))
 
 		// An address that the other side has taken.
-		_, err := p.CreateUser(ctx, engine.User{ID: uuid("u7"), Email: u.Email})
+		_, err := p.CreateUser(ctx, store.User{ID: uuid("u7"), Email: u.Email})
 		if want := (&store.ConflictError{Field: "email"}); !errors.Is(err, want) {
 			t.Errorf("sqltables CreateUser, a taken address: got %v, want %v", err, want)
 		}
@@ -363,7 +362,7 @@ func (p pair) sessions(t *testing.T) {
 	theirs, ours := p.session(u.ID, "s10"), p.session(u.ID, "s11")
 	p.js.call(t, "createSession", sessionArg(theirs))
 	must(p.CreateSession(ctx, ours))(t)
-	for i, s := range []engine.AdapterSession{theirs, ours} {
+	for i, s := range []store.Session{theirs, ours} {
 		s.Expires = at(333).AddDate(0, 2, i)
 		must(p.UpdateSession(ctx, store.SessionUpdate{SessionToken: s.SessionToken, Expires: &s.Expires}))(t)
 		p.seesSession(t, s, u)
@@ -375,7 +374,7 @@ func (p pair) sessions(t *testing.T) {
 		p.js.call(t, "updateSession", object{"sessionToken": s.SessionToken, "expires": dateOf(&s.Expires)})
 		p.seesSession(t, s, u)
 	}
-	_, err := p.CreateSession(ctx, engine.AdapterSession{SessionToken: theirs.SessionToken, UserID: u.ID, Expires: at(0)})
+	_, err := p.CreateSession(ctx, store.Session{SessionToken: theirs.SessionToken, UserID: u.ID, Expires: at(0)})
 	if want := (&store.ConflictError{Field: "sessionToken"}); !errors.Is(err, want) {
 		t.Errorf("sqltables CreateSession, a taken token: got %v, want %v", err, want)
 	}
@@ -402,12 +401,12 @@ func (p pair) tokens(t *testing.T) {
 	notFound(t, "sqltables UseVerificationToken, another identifier", err)
 
 	want := theirs
-	want.Expires = p.cut(want.Expires)
+	want.Expires = p.truncate(want.Expires)
 	equal(t, "sqltables UseVerificationToken", must(p.UseVerificationToken(ctx, theirs.Identifier, theirs.Token))(t), want)
 	absent(t, "Auth.js useVerificationToken, used by sqltables", use(theirs.Identifier, theirs.Token))
 
 	want = ours
-	want.Expires = p.cut(want.Expires)
+	want.Expires = p.truncate(want.Expires)
 	equal(t, "Auth.js useVerificationToken", read[tokenRow](t, use(ours.Identifier, ours.Token)).token(), want)
 	_, err = p.UseVerificationToken(ctx, ours.Identifier, ours.Token)
 	notFound(t, "sqltables UseVerificationToken, used by Auth.js", err)
@@ -440,7 +439,7 @@ func (p pair) deletion(t *testing.T) {
 	ctx := t.Context()
 	// everything returns a user with everything that can belong to one, and
 	// what looks that it is gone.
-	everything := func(name string, u engine.User) (engine.User, func()) {
+	everything := func(name string, u store.User) (store.User, func()) {
 		a, s, c := p.account(u.ID, "a"+name), p.session(u.ID, "s"+name), p.authenticator(u.ID, "c"+name)
 		p.js.call(t, "linkAccount", accountArg(a))
 		must(p.CreateSession(ctx, s))(t)

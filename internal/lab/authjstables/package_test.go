@@ -12,7 +12,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/npm"
 )
@@ -39,10 +38,10 @@ type authjs struct {
 
 // node is a process that runs serve.mjs. It is asked one thing at a time.
 type node struct {
-	kill  func() error
-	lines *json.Encoder
-	said  *bufio.Reader
-	err   bytes.Buffer // complete once the process has ended
+	kill   func() error
+	lines  *json.Encoder
+	output *bufio.Reader
+	err    bytes.Buffer // complete once the process has ended
 }
 
 // start opens a package on a database. zone is the time zone of its process.
@@ -66,7 +65,7 @@ func start(t *testing.T, name, dialect, zone string, database object) *authjs {
 		t.Fatal(err)
 	}
 	n.kill = cmd.Process.Kill
-	n.lines, n.said = json.NewEncoder(stdin), bufio.NewReader(stdout)
+	n.lines, n.output = json.NewEncoder(stdin), bufio.NewReader(stdout)
 	t.Cleanup(func() {
 		stdin.Close() // which ends it
 		late := time.AfterFunc(patience, func() { n.kill() })
@@ -89,7 +88,7 @@ func (n *node) ask(question object) (json.RawMessage, error) {
 	if err := n.lines.Encode(question); err != nil {
 		return nil, err
 	}
-	line, err := n.said.ReadBytes('\n')
+	line, err := n.output.ReadBytes('\n')
 	if err != nil {
 		return nil, fmt.Errorf("node gives no answer: %w", err)
 	}
@@ -210,24 +209,24 @@ func read[R any](t *testing.T, from json.RawMessage) R {
 	return r
 }
 
-func (r userRow) user() engine.User {
-	u := engine.User{ID: string(r.ID), Name: r.Name, Email: r.Email, Image: r.Image}
+func (r userRow) user() store.User {
+	u := store.User{ID: string(r.ID), Name: r.Name, Email: r.Email, Image: r.Image}
 	if r.EmailVerified != nil {
 		u.EmailVerified = &r.EmailVerified.Instant
 	}
 	return u
 }
 
-func (r accountRow) account() engine.Account {
-	return engine.Account{
+func (r accountRow) account() store.Account {
+	return store.Account{
 		UserID: string(r.UserID), Type: r.Type, Provider: r.Provider, ProviderAccountID: r.ProviderAccountID,
 		RefreshToken: r.RefreshToken, AccessToken: r.AccessToken, ExpiresAt: r.ExpiresAt, TokenType: r.TokenType,
 		Scope: r.Scope, IDToken: r.IDToken, SessionState: r.SessionState,
 	}
 }
 
-func (r sessionRow) session() engine.AdapterSession {
-	return engine.AdapterSession{SessionToken: r.SessionToken, UserID: string(r.UserID), Expires: r.Expires.Instant}
+func (r sessionRow) session() store.Session {
+	return store.Session{SessionToken: r.SessionToken, UserID: string(r.UserID), Expires: r.Expires.Instant}
 }
 
 func (r tokenRow) token() store.VerificationToken {
@@ -244,12 +243,12 @@ func (r authenticatorRow) authenticator() store.Authenticator {
 
 // What the core of Auth.js passes for the entities.
 
-func userArg(u engine.User) object {
+func userArg(u store.User) object {
 	return object{"id": u.ID, "name": u.Name, "email": u.Email, "emailVerified": dateOf(u.EmailVerified), "image": u.Image}
 }
 
 // accountArg leaves out what a provider did not send, as Auth.js does.
-func accountArg(a engine.Account) object {
+func accountArg(a store.Account) object {
 	o := object{"userId": a.UserID, "type": a.Type, "provider": a.Provider, "providerAccountId": a.ProviderAccountID}
 	for name, value := range map[string]*string{
 		"refresh_token": a.RefreshToken, "access_token": a.AccessToken, "token_type": a.TokenType,
@@ -265,7 +264,7 @@ func accountArg(a engine.Account) object {
 	return o
 }
 
-func sessionArg(s engine.AdapterSession) object {
+func sessionArg(s store.Session) object {
 	return object{"sessionToken": s.SessionToken, "userId": s.UserID, "expires": dateOf(&s.Expires)}
 }
 

@@ -18,7 +18,6 @@ import (
 	"entgo.io/ent/dialect"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/adaptertest"
 	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/npm"
@@ -70,7 +69,7 @@ func (p pair) records(t *testing.T) {
 	}
 	var r recording
 	// As short as the shortest column.
-	u := engine.User{
+	u := store.User{
 		ID: "0b0e4a3e-7b1c-4f0a-9d0e-0a1b2c3d4e5f", Name: ptr("Zoë 😀"), Email: ptr("zoe@example.com"),
 		EmailVerified: ptr(at(123)), Image: ptr("https://example.com/zoe.png"),
 	}
@@ -79,16 +78,16 @@ func (p pair) records(t *testing.T) {
 		r.Random = append(r.Random, minted.ID)
 	}
 	r.User = minted
-	r.Account = engine.Account{
+	r.Account = store.Account{
 		UserID: minted.ID, Type: "oidc", Provider: "google", ProviderAccountID: "113", AccessToken: ptr("ya29.a0"),
 		ExpiresAt: ptr(int64(1795256430)), TokenType: ptr("bearer"), Scope: ptr("openid email"), IDToken: ptr("e30.e30.e30"),
 	}
 	p.js.call(t, "linkAccount", accountArg(r.Account))
-	r.Session = engine.AdapterSession{SessionToken: "3a5e1c0e-8f5e-4c63-9d8e-5f3c2b1a0987", UserID: minted.ID, Expires: at(456).AddDate(0, 1, 0)}
+	r.Session = store.Session{SessionToken: "3a5e1c0e-8f5e-4c63-9d8e-5f3c2b1a0987", UserID: minted.ID, Expires: at(456).AddDate(0, 1, 0)}
 	p.js.call(t, "createSession", sessionArg(r.Session))
 	r.Token = store.VerificationToken{Identifier: "zoe@example.com", Token: strings.Repeat("c0ffee01", 8), Expires: at(289)}
 	p.js.call(t, "createVerificationToken", tokenArg(r.Token))
-	r.Session.Expires, r.Token.Expires = p.cut(r.Session.Expires), p.cut(r.Token.Expires)
+	r.Session.Expires, r.Token.Expires = p.truncate(r.Session.Expires), p.truncate(r.Token.Expires)
 	tables := []sqltables.Table{p.layout.User, p.layout.Account, p.layout.Session, p.layout.VerificationToken}
 	if p.authenticators {
 		r.Authenticator = &store.Authenticator{

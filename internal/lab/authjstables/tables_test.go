@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/sesame-auth/sesame/adapters/sqltables"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/npm"
 )
@@ -157,7 +156,7 @@ func (s suite) open(t *testing.T) pair {
 type pair struct {
 	suite
 	js *authjs
-	engine.Adapter
+	store.Adapter
 	store.AuthenticatorAdapter // nil: the package has none
 	db                         database
 }

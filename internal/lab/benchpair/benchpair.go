@@ -1,5 +1,8 @@
-// Package benchpair compares two ways to do the same in one benchmark, so that
-// the figure holds on a machine that is busy with other things.
+// Package benchpair compares two implementations in one benchmark, by turns, so
+// that their ratio means something on a busy machine too. Benchmarks of
+// adapters/entclient, adapters/sqltables and gen report such ratios:
+//
+//	go test -run '^$' -bench . ./gen
 package benchpair
 
 import (

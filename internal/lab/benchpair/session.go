@@ -10,13 +10,12 @@ import (
 
 	"entgo.io/ent/dialect"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
 // SQLAdapter is an adapter over database/sql.
 type SQLAdapter interface {
-	engine.Adapter
+	store.Adapter
 	store.Transactor
 	DB() *sql.DB
 }
@@ -31,14 +30,14 @@ func SessionAndUser(b *testing.B, dialectName string, a SQLAdapter, instant func
 	const rows = 1000
 	token := func(i int) string { return fmt.Sprintf("%064x", i) }
 	verified := time.Date(2026, 1, 2, 3, 4, 5, 678e6, time.UTC)
-	err := a.Tx(ctx, func(tx engine.Adapter) error {
+	err := a.Tx(ctx, func(tx store.Adapter) error {
 		for i := range rows {
 			name, email, image := fmt.Sprintf("User %d", i), fmt.Sprintf("user%d@example.com", i), "https://example.com/a.png"
 			id := fmt.Sprintf("id-%d", i)
-			if _, err := tx.CreateUser(ctx, engine.User{ID: id, Name: &name, Email: &email, EmailVerified: &verified, Image: &image}); err != nil {
+			if _, err := tx.CreateUser(ctx, store.User{ID: id, Name: &name, Email: &email, EmailVerified: &verified, Image: &image}); err != nil {
 				return err
 			}
-			if _, err := tx.CreateSession(ctx, engine.AdapterSession{SessionToken: token(i), UserID: id, Expires: verified.AddDate(1, 0, 0)}); err != nil {
+			if _, err := tx.CreateSession(ctx, store.Session{SessionToken: token(i), UserID: id, Expires: verified.AddDate(1, 0, 0)}); err != nil {
 				return err
 			}
 		}

@@ -1,5 +1,8 @@
-// Package cachedir keeps folders that take long to make, for the tests of all
-// processes and of later runs.
+// Package cachedir caches folders that take long to make, such as installed npm
+// packages and built applications. All test processes share them, and so do
+// later runs. Its own tests need nothing:
+//
+//	go test ./internal/lab/cachedir
 package cachedir
 
 import (

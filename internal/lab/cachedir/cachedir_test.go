@@ -136,8 +136,8 @@ func TestProcesses(t *testing.T) {
 		all.Go(func() {
 			cmd := exec.CommandContext(t.Context(), self, "-test.run=^TestProcesses$")
 			cmd.Env = append(os.Environ(), "SESAME_CACHEDIR_TEST="+root)
-			if said, err := cmd.CombinedOutput(); err != nil {
-				t.Errorf("%v\n%s", err, said)
+			if output, err := cmd.CombinedOutput(); err != nil {
+				t.Errorf("%v\n%s", err, output)
 			}
 		})
 	}

@@ -1,6 +1,13 @@
-// Package conformance holds every adapter of this repository on every database
-// that it runs on, as the conformance suite wants it: with a way to break the
-// database, to count what is sent to it, and to open it once more.
+// Package conformance lists every adapter of this repository on every database
+// that it runs on, with all hooks that the conformance suite, engine/adaptertest,
+// can use: to make the database fail, to count statements, to open the store once
+// more. It has no tests itself. Those of the module's root run the suite on all
+// of these targets, and -v prints a table:
+//
+//	go test -run TestConformance -v .
+//
+// Packages with a generated ent client run it on [Generated], and gen runs it on
+// [Reference]. A target whose database is not installed is skipped.
 package conformance
 
 import (
@@ -61,18 +68,18 @@ var errInjected = errors.New("the database is down")
 
 // opened is what is known of an adapter that was opened.
 type opened struct {
-	place  string // where its database is
-	faults *faultdb.Faults
-	db     *sql.DB // nil where there is none
+	location string // where its database is
+	faults   *faultdb.Faults
+	db       *sql.DB // nil where there is none
 }
 
 // lab opens adapters and remembers where each of them is.
 type lab struct {
-	// place returns a new and empty place.
-	place func(t testing.TB) string
-	// open opens the adapter on a place. What it opens beside the adapter, it
+	// location returns the address of a new, empty database.
+	location func(t testing.TB) string
+	// open opens the adapter on it. What it opens beside the adapter, it
 	// closes by t.Cleanup.
-	open func(ctx context.Context, t testing.TB, place string, s *schema.Schema) (store.Adapter, opened, error)
+	open func(ctx context.Context, t testing.TB, location string, s *schema.Schema) (store.Adapter, opened, error)
 
 	mu     sync.Mutex
 	stores map[store.Adapter]opened
@@ -82,7 +89,7 @@ type lab struct {
 func (l *lab) run(t *testing.T, more ...adaptertest.Option) (func(t testing.TB, s *schema.Schema) store.Adapter, []adaptertest.Option) {
 	l.stores = map[store.Adapter]opened{}
 	open := func(t testing.TB, s *schema.Schema) store.Adapter {
-		a, err := l.openAt(context.WithoutCancel(t.Context()), t, l.place(t), s)
+		a, err := l.openAt(context.WithoutCancel(t.Context()), t, l.location(t), s)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -90,7 +97,7 @@ func (l *lab) run(t *testing.T, more ...adaptertest.Option) (func(t testing.TB, 
 	}
 	return open, append([]adaptertest.Option{
 		adaptertest.Reopen(func(ctx context.Context, a store.Adapter) (store.Adapter, error) {
-			return l.openAt(ctx, t, l.of(a).place, nil)
+			return l.openAt(ctx, t, l.of(a).location, nil)
 		}),
 		adaptertest.Broken(func(a store.Adapter) func() {
 			l.of(a).faults.Fail(func(string) error { return errInjected })
@@ -107,13 +114,13 @@ func (l *lab) sql() adaptertest.Option {
 	return adaptertest.SQL(func(a store.Adapter) *sql.DB { return l.of(a).db })
 }
 
-func (l *lab) openAt(ctx context.Context, t testing.TB, place string, s *schema.Schema) (store.Adapter, error) {
-	a, st, err := l.open(ctx, t, place, s)
+func (l *lab) openAt(ctx context.Context, t testing.TB, location string, s *schema.Schema) (store.Adapter, error) {
+	a, st, err := l.open(ctx, t, location, s)
 	if err != nil {
 		return nil, err
 	}
 	t.Cleanup(func() { _ = a.(interface{ Close() error }).Close() })
-	st.place = place
+	st.location = location
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.stores[a] = st

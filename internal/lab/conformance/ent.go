@@ -13,7 +13,6 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/faultdb"
-	"github.com/sesame-auth/sesame/internal/lab/testent"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
@@ -21,8 +20,8 @@ import (
 type database struct {
 	name, dialect string
 	// find finds the server, or skips the test. It returns what returns the DSN
-	// of a new and empty place.
-	find func(t testing.TB) (place func(t testing.TB) string)
+	// of a new, empty database.
+	find func(t testing.TB) (location func(t testing.TB) string)
 }
 
 func databases() []database {
@@ -56,14 +55,12 @@ func entTargets() (targets []Target) {
 	for _, d := range databases() {
 		targets = append(targets, Target{"ent/" + d.name, func(t *testing.T) (func(testing.TB, *schema.Schema) store.Adapter, []adaptertest.Option) {
 			l := d.lab(t, func(ctx context.Context, db *sql.DB, s *schema.Schema) (store.Adapter, error) {
-				if s != nil {
-					// The stock client has no columns for extra fields; one that
-					// was generated with them has.
-					return testent.OpenAdapter(ctx, d.dialect, db, s)
-				}
-				return entclient.New(ctx, d.dialect, db, entclient.Options{})
+				return entclient.New(ctx, d.dialect, db, entclient.Options{Schema: s})
 			})
-			return l.run(t, l.sql(), adaptertest.Golden(stockRows(d.dialect)), adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge))
+			// The stock client has no columns for extra fields; [Generated] is for
+			// clients that do.
+			return l.run(t, l.sql(), adaptertest.Fields(&schema.Schema{}), adaptertest.Golden(stockRows(d.dialect)),
+				adaptertest.Require(adaptertest.WebAuthn, adaptertest.Tx, adaptertest.Purge))
 		}})
 	}
 	return targets
@@ -88,7 +85,7 @@ func Generated(name string, fields *schema.Schema, open func(ctx context.Context
 
 // lab opens an adapter over a pool that can be made to fail.
 func (d database) lab(t *testing.T, adapter func(context.Context, *sql.DB, *schema.Schema) (store.Adapter, error)) *lab {
-	return &lab{place: d.find(t), open: func(ctx context.Context, _ testing.TB, dsn string, s *schema.Schema) (store.Adapter, opened, error) {
+	return &lab{location: d.find(t), open: func(ctx context.Context, _ testing.TB, dsn string, s *schema.Schema) (store.Adapter, opened, error) {
 		db, f, err := d.open(dsn)
 		if err != nil {
 			return nil, opened{}, err

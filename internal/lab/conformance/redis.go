@@ -19,7 +19,7 @@ func redisTarget() Target {
 	return Target{"redis", func(t *testing.T) (func(testing.TB, *schema.Schema) store.Adapter, []adaptertest.Option) {
 		var url string
 		l := &lab{
-			place: func(t testing.TB) (prefix string) {
+			location: func(t testing.TB) (prefix string) {
 				url, prefix = testdb.Redis(t)
 				return prefix
 			},

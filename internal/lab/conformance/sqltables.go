@@ -90,23 +90,23 @@ func sqltablesTargets() (targets []Target) {
 	return targets
 }
 
-// tablesLab opens adapters on places of one layout.
+// tablesLab opens adapters on databases of one layout.
 type tablesLab struct {
 	t      *testing.T
 	layout sqltables.Layout
 	// fields, if any, are those that every store has, in the columns that these
 	// statements add.
-	fields  *schema.Schema
-	columns string
-	places  places
+	fields    *schema.Schema
+	columns   string
+	databases databasePool
 
 	mu     sync.Mutex
-	stores map[store.Adapter]*Place
+	stores map[store.Adapter]*Database
 	last   map[string]func() // by case: gives its last store back
 }
 
 func newTablesLab(t *testing.T, l sqltables.Layout) *tablesLab {
-	h := &tablesLab{t: t, layout: l, places: places{free: map[string][]*Place{}}, stores: map[store.Adapter]*Place{}, last: map[string]func(){}}
+	h := &tablesLab{t: t, layout: l, databases: databasePool{free: map[string][]*Database{}}, stores: map[store.Adapter]*Database{}, last: map[string]func(){}}
 	switch l.Dialect { // or the test is skipped
 	case dialect.MySQL:
 		testdb.MySQL(t)
@@ -158,7 +158,7 @@ func quiet(s *schema.Schema) sqltables.Options {
 }
 
 // open returns an empty store. No case uses a store after it has opened the
-// next, so a place is used again then.
+// next, so a database is used again then.
 func (h *tablesLab) open(t testing.TB, s *schema.Schema) store.Adapter {
 	text := DDL(h.t, h.layout)
 	if h.layout.Name == "PrismaMySQL" {
@@ -178,33 +178,33 @@ func (h *tablesLab) open(t testing.TB, s *schema.Schema) store.Adapter {
 	if before != nil {
 		before()
 	}
-	p := h.places.get(h.t, h.layout, text)
+	p := h.databases.get(h.t, h.layout, text)
 	a, err := p.Open(h.t, quiet(s))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var once sync.Once
-	giveBack := func() {
+	release := func() {
 		once.Do(func() {
 			_ = a.(io.Closer).Close()
-			h.places.put(h.t, text, p)
+			h.databases.put(h.t, text, p)
 		})
 	}
-	t.Cleanup(giveBack)
+	t.Cleanup(release)
 	h.keep(a, p)
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	h.last[t.Name()] = giveBack
+	h.last[t.Name()] = release
 	return a
 }
 
-func (h *tablesLab) keep(a store.Adapter, p *Place) {
+func (h *tablesLab) keep(a store.Adapter, p *Database) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	h.stores[a] = p
 }
 
-func (h *tablesLab) of(a store.Adapter) *Place {
+func (h *tablesLab) of(a store.Adapter) *Database {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	return h.stores[a]

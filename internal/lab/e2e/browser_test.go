@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -18,11 +19,30 @@ import (
 	"github.com/chromedp/cdproto/page"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"github.com/sesame-auth/sesame/internal/need"
 )
 
 // patience is how long a page may take to show what it should. It is long,
 // because only a failing test waits for it.
 const patience = 20 * time.Second
+
+// findChromium skips the test when there is none, or fails it where
+// SESAME_REQUIRE lists chromium.
+func findChromium(t *testing.T) string {
+	t.Helper()
+	for _, name := range []string{
+		"chromium", "chromium-browser", "google-chrome", "google-chrome-stable", "chrome",
+		"/Applications/Chromium.app/Contents/MacOS/Chromium",
+		"/Applications/Google Chrome.app/Contents/MacOS/Google Chrome",
+	} {
+		if path, err := exec.LookPath(name); err == nil {
+			return path
+		}
+	}
+	need.Missing(t, "chromium", "install Chromium or Chrome (Debian: apt-get install chromium)")
+	return ""
+}
 
 // startBrowser starts Chromium; it ends with the test.
 func startBrowser(t *testing.T, path string) context.Context {

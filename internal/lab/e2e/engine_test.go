@@ -34,18 +34,18 @@ func sesame(t *testing.T, strategy engine.Strategy, change func(*engine.Config))
 			t.Fatal(err)
 		}
 		config := engine.Config{
-			Secret:          "a secret of the browser test, long enough",
+			Secrets:         []string{"a secret of the browser test, long enough"},
 			Adapter:         adapter,
 			Schema:          fields,
 			SessionStrategy: strategy,
 			Logger:          failOnLog(t),
 			Getenv:          func(string) string { return "" },
 			Providers: []engine.Provider{
-				&engine.OIDC{ID: "oidc", Name: "OpenID Connect", Issuer: issuer, OAuthOptions: engine.OAuthOptions{
+				&engine.OIDC{ID: "oidc", Name: "OpenID Connect", Issuer: issuer, OAuthConfig: engine.OAuthConfig{
 					ClientID: "e2e", ClientSecret: "e2e-client-secret",
 				}},
 				&engine.Credentials{
-					Inputs: []engine.CredentialInput{
+					Inputs: []engine.Input{
 						{Name: "username", Label: "User name", Autocomplete: "username"},
 						{Name: "password", Label: "Password", Type: "password"},
 					},
@@ -57,10 +57,10 @@ func sesame(t *testing.T, strategy engine.Strategy, change func(*engine.Config))
 						return &user, err
 					},
 				},
-				&engine.Email{Sender: engine.MailSenderFunc(func(ctx context.Context, m engine.VerificationRequest) error {
+				&engine.Email{SendVerificationRequest: func(ctx context.Context, m engine.VerificationRequest) error {
 					box <- mail{m.Identifier, m.URL}
 					return nil
-				})},
+				}},
 			},
 		}
 		if change != nil {

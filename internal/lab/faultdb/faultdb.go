@@ -1,6 +1,8 @@
-// Package faultdb is a database/sql driver for tests that counts what is sent to
-// the database and makes it fail where the test says so. Drivers of other
-// databases have its [Faults].
+// Package faultdb wraps database/sql drivers for tests, to count the statements
+// that are sent to a database and to make chosen ones fail. For databases without
+// such a driver there is [Faults] alone. The tests of adapters use it:
+//
+//	go test ./adapters/entclient ./engine/adaptertest
 package faultdb
 
 import (

@@ -127,8 +127,8 @@ func newDatabaseSite(t *testing.T, app string, d database, updateAge int) (*site
 	s := newSite(t, app, plan{database: d.url, issuer: idp.Issuer(), updateAge: updateAge, engine: func(s *site, c *engine.Config) {
 		c.Adapter, c.Callbacks = adapter, engine.Callbacks{}
 		c.Providers = []engine.Provider{
-			&engine.OIDC{ID: "idp", Issuer: idp.Issuer(), OAuthOptions: engine.OAuthOptions{ClientID: "interop", ClientSecret: "interop-secret"}},
-			&engine.Email{Sender: &s.mail},
+			&engine.OIDC{ID: "idp", Issuer: idp.Issuer(), OAuthConfig: engine.OAuthConfig{ClientID: "interop", ClientSecret: "interop-secret"}},
+			&engine.Email{SendVerificationRequest: s.mail.SendVerificationRequest},
 		}
 	}})
 	if err := idp.AddClient(authtest.Client{ID: "interop", Secret: "interop-secret", RedirectURIs: []string{s.url + "/api/auth/callback/idp"}}); err != nil {
@@ -247,7 +247,7 @@ func databaseStories(t *testing.T, app string, d database) {
 				}
 			})
 			t.Run("a route moves", func(t *testing.T) {
-				defer s.forget("/api/auth/session")
+				defer s.unserve("/api/auth/session")
 				b := s.newBrowser(t)
 				session := b.signInByMail(at, at, "moves@example.com")
 				s.serve("/api/auth/session", at)

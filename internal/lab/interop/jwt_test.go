@@ -129,7 +129,7 @@ func jwtStories(t *testing.T, s *site, at side) {
 	t.Run("a route moves", func(t *testing.T) {
 		// GET session is answered by one side, every other endpoint by the other.
 		b := s.newBrowser(t)
-		defer s.forget("/api/auth/session")
+		defer s.unserve("/api/auth/session")
 		s.serve("/api/auth/session", at)
 		b.signIn(at.other(), "ada")
 		s.serve("/api/auth/", at.other())
@@ -156,7 +156,7 @@ func jwtStories(t *testing.T, s *site, at side) {
 			t.Errorf("after the sign-out: %v", got)
 		}
 		// A sign-in that begins at one side, with its CSRF token, ends at the other.
-		s.forget("/api/auth/session")
+		s.unserve("/api/auth/session")
 		s.serve("/api/auth/", at)
 		token := b.csrf()
 		s.serve("/api/auth/", at.other())
@@ -318,7 +318,7 @@ func TestRotation(t *testing.T) {
 			for _, c := range steps[app] {
 				t.Run(c.name, func(t *testing.T) {
 					s := newSite(t, app, plan{nextSecret: c.next, engine: func(_ *site, e *engine.Config) {
-						e.Secret, e.OldSecrets = c.sesame[0], c.sesame[1:]
+						e.Secrets = c.sesame
 					}})
 					for _, cookies := range kept {
 						b := s.newBrowser(t)

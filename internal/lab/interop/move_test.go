@@ -271,7 +271,7 @@ func rewritten(t *testing.T, s *site, server *server) {
 		{what: "AUTH_URL", cfg: engine.Config{URL: "https://" + host}, status: http.StatusOK, cookie: "__Host-"},
 	} {
 		var log bytes.Buffer
-		c.cfg.Dialect, c.cfg.Secret, c.cfg.Providers = s.wire, secrets[0], []engine.Provider{&engine.Credentials{Authorize: authorize}}
+		c.cfg.Dialect, c.cfg.Secrets, c.cfg.Providers = s.wire, secrets[:1], []engine.Provider{&engine.Credentials{Authorize: authorize}}
 		c.cfg.Logger, c.cfg.Getenv = slog.New(slog.NewTextHandler(&log, nil)), func(string) string { return "" }
 		eng, err := engine.New(c.cfg)
 		if err != nil {

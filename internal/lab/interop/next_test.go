@@ -103,8 +103,8 @@ func build(ctx context.Context, root string, files map[string][]byte, sesame str
 				return err
 			}
 			cmd.Env = append(cmd.Env, "SESAME_URL="+sesame)
-			if said, err := cmd.CombinedOutput(); err != nil {
-				return fmt.Errorf("next build of the app %s: %w\n%s", app, err, said)
+			if output, err := cmd.CombinedOutput(); err != nil {
+				return fmt.Errorf("next build of the app %s: %w\n%s", app, err, output)
 			}
 			if err := os.RemoveAll(filepath.Join(dir, app, ".next", "cache")); err != nil { // of a next build
 				return err
@@ -156,8 +156,8 @@ func startNext(t *testing.T, dir, app string, s setup, env ...string) (host stri
 	if err != nil {
 		t.Fatal(err)
 	}
-	var said bytes.Buffer // complete once the process has ended
-	cmd.Stderr = &said
+	var output bytes.Buffer // complete once the process has ended
+	cmd.Stderr = &output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -178,7 +178,7 @@ func startNext(t *testing.T, dir, app string, s setup, env ...string) (host stri
 		stdin.Close() // which ends it
 		<-ended
 		if t.Failed() {
-			log := said.String()
+			log := output.String()
 			t.Logf("the app %s said, at the end:\n%s", app, log[max(0, len(log)-4000):])
 		}
 	})

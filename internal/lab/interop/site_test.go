@@ -145,7 +145,7 @@ func newSite(t *testing.T, app string, p plan) *site {
 
 	// The engine.
 	cfg := engine.Config{
-		Dialect: s.wire, URL: s.url, Secret: secrets[0], OldSecrets: secrets[1:], Schema: fields,
+		Dialect: s.wire, URL: s.url, Secrets: secrets, Schema: fields,
 		Providers: []engine.Provider{
 			&engine.Credentials{Authorize: authorize},
 		},
@@ -168,7 +168,7 @@ func newSite(t *testing.T, app string, p plan) *site {
 	}
 	t.Cleanup(func() { eng.Close() })
 	verifier, err := verify.New(verify.Config{
-		Secrets: append([]string{cfg.Secret}, cfg.OldSecrets...), Dialects: []wire.Dialect{s.wire}, Schema: fields, UseSecureCookies: &p.tls,
+		Secrets: cfg.Secrets, Dialects: []verify.Dialect{s.wire}, Schema: fields, UseSecureCookies: &p.tls,
 		Logger: cfg.Logger,
 		Getenv: func(string) string { return "" },
 	})
@@ -284,8 +284,8 @@ func (s *site) serve(prefix string, by side) {
 	s.sides[prefix] = by
 }
 
-// forget takes a decision back.
-func (s *site) forget(prefix string) {
+// unserve undoes serve.
+func (s *site) unserve(prefix string) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.sides, prefix)

@@ -17,7 +17,7 @@ func (s *Server) config(f flags) engine.Config {
 	trust := !f.Untrusted
 	c := engine.Config{
 		Dialect:          s.profile.Dialect,
-		Secret:           Secret,
+		Secrets:          []string{Secret},
 		BasePath:         "/api/auth",
 		TrustHost:        &trust,
 		UseSecureCookies: f.Config.UseSecureCookies,
@@ -62,10 +62,10 @@ func (s *Server) config(f flags) engine.Config {
 }
 
 func (s *Server) providers(f flags) []engine.Provider {
-	client := engine.OAuthOptions{ClientID: "lab-client", ClientSecret: "lab-client-secret"}
+	client := engine.OAuthConfig{ClientID: "lab-client", ClientSecret: "lab-client-secret"}
 	oidc := func(id string, link bool) engine.Provider {
-		p := &engine.OIDC{ID: id, Name: "Lab OIDC", Issuer: s.options.OIDC, OAuthOptions: client}
-		p.Checks = []engine.Check{engine.CheckPKCE, engine.CheckState, engine.CheckNonce}
+		p := &engine.OIDC{ID: id, Name: "Lab OIDC", Issuer: s.options.OIDC, OAuthConfig: client}
+		p.Checks = []string{"pkce", "state", "nonce"}
 		if f.Checks != nil {
 			p.Checks = f.Checks
 		}
@@ -73,7 +73,7 @@ func (s *Server) providers(f flags) []engine.Provider {
 			p.Issuer = "http://127.0.0.1:9" // the discard port: nothing listens
 		}
 		if f.ProfileThrows {
-			p.Profile = func(context.Context, engine.Profile, *engine.Tokens) (engine.User, error) {
+			p.Profile = func(context.Context, engine.ProfileParams) (engine.User, error) {
 				return engine.User{}, errors.New("profile boom")
 			}
 		}
@@ -87,12 +87,12 @@ func (s *Server) providers(f flags) []engine.Provider {
 			AuthorizationURL: s.options.OAuth + "/authorize",
 			TokenURL:         s.options.OAuth + "/token",
 			UserInfoURL:      s.options.OAuth + "/userinfo",
-			OAuthOptions:     client,
+			OAuthConfig:      client,
 		}
 		// The defaults of Auth.js.
-		p.Checks = []engine.Check{engine.CheckPKCE}
+		p.Checks = []string{"pkce"}
 		if s.profile.Dialect == engine.DialectV4 {
-			p.Checks = []engine.Check{engine.CheckState}
+			p.Checks = []string{"state"}
 			p.Scopes = []string{"openid"}
 		}
 		p.AllowDangerousEmailAccountLinking = link
@@ -100,7 +100,7 @@ func (s *Server) providers(f flags) []engine.Provider {
 	}
 	all := []engine.Provider{
 		&engine.Credentials{
-			Inputs: []engine.CredentialInput{
+			Inputs: []engine.Input{
 				{Name: "username", Label: "User"},
 				{Name: "password", Label: "Password", Type: "password"},
 			},
@@ -110,15 +110,15 @@ func (s *Server) providers(f flags) []engine.Provider {
 		oauth("lab-oauth", false), oauth("lab-oauth-link", true),
 	}
 	if s.profile.Adapter {
-		var sender engine.MailSender = engine.MailSenderFunc(s.send)
+		sender := s.send
 		if s.options.Mail != nil {
 			sender = s.options.Mail
 		}
 		all = append(all, &engine.Email{
-			ID:     "lab-email",
-			Name:   "Email",
-			MaxAge: 24 * time.Hour,
-			Sender: sender,
+			ID:                      "lab-email",
+			Name:                    "Email",
+			MaxAge:                  24 * time.Hour,
+			SendVerificationRequest: sender,
 		})
 	}
 	return all
@@ -261,17 +261,17 @@ func (s *Server) events(f flags) engine.Events {
 			}
 			return told("signOut", map[string]any{"session": plainSession(e.Session)})
 		},
-		CreateUser: func(_ context.Context, e *engine.UserEvent) error {
-			return told("createUser", map[string]any{"user": plainUser(e.User)})
+		CreateUser: func(_ context.Context, u *engine.User) error {
+			return told("createUser", map[string]any{"user": plainUser(u)})
 		},
-		UpdateUser: func(_ context.Context, e *engine.UserEvent) error {
-			return told("updateUser", map[string]any{"user": plainUser(e.User)})
+		UpdateUser: func(_ context.Context, u *engine.User) error {
+			return told("updateUser", map[string]any{"user": plainUser(u)})
 		},
 		LinkAccount: func(_ context.Context, e *engine.LinkAccountEvent) error {
 			return told("linkAccount", map[string]any{"user": plainUser(e.User), "account": plainAccount(e.Account), "profile": plainUser(e.Profile)})
 		},
-		Session: func(_ context.Context, e *engine.SessionEvent) error {
-			return told("session", sessionArgs(e.Session, "", nil))
+		Session: func(_ context.Context, s *engine.Session) error {
+			return told("session", sessionArgs(s, "", nil))
 		},
 	}
 }

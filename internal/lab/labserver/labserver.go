@@ -1,14 +1,18 @@
-// Package labserver is the server that recorded Auth.js answers are compared
-// against: the profiles, providers, flags and control endpoint of the wire
-// lab's v5.mjs and v4.mjs (internal/lab/wirereplay/testdata/lab), on an [engine.Engine] with
-// every parity switch on. The lab's driver and client run against it
-// unchanged.
+// Package labserver is a server that can be compared with recorded answers of
+// Auth.js. It has the profiles, providers, flags and control endpoint of v5.mjs
+// and v4.mjs in internal/lab/wirereplay/testdata/lab, on an [engine.Engine] with
+// every parity switch on, so that the driver and the client of that lab run
+// against it unchanged. Its own tests show what each parity switch changes, and
+// need nothing:
 //
-// The control endpoint /__lab changes flags and empties the store. Nothing of
+//	go test ./internal/lab/labserver
+//
+// The control endpoint /__lab changes flags and empties the store. Nothing in
 // this package belongs in a server that others can reach.
 package labserver
 
 import (
+	"context"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -72,7 +76,7 @@ type Options struct {
 	// endpoint neither shows nor changes what it holds. nil: the lab's tables.
 	Adapter engine.Adapter
 	// Mail sends the mail links. nil: the control endpoint shows them.
-	Mail engine.MailSender
+	Mail func(context.Context, engine.VerificationRequest) error
 	// Configure has the last word over the configuration, each time that an
 	// engine is made. nil changes nothing.
 	Configure func(*engine.Config)
@@ -142,7 +146,7 @@ type flags struct {
 	AdapterThrows   string         `json:"adapterThrows"`
 	Session         sessionOptions `json:"session"`
 	Config          configOptions  `json:"config"`
-	Checks          []engine.Check `json:"checks"`
+	Checks          []string       `json:"checks"`
 	Untrusted       bool           `json:"untrusted"`
 	DeadIDP         bool           `json:"deadIdp"`
 	ProfileThrows   bool           `json:"profileThrows"`

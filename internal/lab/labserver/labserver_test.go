@@ -106,7 +106,7 @@ func TestBareProfile(t *testing.T) {
 func TestOwnAdapter(t *testing.T) {
 	var box authtest.Mailbox
 	adapter := memory.New(nil)
-	handler, err := labserver.New(labserver.Profiles()[1], labserver.Options{Adapter: adapter, Mail: &box})
+	handler, err := labserver.New(labserver.Profiles()[1], labserver.Options{Adapter: adapter, Mail: box.SendVerificationRequest})
 	if err != nil {
 		t.Fatal(err)
 	}

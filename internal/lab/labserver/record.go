@@ -165,7 +165,7 @@ func jwtArgs(p *engine.JWTParams) map[string]any {
 	if p.User != nil {
 		m["isNewUser"] = p.IsNewUser
 	}
-	if p.Trigger != engine.TriggerRead {
+	if p.Trigger != "" {
 		m["trigger"] = string(p.Trigger)
 	}
 	if p.Update != nil {
@@ -174,12 +174,12 @@ func jwtArgs(p *engine.JWTParams) map[string]any {
 	return without(m)
 }
 
-func sessionArgs(session *engine.Session, t engine.Trigger, update any) map[string]any {
+func sessionArgs(session *engine.Session, t string, update any) map[string]any {
 	m := map[string]any{
 		"session": map[string]any{"user": plainUser(&session.User), "expires": date(session.Expires).String()},
 		"token":   plainToken(session.Token),
 	}
-	if t != engine.TriggerRead {
+	if t != "" {
 		m["trigger"] = string(t)
 	}
 	if update != nil {

@@ -6,7 +6,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/store"
 )
 
@@ -56,32 +55,32 @@ type tokenRow struct {
 	Expires    date   `json:"expires"`
 }
 
-func rowOfUser(u engine.User) userRow {
+func rowOfUser(u store.User) userRow {
 	return userRow{u.ID, u.Name, u.Email, u.Image, (*date)(u.EmailVerified)}
 }
 
-func (u userRow) user() engine.User {
-	return engine.User{ID: u.ID, Name: copied(u.Name), Email: copied(u.Email), Image: copied(u.Image), EmailVerified: copied((*time.Time)(u.EmailVerified))}
+func (u userRow) user() store.User {
+	return store.User{ID: u.ID, Name: copied(u.Name), Email: copied(u.Email), Image: copied(u.Image), EmailVerified: copied((*time.Time)(u.EmailVerified))}
 }
 
-func rowOfAccount(a engine.Account) accountRow {
+func rowOfAccount(a store.Account) accountRow {
 	return accountRow{a.AccessToken, a.IDToken, a.RefreshToken, a.ExpiresAt, a.Scope, a.TokenType, a.SessionState, a.ProviderAccountID, a.Provider, a.Type, a.UserID}
 }
 
-func (a accountRow) account() engine.Account {
-	return engine.Account{
+func (a accountRow) account() store.Account {
+	return store.Account{
 		UserID: a.UserID, Type: a.Type, Provider: a.Provider, ProviderAccountID: a.ProviderAccountID,
 		RefreshToken: copied(a.RefreshToken), AccessToken: copied(a.AccessToken), ExpiresAt: copied(a.ExpiresAt),
 		TokenType: copied(a.TokenType), Scope: copied(a.Scope), IDToken: copied(a.IDToken), SessionState: copied(a.SessionState),
 	}
 }
 
-func rowOfSession(s engine.AdapterSession) sessionRow {
+func rowOfSession(s store.Session) sessionRow {
 	return sessionRow{s.SessionToken, s.UserID, date(s.Expires)}
 }
 
-func (s sessionRow) session() engine.AdapterSession {
-	return engine.AdapterSession{SessionToken: s.SessionToken, UserID: s.UserID, Expires: time.Time(s.Expires)}
+func (s sessionRow) session() store.Session {
+	return store.Session{SessionToken: s.SessionToken, UserID: s.UserID, Expires: time.Time(s.Expires)}
 }
 
 // copied keeps callers from changing a stored row through a pointer.
@@ -93,7 +92,7 @@ func copied[T any](p *T) *T {
 	return &v
 }
 
-// adapter is an engine.Adapter over the tables of a Server. It records every
+// adapter is a store.Adapter over the tables of a Server. It records every
 // call, and fails the method named by throws. It keeps what the lab needs, not
 // all rules of an Adapter: no extra fields, no concurrent callers to speak of.
 type adapter struct {
@@ -126,46 +125,46 @@ func (t *tables) session(token string) int {
 	return slices.IndexFunc(t.Sessions, func(s sessionRow) bool { return s.SessionToken == token })
 }
 
-func (a *adapter) CreateUser(_ context.Context, u engine.User) (engine.User, error) {
+func (a *adapter) CreateUser(_ context.Context, u store.User) (store.User, error) {
 	db, done, err := a.call("createUser", plain(rowOfUser(u)))
 	defer done()
 	if err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	if db.user(u.ID) >= 0 {
-		return engine.User{}, &store.ConflictError{Field: "id"}
+		return store.User{}, &store.ConflictError{Field: "id"}
 	}
 	row := rowOfUser(rowOfUser(u).user())
 	db.Users = append(db.Users, row)
 	return row.user(), nil
 }
 
-func (a *adapter) GetUser(_ context.Context, id string) (engine.User, error) {
+func (a *adapter) GetUser(_ context.Context, id string) (store.User, error) {
 	db, done, err := a.call("getUser", id)
 	defer done()
 	if err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	return db.userAt(db.user(id))
 }
 
-func (t *tables) userAt(i int) (engine.User, error) {
+func (t *tables) userAt(i int) (store.User, error) {
 	if i < 0 {
-		return engine.User{}, store.ErrNotFound
+		return store.User{}, store.ErrNotFound
 	}
 	return t.Users[i].user(), nil
 }
 
-func (a *adapter) GetUserByEmail(_ context.Context, email string) (engine.User, error) {
+func (a *adapter) GetUserByEmail(_ context.Context, email string) (store.User, error) {
 	db, done, err := a.call("getUserByEmail", email)
 	defer done()
 	if err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	return db.userAt(slices.IndexFunc(db.Users, func(u userRow) bool { return u.Email != nil && *u.Email == email }))
 }
 
-func (a *adapter) UpdateUser(_ context.Context, u store.UserUpdate) (engine.User, error) {
+func (a *adapter) UpdateUser(_ context.Context, u store.UserUpdate) (store.User, error) {
 	args := map[string]any{"id": u.ID}
 	for name, c := range map[string]store.Change[string]{"name": u.Name, "email": u.Email, "image": u.Image} {
 		if c.Set && c.Value != nil {
@@ -180,11 +179,11 @@ func (a *adapter) UpdateUser(_ context.Context, u store.UserUpdate) (engine.User
 	db, done, err := a.call("updateUser", args)
 	defer done()
 	if err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	i := db.user(u.ID)
 	if i < 0 {
-		return engine.User{}, store.ErrNotFound
+		return store.User{}, store.ErrNotFound
 	}
 	row := &db.Users[i]
 	apply(&row.Name, u.Name)
@@ -214,17 +213,17 @@ func (a *adapter) DeleteUser(_ context.Context, id string) error {
 	return nil
 }
 
-func (a *adapter) LinkAccount(_ context.Context, acc engine.Account) (engine.Account, error) {
+func (a *adapter) LinkAccount(_ context.Context, acc store.Account) (store.Account, error) {
 	db, done, err := a.call("linkAccount", plain(rowOfAccount(acc)))
 	defer done()
 	if err != nil {
-		return engine.Account{}, err
+		return store.Account{}, err
 	}
 	if db.account(acc.Provider, acc.ProviderAccountID) >= 0 {
-		return engine.Account{}, &store.ConflictError{Field: "providerAccountId"}
+		return store.Account{}, &store.ConflictError{Field: "providerAccountId"}
 	}
 	if db.user(acc.UserID) < 0 {
-		return engine.Account{}, store.ErrNotFound
+		return store.Account{}, store.ErrNotFound
 	}
 	row := rowOfAccount(rowOfAccount(acc).account())
 	db.Accounts = append(db.Accounts, row)
@@ -247,39 +246,39 @@ func (a *adapter) UnlinkAccount(_ context.Context, provider, id string) error {
 	return nil
 }
 
-func (a *adapter) GetAccount(_ context.Context, provider, id string) (engine.Account, error) {
+func (a *adapter) GetAccount(_ context.Context, provider, id string) (store.Account, error) {
 	db, done, err := a.call("getAccount", id, provider)
 	defer done()
 	if err != nil {
-		return engine.Account{}, err
+		return store.Account{}, err
 	}
 	i := db.account(provider, id)
 	if i < 0 {
-		return engine.Account{}, store.ErrNotFound
+		return store.Account{}, store.ErrNotFound
 	}
 	return db.Accounts[i].account(), nil
 }
 
-func (a *adapter) GetUserByAccount(_ context.Context, provider, id string) (engine.User, error) {
+func (a *adapter) GetUserByAccount(_ context.Context, provider, id string) (store.User, error) {
 	db, done, err := a.call("getUserByAccount", pair(provider, id))
 	defer done()
 	if err != nil {
-		return engine.User{}, err
+		return store.User{}, err
 	}
 	i := db.account(provider, id)
 	if i < 0 {
-		return engine.User{}, store.ErrNotFound
+		return store.User{}, store.ErrNotFound
 	}
 	return db.userAt(db.user(db.Accounts[i].UserID))
 }
 
-func (a *adapter) ListAccountsByUserID(_ context.Context, userID string) ([]engine.Account, error) {
+func (a *adapter) ListAccountsByUserID(_ context.Context, userID string) ([]store.Account, error) {
 	db, done, err := a.call("listAccountsByUserId", userID)
 	defer done()
 	if err != nil {
 		return nil, err
 	}
-	var found []engine.Account
+	var found []store.Account
 	for _, row := range db.Accounts {
 		if row.UserID == userID {
 			found = append(found, row.account())
@@ -288,53 +287,53 @@ func (a *adapter) ListAccountsByUserID(_ context.Context, userID string) ([]engi
 	return found, nil
 }
 
-func (a *adapter) CreateSession(_ context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
+func (a *adapter) CreateSession(_ context.Context, s store.Session) (store.Session, error) {
 	db, done, err := a.call("createSession", plain(rowOfSession(s)))
 	defer done()
 	if err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	if db.session(s.SessionToken) >= 0 {
-		return engine.AdapterSession{}, &store.ConflictError{Field: "sessionToken"}
+		return store.Session{}, &store.ConflictError{Field: "sessionToken"}
 	}
 	if db.user(s.UserID) < 0 {
-		return engine.AdapterSession{}, store.ErrNotFound
+		return store.Session{}, store.ErrNotFound
 	}
 	db.Sessions = append(db.Sessions, rowOfSession(s))
 	return rowOfSession(s).session(), nil
 }
 
-func (a *adapter) GetSession(_ context.Context, token string) (engine.AdapterSession, error) {
+func (a *adapter) GetSession(_ context.Context, token string) (store.Session, error) {
 	db, done, err := a.call("getSession", token)
 	defer done()
 	if err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	i := db.session(token)
 	if i < 0 {
-		return engine.AdapterSession{}, store.ErrNotFound
+		return store.Session{}, store.ErrNotFound
 	}
 	return db.Sessions[i].session(), nil
 }
 
-func (a *adapter) GetSessionAndUser(_ context.Context, token string) (engine.AdapterSession, engine.User, error) {
+func (a *adapter) GetSessionAndUser(_ context.Context, token string) (store.Session, store.User, error) {
 	db, done, err := a.call("getSessionAndUser", token)
 	defer done()
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	i := db.session(token)
 	if i < 0 {
-		return engine.AdapterSession{}, engine.User{}, store.ErrNotFound
+		return store.Session{}, store.User{}, store.ErrNotFound
 	}
 	u, err := db.userAt(db.user(db.Sessions[i].UserID))
 	if err != nil {
-		return engine.AdapterSession{}, engine.User{}, err
+		return store.Session{}, store.User{}, err
 	}
 	return db.Sessions[i].session(), u, nil
 }
 
-func (a *adapter) UpdateSession(_ context.Context, s store.SessionUpdate) (engine.AdapterSession, error) {
+func (a *adapter) UpdateSession(_ context.Context, s store.SessionUpdate) (store.Session, error) {
 	args := map[string]any{"sessionToken": s.SessionToken}
 	if s.Expires != nil {
 		args["expires"] = date{}
@@ -342,11 +341,11 @@ func (a *adapter) UpdateSession(_ context.Context, s store.SessionUpdate) (engin
 	db, done, err := a.call("updateSession", args)
 	defer done()
 	if err != nil {
-		return engine.AdapterSession{}, err
+		return store.Session{}, err
 	}
 	i := db.session(s.SessionToken)
 	if i < 0 {
-		return engine.AdapterSession{}, store.ErrNotFound
+		return store.Session{}, store.ErrNotFound
 	}
 	if s.Expires != nil {
 		db.Sessions[i].Expires = date(*s.Expires)
@@ -403,6 +402,6 @@ func (a *adapter) UseVerificationToken(_ context.Context, identifier, token stri
 }
 
 var _ interface {
-	engine.Adapter
+	store.Adapter
 	store.TraitsDeclarer
 } = (*adapter)(nil)

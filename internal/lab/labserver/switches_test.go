@@ -44,7 +44,7 @@ func TestSingleCheckCookies(t *testing.T) {
 		b := newLab(t, "jwt", func(c *engine.Config) {
 			for _, p := range c.Providers {
 				if p, ok := p.(*engine.OAuth2); ok {
-					p.Checks = []engine.Check{engine.CheckPKCE, engine.CheckState}
+					p.Checks = []string{"pkce", "state"}
 				}
 			}
 			if configure != nil {

@@ -1,8 +1,10 @@
-// Package npm installs npm packages for tests.
+// Package npm installs npm packages for tests, from the lock file beside them,
+// into the user's cache folder. A test that needs them is skipped where Node.js or
+// npm is missing or the packages cannot be downloaded, unless the environment
+// variable SESAME_REQUIRE lists "node": then it fails. The quickest test that uses
+// it:
 //
-// A test that needs them is skipped where Node.js or npm is missing or the
-// packages cannot be had, unless the environment variable SESAME_REQUIRE lists
-// "node": then it fails.
+//	go test ./internal/lab/tscheck
 package npm
 
 import (
@@ -158,8 +160,8 @@ func install(ctx context.Context, dir string) (string, error) {
 			"--prefer-offline", "--fetch-retry-mintimeout=1000", "--fetch-retry-maxtimeout=5000")
 		cmd.Dir = dir
 		cmd.WaitDelay = 5 * time.Second
-		if said, err := cmd.CombinedOutput(); err != nil {
-			return fmt.Errorf("npm ci: %w\n%s", err, said)
+		if output, err := cmd.CombinedOutput(); err != nil {
+			return fmt.Errorf("npm ci: %w\n%s", err, output)
 		}
 		return nil
 	})

@@ -14,14 +14,14 @@ import (
 
 // counted is an adapter that is told of each call before it is made.
 type counted struct {
-	to     engine.Adapter
+	to     store.Adapter
 	before func(call string)
 }
 
 // countedTx is one with transactions.
 type countedTx struct{ counted }
 
-func countCalls(a engine.Adapter, before func(string)) engine.Adapter {
+func countCalls(a store.Adapter, before func(string)) store.Adapter {
 	c := counted{a, before}
 	if _, ok := a.(store.Transactor); ok {
 		return countedTx{c}
@@ -35,14 +35,14 @@ func countCalls(a engine.Adapter, before func(string)) engine.Adapter {
 // countedSignUp is one that creates a user with an account.
 type countedSignUp struct{ counted }
 
-func (c countedSignUp) CreateUserWithAccount(ctx context.Context, u engine.User, a engine.Account) (engine.User, engine.Account, error) {
+func (c countedSignUp) CreateUserWithAccount(ctx context.Context, u store.User, a store.Account) (store.User, store.Account, error) {
 	c.before("CreateUserWithAccount")
 	return c.to.(store.SignUpAdapter).CreateUserWithAccount(ctx, u, a)
 }
 
-func (c countedTx) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
+func (c countedTx) Tx(ctx context.Context, fn func(store.Adapter) error) error {
 	c.before("Tx")
-	return c.to.(store.Transactor).Tx(ctx, func(a engine.Adapter) error {
+	return c.to.(store.Transactor).Tx(ctx, func(a store.Adapter) error {
 		if err := fn(counted{a, c.before}); err != nil {
 			return err
 		}
@@ -51,22 +51,22 @@ func (c countedTx) Tx(ctx context.Context, fn func(engine.Adapter) error) error 
 	})
 }
 
-func (c counted) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+func (c counted) CreateUser(ctx context.Context, u store.User) (store.User, error) {
 	c.before("CreateUser")
 	return c.to.CreateUser(ctx, u)
 }
 
-func (c counted) GetUser(ctx context.Context, id string) (engine.User, error) {
+func (c counted) GetUser(ctx context.Context, id string) (store.User, error) {
 	c.before("GetUser")
 	return c.to.GetUser(ctx, id)
 }
 
-func (c counted) GetUserByEmail(ctx context.Context, email string) (engine.User, error) {
+func (c counted) GetUserByEmail(ctx context.Context, email string) (store.User, error) {
 	c.before("GetUserByEmail")
 	return c.to.GetUserByEmail(ctx, email)
 }
 
-func (c counted) UpdateUser(ctx context.Context, u store.UserUpdate) (engine.User, error) {
+func (c counted) UpdateUser(ctx context.Context, u store.UserUpdate) (store.User, error) {
 	c.before("UpdateUser")
 	return c.to.UpdateUser(ctx, u)
 }
@@ -76,7 +76,7 @@ func (c counted) DeleteUser(ctx context.Context, id string) error {
 	return c.to.DeleteUser(ctx, id)
 }
 
-func (c counted) LinkAccount(ctx context.Context, a engine.Account) (engine.Account, error) {
+func (c counted) LinkAccount(ctx context.Context, a store.Account) (store.Account, error) {
 	c.before("LinkAccount")
 	return c.to.LinkAccount(ctx, a)
 }
@@ -86,37 +86,37 @@ func (c counted) UnlinkAccount(ctx context.Context, provider, id string) error {
 	return c.to.UnlinkAccount(ctx, provider, id)
 }
 
-func (c counted) GetAccount(ctx context.Context, provider, id string) (engine.Account, error) {
+func (c counted) GetAccount(ctx context.Context, provider, id string) (store.Account, error) {
 	c.before("GetAccount")
 	return c.to.GetAccount(ctx, provider, id)
 }
 
-func (c counted) GetUserByAccount(ctx context.Context, provider, id string) (engine.User, error) {
+func (c counted) GetUserByAccount(ctx context.Context, provider, id string) (store.User, error) {
 	c.before("GetUserByAccount")
 	return c.to.GetUserByAccount(ctx, provider, id)
 }
 
-func (c counted) ListAccountsByUserID(ctx context.Context, id string) ([]engine.Account, error) {
+func (c counted) ListAccountsByUserID(ctx context.Context, id string) ([]store.Account, error) {
 	c.before("ListAccountsByUserID")
 	return c.to.ListAccountsByUserID(ctx, id)
 }
 
-func (c counted) CreateSession(ctx context.Context, s engine.AdapterSession) (engine.AdapterSession, error) {
+func (c counted) CreateSession(ctx context.Context, s store.Session) (store.Session, error) {
 	c.before("CreateSession")
 	return c.to.CreateSession(ctx, s)
 }
 
-func (c counted) GetSession(ctx context.Context, token string) (engine.AdapterSession, error) {
+func (c counted) GetSession(ctx context.Context, token string) (store.Session, error) {
 	c.before("GetSession")
 	return c.to.GetSession(ctx, token)
 }
 
-func (c counted) GetSessionAndUser(ctx context.Context, token string) (engine.AdapterSession, engine.User, error) {
+func (c counted) GetSessionAndUser(ctx context.Context, token string) (store.Session, store.User, error) {
 	c.before("GetSessionAndUser")
 	return c.to.GetSessionAndUser(ctx, token)
 }
 
-func (c counted) UpdateSession(ctx context.Context, u store.SessionUpdate) (engine.AdapterSession, error) {
+func (c counted) UpdateSession(ctx context.Context, u store.SessionUpdate) (store.Session, error) {
 	c.before("UpdateSession")
 	return c.to.UpdateSession(ctx, u)
 }

@@ -1,8 +1,3 @@
-// Package outage_test stops databases under a running engine and starts them
-// again. What has to hold: an endpoint answers as docs/WIRE.md says of a failed
-// adapter, with one line in the log; nobody is signed out by it, no token is
-// used up; and everything works again when the database is back, without a
-// hand from anybody.
 package outage_test
 
 import (
@@ -29,7 +24,7 @@ func newRelay(t testing.TB, server string) *relay {
 	t.Helper()
 	r := &relay{t: t, address: "127.0.0.1:0", server: server, conns: map[net.Conn]bool{}}
 	r.restore()
-	t.Cleanup(r.cut)
+	t.Cleanup(r.sever)
 	return r
 }
 
@@ -84,8 +79,8 @@ func (r *relay) serve(l net.Listener, client net.Conn) {
 	r.mu.Unlock()
 }
 
-// cut returns when nothing is connected any more.
-func (r *relay) cut() {
+// sever closes the relay and returns when nothing is connected any more.
+func (r *relay) sever() {
 	r.mu.Lock()
 	if r.listener != nil {
 		r.listener.Close()

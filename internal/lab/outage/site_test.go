@@ -78,18 +78,18 @@ func newSite(t testing.TB, store outage, strategy engine.Strategy) *site {
 	})
 	fatal(t, err)
 	t.Cleanup(func() { s.idp.Close() })
-	options := engine.OAuthOptions{ClientID: "app", ClientSecret: "app-secret"}
+	options := engine.OAuthConfig{ClientID: "app", ClientSecret: "app-secret"}
 	s.eng, err = engine.New(engine.Config{
-		Secret: secret, URL: s.origin, Adapter: store.adapter, SessionStrategy: strategy,
+		Secrets: []string{secret}, URL: s.origin, Adapter: store.adapter, SessionStrategy: strategy,
 		Schema:        &engine.Schema{User: []schema.Field{{Name: "name", Client: schema.Write}}},
 		PurgeInterval: -1, // would log its own failures
 		Now:           s.clock.Now, Logger: slog.New(s.logs), Getenv: func(string) string { return "" },
 		Providers: []engine.Provider{
-			&engine.OIDC{ID: "oidc", Issuer: s.idp.Issuer(), OAuthOptions: options},
+			&engine.OIDC{ID: "oidc", Issuer: s.idp.Issuer(), OAuthConfig: options},
 			&engine.OAuth2{ID: "oauth", AuthorizationURL: s.idp.Issuer() + "/authorize", TokenURL: s.idp.Issuer() + "/token",
-				UserInfoURL: s.idp.Issuer() + "/userinfo", OAuthOptions: options},
-			&engine.Email{ID: "email", Sender: s.mails},
-			&engine.Credentials{ID: "credentials", CreateUsers: true, Inputs: []engine.CredentialInput{{Name: "username"}},
+				UserInfoURL: s.idp.Issuer() + "/userinfo", OAuthConfig: options},
+			&engine.Email{ID: "email", SendVerificationRequest: s.mails.SendVerificationRequest},
+			&engine.Credentials{ID: "credentials", CreateUsers: true, Inputs: []engine.Input{{Name: "username"}},
 				Authorize: func(_ context.Context, v map[string]string, _ *http.Request) (*engine.User, error) {
 					name := v["username"]
 					if name == "" {

@@ -17,14 +17,13 @@ import (
 	"github.com/sesame-auth/sesame/adapters/entclient"
 	"github.com/sesame-auth/sesame/adapters/redis"
 	"github.com/sesame-auth/sesame/adapters/split"
-	"github.com/sesame-auth/sesame/engine"
 	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/testdb"
 )
 
 // outage is a database that can be stopped and started.
 type outage struct {
-	adapter engine.Adapter
+	adapter store.Adapter
 	stop    func()
 	start   func()
 	// users counts the rows of users, past the outage.
@@ -110,7 +109,7 @@ func openPostgres(t testing.TB) outage {
 	a, err := entclient.OpenPostgres(t.Context(), behind.String(), entclient.Options{})
 	fatal(t, err)
 	t.Cleanup(func() { a.Close() })
-	return outage{a, r.cut, r.restore, count(t, "pgx", dsn, `SELECT count(*) FROM "user"`)}
+	return outage{a, r.sever, r.restore, count(t, "pgx", dsn, `SELECT count(*) FROM "user"`)}
 }
 
 func openMySQL(t testing.TB) outage {
@@ -122,7 +121,7 @@ func openMySQL(t testing.TB) outage {
 	a, err := entclient.OpenMySQL(t.Context(), cfg.FormatDSN(), entclient.Options{})
 	fatal(t, err)
 	t.Cleanup(func() { a.Close() })
-	return outage{a, r.cut, r.restore, count(t, "mysql", dsn, "SELECT count(*) FROM `user`")}
+	return outage{a, r.sever, r.restore, count(t, "mysql", dsn, "SELECT count(*) FROM `user`")}
 }
 
 func openRedis(t testing.TB) outage {
@@ -155,7 +154,7 @@ func openRedisAt(t testing.TB, address string, o redis.Options) outage {
 			}
 		}
 	}
-	return outage{a, r.cut, start, func() (n int) {
+	return outage{a, r.sever, start, func() (n int) {
 		t.Helper()
 		options, err := goredis.ParseURL(address)
 		fatal(t, err)

@@ -1,4 +1,11 @@
-// Package replicas has no code: its test runs several servers of
-// internal/lab/labserver on one database, as processes of their own, lets two
-// hundred people in and out through all of them at once, and kills one.
+// Package replicas tests several servers on one database. Each is an
+// internal/lab/labserver in a process of its own. Two hundred people sign in and
+// out through all of them at once, and one server is killed in the middle. No
+// token may be used twice, no user stored twice, and no session lost whose cookie
+// was sent.
+//
+//	go test ./internal/lab/replicas
+//
+// The tests need PostgreSQL, MariaDB or MySQL, and Redis, each for a part of
+// them.
 package replicas

@@ -22,6 +22,7 @@ import (
 	"github.com/sesame-auth/sesame/adapters/redis"
 	"github.com/sesame-auth/sesame/adapters/split"
 	"github.com/sesame-auth/sesame/engine"
+	"github.com/sesame-auth/sesame/engine/store"
 	"github.com/sesame-auth/sesame/internal/lab/labserver"
 )
 
@@ -84,7 +85,7 @@ const (
 
 // open opens the adapter over the stores. users may change the adapter of the
 // users; nil leaves it.
-func open(ctx context.Context, s stores, users func(*entclient.Adapter) split.Users) (engine.Adapter, error) {
+func open(ctx context.Context, s stores, users func(*entclient.Adapter) split.Users) (store.Adapter, error) {
 	var (
 		db  *entclient.Adapter
 		err error
@@ -102,7 +103,7 @@ func open(ctx context.Context, s stores, users func(*entclient.Adapter) split.Us
 		first = users(db)
 	}
 	if s.Redis == "" {
-		return first.(engine.Adapter), nil
+		return first.(store.Adapter), nil
 	}
 	sessions, err := redis.Open(ctx, s.Redis, redis.Options{Prefix: s.Prefix, UsersElsewhere: true})
 	if err != nil {
@@ -117,20 +118,20 @@ type doomed struct {
 	hold func(context.Context, string)
 }
 
-func (d doomed) Tx(ctx context.Context, fn func(engine.Adapter) error) error {
-	return d.Adapter.Tx(ctx, func(a engine.Adapter) error { return fn(doomedTx{a, d.hold}) })
+func (d doomed) Tx(ctx context.Context, fn func(store.Adapter) error) error {
+	return d.Adapter.Tx(ctx, func(a store.Adapter) error { return fn(doomedTx{a, d.hold}) })
 }
 
-func (d doomed) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+func (d doomed) CreateUser(ctx context.Context, u store.User) (store.User, error) {
 	return doomedTx{d.Adapter, d.hold}.CreateUser(ctx, u)
 }
 
 type doomedTx struct {
-	engine.Adapter
+	store.Adapter
 	hold func(context.Context, string)
 }
 
-func (d doomedTx) CreateUser(ctx context.Context, u engine.User) (engine.User, error) {
+func (d doomedTx) CreateUser(ctx context.Context, u store.User) (store.User, error) {
 	u, err := d.Adapter.CreateUser(ctx, u)
 	if err == nil && u.Email != nil {
 		if point := victim(*u.Email); point == atUser || point == atAccount {
@@ -166,9 +167,9 @@ func serve(text string) error {
 		OIDC:    s.Issuer,
 		Logger:  slog.New(slog.NewTextHandler(os.Stderr, &slog.HandlerOptions{Level: slog.LevelWarn})),
 		Adapter: adapter,
-		Mail: engine.MailSenderFunc(func(ctx context.Context, m engine.VerificationRequest) error {
+		Mail: func(ctx context.Context, m engine.VerificationRequest) error {
 			return ask(ctx, s.Test+deskMail, letter{m.Identifier, m.URL, m.Token})
-		}),
+		},
 		Configure: func(c *engine.Config) { configure(c, hold) },
 	})
 	if err != nil {

@@ -55,15 +55,15 @@ func tsc(t *testing.T, installed, dir string) map[string]string {
 	if err != nil && len(out) == 0 {
 		t.Fatal(err)
 	}
-	said := map[string]string{}
+	output := map[string]string{}
 	last := ""
 	for line := range strings.Lines(string(out)) {
 		if name, _, ok := strings.Cut(line, "("); ok && !strings.HasPrefix(line, " ") {
 			last = name
 		}
-		said[last] += line
+		output[last] += line
 	}
-	return said
+	return output
 }
 
 const head = `import { useSession } from "next-auth/react"
@@ -181,15 +181,15 @@ func TestTypeScript(t *testing.T) {
 				for name, code := range cases {
 					write(t, dir, "wrong_"+name+".tsx", code)
 				}
-				said := tsc(t, installed, dir)
+				output := tsc(t, installed, dir)
 				for _, name := range slices.Sorted(maps.Keys(cases)) {
 					file := "wrong_" + name + ".tsx"
-					if said[file] == "" {
+					if output[file] == "" {
 						t.Errorf("a wrong use compiles:\n%s", cases[name])
 					}
-					delete(said, file)
+					delete(output, file)
 				}
-				for file, problems := range said {
+				for file, problems := range output {
 					t.Errorf("%s:\n%s", file, problems)
 				}
 			})

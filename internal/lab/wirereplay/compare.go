@@ -1,10 +1,13 @@
 // Package wirereplay compares what Sesame puts on the wire with recordings of
-// Auth.js. Its test runs the wire lab's own driver and React client
-// (testdata/lab) against internal/lab/labserver and holds every difference from
-// testdata/v5 and testdata/v4 against the table in docs/deviations.md.
+// Auth.js. Its test runs the recording driver and React client (testdata/lab)
+// against internal/lab/labserver, compares the result with testdata/v5 and
+// testdata/v4, and wants every difference in a table of docs/deviations.md, and
+// every row of those tables to cover a difference:
 //
-// The test owns the lab's ports on loopback: 4501 to 4504, 4511 to 4514, 4520
-// and 4521.
+//	go test ./internal/lab/wirereplay
+//
+// It needs Node.js with npm, and the ports 4501 to 4504, 4511 to 4514, 4520 and
+// 4521 on loopback. testdata/lab/README.md describes the recordings.
 package wirereplay
 
 import (

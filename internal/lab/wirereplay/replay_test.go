@@ -44,9 +44,9 @@ func TestReplay(t *testing.T) {
 	for _, r := range recordings {
 		startLabserver(t, r.profiles())
 		out := t.TempDir()
-		said := lab.node(t, "drive.mjs", r.version, out)
-		said += lab.node(t, "client.mjs", r.version, out, fmt.Sprintf("http://127.0.0.1:%d", r.profiles()[0].Port))
-		for line := range strings.Lines(said) {
+		output := lab.node(t, "drive.mjs", r.version, out)
+		output += lab.node(t, "client.mjs", r.version, out, fmt.Sprintf("http://127.0.0.1:%d", r.profiles()[0].Port))
+		for line := range strings.Lines(output) {
 			if strings.HasPrefix(line, "FAILED") { // a flow that threw writes no transcript
 				t.Log(line)
 			}
@@ -160,11 +160,11 @@ func (l lab) node(t *testing.T, args ...string) string {
 	cmd := exec.CommandContext(ctx, "node", args...)
 	cmd.Dir = l.dir
 	cmd.WaitDelay = 5 * time.Second
-	said, err := cmd.CombinedOutput()
+	output, err := cmd.CombinedOutput()
 	if err != nil {
-		t.Fatalf("node %s: %v\n%s", strings.Join(args, " "), err, said)
+		t.Fatalf("node %s: %v\n%s", strings.Join(args, " "), err, output)
 	}
-	return string(said)
+	return string(output)
 }
 
 // startIdentityProviders runs idp.mjs and waits until both of its servers
@@ -179,21 +179,21 @@ func (l lab) startIdentityProviders(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	said := &untilSaid{want: []string{"oidc idp on 4520", "oauth2 idp on 4521"}, done: make(chan struct{})}
-	cmd.Stdout, cmd.Stderr = said, said
+	output := &waitForLines{want: []string{"oidc idp on 4520", "oauth2 idp on 4521"}, done: make(chan struct{})}
+	cmd.Stdout, cmd.Stderr = output, output
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
 	ended := make(chan error, 1)
 	go func() { ended <- cmd.Wait() }()
 	select {
-	case <-said.done:
+	case <-output.done:
 	case err := <-ended:
-		t.Fatalf("idp.mjs ended: %v\n%s", err, said.text())
+		t.Fatalf("idp.mjs ended: %v\n%s", err, output.text())
 	case <-time.After(time.Minute):
 		cmd.Process.Kill()
 		<-ended
-		t.Fatalf("idp.mjs does not listen after a minute\n%s", said.text())
+		t.Fatalf("idp.mjs does not listen after a minute\n%s", output.text())
 	}
 	t.Cleanup(func() {
 		stdin.Close()
@@ -203,28 +203,28 @@ func (l lab) startIdentityProviders(t *testing.T) {
 }
 
 // untilSaid collects output and closes done once everything wanted is in it.
-type untilSaid struct {
+type waitForLines struct {
 	want []string
 	done chan struct{}
 
-	mu   sync.Mutex
-	said bytes.Buffer
+	mu     sync.Mutex
+	output bytes.Buffer
 }
 
-func (u *untilSaid) Write(p []byte) (int, error) {
+func (u *waitForLines) Write(p []byte) (int, error) {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	u.said.Write(p)
+	u.output.Write(p)
 	before := len(u.want)
-	u.want = slices.DeleteFunc(u.want, func(line string) bool { return strings.Contains(u.said.String(), line) })
+	u.want = slices.DeleteFunc(u.want, func(line string) bool { return strings.Contains(u.output.String(), line) })
 	if before > 0 && len(u.want) == 0 {
 		close(u.done)
 	}
 	return len(p), nil
 }
 
-func (u *untilSaid) text() string {
+func (u *waitForLines) text() string {
 	u.mu.Lock()
 	defer u.mu.Unlock()
-	return u.said.String()
+	return u.output.String()
 }

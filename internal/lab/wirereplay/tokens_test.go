@@ -90,7 +90,7 @@ func TestTokensOfBothSides(t *testing.T) {
 		cmd.Dir, cmd.Stdin, cmd.Stderr = lab.dir, bytes.NewReader(text), os.Stderr
 		cmd.Env = append(os.Environ(), "TZ="+zone)
 		cmd.WaitDelay = 5 * time.Second
-		said, err := cmd.Output()
+		output, err := cmd.Output()
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -98,8 +98,8 @@ func TestTokensOfBothSides(t *testing.T) {
 			Tokens  map[string]string
 			Answers []string
 		}
-		if err := json.Unmarshal(said, &out); err != nil {
-			t.Fatalf("%v: %s", err, said)
+		if err := json.Unmarshal(output, &out); err != nil {
+			t.Fatalf("%v: %s", err, output)
 		}
 		for i, want := range []string{"ada", "ada", "ERR_JWT_EXPIRED", "ada", "ada", "ERR_JWT_EXPIRED"} {
 			if i >= len(out.Answers) || out.Answers[i] != want {

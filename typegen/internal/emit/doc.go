@@ -1,6 +1,6 @@
-// Package emit prints what an application needs of a schema file: Go and
-// TypeScript types, ent mixins, a JSON Schema, SQL and a table for people.
+// Package emit generates code and documentation from a schema file: Go and
+// TypeScript types, ent mixins, a JSON Schema, SQL and a Markdown table.
 //
-// Every function returns the whole content of one file. The same schema gives
-// the same bytes, whatever the time, the place and the version of typegen.
+// Every function returns the whole content of one file. It depends only on the
+// schema, not on the time, the directory or the version of typegen.
 package emit

@@ -11,28 +11,28 @@ import (
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 
-// EntMixins returns a package of ent mixins: the fields of users and sessions as
-// ent fields. pkg is its name.
+// EntMixins returns a package of ent mixins, with the fields of users and sessions
+// as ent fields. pkg is its name.
 func EntMixins(f *schemafile.File, source, pkg string) ([]byte, error) {
-	body, err := render("authfields.go.tmpl", view(f, GoOptions{Source: source, Package: pkg}))
+	body, err := render("authfields.go.tmpl", view(f, GoNames{Source: source, Package: pkg}))
 	if err != nil {
 		return nil, err
 	}
 	return finish(body)
 }
 
-// HasTime and HasEnum say which helpers the ent mixins need.
+// HasTime and HasEnum report which helpers the ent mixins need.
 func (v *goView) HasTime() bool { return v.has(schema.Time) }
 func (v *goView) HasEnum() bool { return v.has(schema.Enum) }
 
 func (v *goView) has(kind schema.Kind) bool {
-	return slices.ContainsFunc(slices.Concat(v.UserFields, v.ShownSession, v.HiddenSession), func(p place) bool {
+	return slices.ContainsFunc(slices.Concat(v.UserFields, v.ShownSession, v.HiddenSession), func(p declaredField) bool {
 		return p.Type.Kind == kind && !p.Type.List
 	})
 }
 
-// entField is a field as an ent field builder.
-func entField(p place) string {
+// entField returns the ent field builder of a field.
+func entField(p declaredField) string {
 	name := schemafile.SnakeName(p.Name)
 	quoted := strconv.Quote(name)
 	var b strings.Builder
@@ -53,7 +53,7 @@ func entField(p place) string {
 		for i, v := range t.Enum {
 			values[i] = strconv.Quote(v)
 		}
-		// Text, not an enum of the database: a value that goes must not need a migration.
+		// Text instead of an enum of the database, so that removing a value needs no migration.
 		fmt.Fprintf(&b, "field.String(%s).MaxLen(63).Validate(oneOf(%s))", quoted, strings.Join(values, ", "))
 	case t.Kind == schema.String && p.Max > 0:
 		fmt.Fprintf(&b, "field.String(%s).MaxLen(%d)", quoted, p.Max)
@@ -94,7 +94,7 @@ func entField(p place) string {
 			fmt.Fprintf(&b, ".Default(%s)", valueLiteral(v))
 		}
 	}
-	// Not ent's Deprecated: its queries leave such a column out.
+	// Not ent's Deprecated: its queries omit such a column.
 	comment := p.Doc
 	if p.Deprecated != "" {
 		comment = strings.TrimSpace(comment + "\nDeprecated: " + p.Deprecated)

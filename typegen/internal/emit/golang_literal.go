@@ -11,8 +11,8 @@ import (
 	"github.com/sesame-auth/sesame/engine/schema"
 )
 
-// literal is a schema.Field as a composite literal without its type.
-func literal(p place) string { return fieldLiteral(p.Field.Field) }
+// literal returns a schema.Field as a composite literal without its type.
+func literal(p declaredField) string { return fieldLiteral(p.Field.Field) }
 
 func fieldLiteral(f schema.Field) string {
 	parts := []string{"Name: " + strconv.Quote(f.Name)}
@@ -84,7 +84,8 @@ func stringsLiteral(list []string) string {
 	return "[]string{" + strings.Join(quoted, ", ") + "}"
 }
 
-// valueLiteral is a canonical value in Go. Times are text, which Canon takes.
+// valueLiteral returns a canonical value as Go source. Times are text, which Canon
+// accepts.
 func valueLiteral(v any) string {
 	switch v := v.(type) {
 	case nil:

@@ -8,7 +8,7 @@ import (
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 
-// object is a JSON object whose members keep their order.
+// object is a JSON object with ordered members.
 type object []member
 
 type member struct {
@@ -52,10 +52,10 @@ func indented(v any) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// JSONSchema returns the JSON Schema (2020-12) of what GET session answers to
-// somebody signed in. It is a component of OpenAPI 3.1 as it is.
+// JSONSchema returns the JSON Schema (2020-12) of the body of GET session for a
+// signed-in user. It can be used as a component of OpenAPI 3.1.
 func JSONSchema(f *schemafile.File, source string) ([]byte, error) {
-	v := view(f, GoOptions{Source: source})
+	v := view(f, GoNames{Source: source})
 	var defs object
 	for _, e := range f.Enums {
 		defs = append(defs, member{e.Name, object{{"type", "string"}, {"enum", e.Values}}})
@@ -74,9 +74,9 @@ func JSONSchema(f *schemafile.File, source string) ([]byte, error) {
 		}
 		user = append(user, member{b.Name, object{{"type", typ}}})
 	}
-	fields := func(places []place) []schemafile.Field {
+	fields := func(declared []declaredField) []schemafile.Field {
 		var out []schemafile.Field
-		for _, p := range places {
+		for _, p := range declared {
 			out = append(out, p.Field)
 		}
 		return out
@@ -92,7 +92,7 @@ func JSONSchema(f *schemafile.File, source string) ([]byte, error) {
 		{"$schema", "https://json-schema.org/draft/2020-12/schema"},
 		{"$comment", header(source)},
 		{"title", "Session"},
-		{"description", "What GET session answers to somebody signed in; null is signed out."},
+		{"description", "The body of GET session for a signed-in user. It is null for others."},
 	}
 	root = append(root, closed(session, required)...)
 	if len(defs) > 0 {
@@ -101,7 +101,7 @@ func JSONSchema(f *schemafile.File, source string) ([]byte, error) {
 	return indented(root)
 }
 
-// closed is an object schema that allows no other members.
+// closed returns an object schema that allows no other members.
 func closed(properties object, required []string) object {
 	if properties == nil {
 		properties = object{}
@@ -138,7 +138,7 @@ func typeSchema(f *schemafile.Field) object {
 	case schema.String:
 		s = object{{"type", "string"}}
 		if f.Max > 0 && !t.List {
-			s = append(s, member{"maxLength", f.Max}) // Max counts bytes, which are no fewer
+			s = append(s, member{"maxLength", f.Max}) // Max counts bytes, of which there are at least as many
 		}
 	case schema.Bool:
 		s = object{{"type", "boolean"}}
@@ -165,18 +165,18 @@ func typeSchema(f *schemafile.Field) object {
 	return s
 }
 
-// EditorSchema returns the JSON Schema of the schema file itself, with which
-// editors complete and check it while it is written.
+// EditorSchema returns the JSON Schema of the schema file itself, for completion and
+// checks in editors.
 func EditorSchema() []byte {
 	out, err := indented(editorSchema())
 	if err != nil {
-		return nil // of constants only
+		return nil // cannot happen: it depends on constants only
 	}
 	return out
 }
 
 func editorSchema() object {
-	const typeHelp = "string, bool, int, float, time, an enum or an object; X? is nullable, \"X[]\" or [X] a list"
+	const typeHelp = "string, bool, int, float, time, an enum or an object. X? is nullable, \"X[]\" or [X] is a list."
 	text := func(help string) object { return object{{"type", "string"}, {"description", help}} }
 	flag := func(help string) object { return object{{"type", "boolean"}, {"description", help}} }
 	typ := object{
@@ -189,20 +189,20 @@ func editorSchema() object {
 	attributes := map[string]any{
 		"type": typ,
 		"client": object{
-			{"description", "What the browser may do with the field: nothing (none, the default), see it (read), or also change it with update() (write)."},
+			{"description", "What the browser may do with the field: nothing (none, the default), see it (read), or see it and change it with update() (write)."},
 			{"enum", []string{"none", "read", "write"}},
 		},
-		"default": object{{"description", "The value where there is none: in an old session, an old row, for an enum value that is not declared any more. Required for an enum. Choose the one with the least rights."}},
-		"max":     object{{"type", "integer"}, {"minimum", 1}, {"description", "Most bytes of a string, most items of a list."}},
+		"default": object{{"description", "The value if there is none, as in an old session or row, or if an enum value is no longer declared. Required for an enum: choose the value with the least rights."}},
+		"max":     object{{"type", "integer"}, {"minimum", 1}, {"description", "Maximum number of bytes of a string, or of items of a list."}},
 		"was":     object{{"type", "array"}, {"items", object{{"type", "string"}}}, {"description", "Earlier names, still read from old sessions."}},
 		"profile": object{
 			{"type", "object"}, {"additionalProperties", object{{"type", "string"}}}, {"minProperties", 1},
-			{"description", "Provider id to the claim that fills the field at the first sign-in: {google: locale}."},
+			{"description", "The claim that fills the field at the first sign-in, by provider id: {google: locale}."},
 		},
-		"trusted":    flag("What the provider says in profile may decide what a user may do. Needed for every field that the browser may not write itself."),
-		"token":      flag("Carry a field that the browser does not see into the encrypted session token."),
+		"trusted":    flag("Values from profile may decide what a user may do. Required with profile unless the browser may write the field."),
+		"token":      flag("Copy a field that the browser does not see into the encrypted session token."),
 		"deprecated": text("What to use instead."),
-		"doc":        text("One or more sentences; they become comments."),
+		"doc":        text("One or more sentences, used as comments."),
 	}
 	field := func(names ...string) object {
 		var properties object
@@ -237,18 +237,18 @@ func editorSchema() object {
 		{"properties", object{
 			{"version", object{{"const", schemafile.Version}}},
 			{"enums", object{
-				{"type", []string{"object", "null"}}, {"description", "Names, each with a list of values."},
+				{"type", []string{"object", "null"}}, {"description", "Enums: a name, with a list of values."},
 				{"propertyNames", object{{"pattern", "^[A-Z][A-Za-z0-9]*$"}}},
 				{"additionalProperties", object{{"type", "array"}, {"items", object{{"type", "string"}}}, {"minItems", 1}, {"uniqueItems", true}}},
 			}},
 			{"objects", object{
-				{"type", []string{"object", "null"}}, {"description", "Names, each with members."},
+				{"type", []string{"object", "null"}}, {"description", "Objects: a name, with members."},
 				{"propertyNames", object{{"pattern", "^[A-Z][A-Za-z0-9]*$"}}},
 				{"additionalProperties", object{
 					{"type", "object"}, {"minProperties", 1}, {"additionalProperties", field("type", "default", "max", "was", "deprecated", "doc")},
 				}},
 			}},
-			{"user", section("Columns of the users table. id, name, email and image are built in and may be listed for client and doc only.",
+			{"user", section("Columns of the users table. id, name, email and image are built in and can only have client and doc.",
 				field("type", "client", "default", "max", "was", "profile", "trusted", "token", "deprecated", "doc"),
 				object{
 					{"id", builtin("none", "read")}, {"name", builtin("none", "read", "write")},
@@ -257,20 +257,20 @@ func editorSchema() object {
 			{"session", section("Columns of the sessions table, or claims of the session token.",
 				field("type", "client", "default", "max", "was", "deprecated", "doc"), object{})},
 			{"token", section("Claims of the session token that the browser never sees.", field("type", "default", "max", "was", "deprecated", "doc"), object{})},
-			{"computed", section("Members of the session that are not stored; the application supplies a function for each. Say client: read.",
+			{"computed", section("Members of the session that are not stored; the application supplies a function for each. They need client: read.",
 				field("type", "client", "max", "deprecated", "doc"), object{})},
 			{"output", object{
 				{"type", []string{"object", "null"}}, {"additionalProperties", false},
-				{"description", "What typegen prints, and where; paths are relative to this file. Without it: go: authtypes and typescript: next-auth.d.ts."},
+				{"description", "The generated files; paths are relative to this file. The default is go: authtypes and typescript: next-auth.d.ts."},
 				{"properties", object{
-					{"go", text("Folder of the Go package of types.")},
-					{"ent", text("Folder of a Go package of ent mixins.")},
+					{"go", text("Directory of the Go package of types.")},
+					{"ent", text("Directory of a Go package of ent mixins.")},
 					{"typescript", text("File of TypeScript declarations.")},
-					{"typescriptModule", text("The package whose types are augmented; next-auth when nothing is said.")},
+					{"typescriptModule", text("The package whose types are augmented (default next-auth).")},
 					{"jsonSchema", text("File of a JSON Schema of GET session.")},
-					{"markdown", text("File of a table for people.")},
+					{"markdown", text("File of a Markdown table of the fields.")},
 					{"sql", object{{"type", "object"}, {"additionalProperties", false}, {"properties", object{
-						{"sqlite", text("File.")}, {"mysql", text("File.")}, {"postgres", text("File.")},
+						{"sqlite", text("File of SQL statements.")}, {"mysql", text("File of SQL statements.")}, {"postgres", text("File of SQL statements.")},
 					}}}},
 				}},
 			}},

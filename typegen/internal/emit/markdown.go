@@ -9,14 +9,14 @@ import (
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 
-// Markdown returns a table of the fields, for people.
+// Markdown returns a Markdown table of the fields.
 func Markdown(f *schemafile.File, source string) ([]byte, error) {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "<!-- %s -->\n\n# Session fields\n\n", strings.ReplaceAll(header(source), "--", "- -"))
-	b.WriteString("| field | type | kept in | browser | default | about |\n|--|--|--|--|--|--|\n")
+	b.WriteString("| field | type | stored in | browser | default | about |\n|--|--|--|--|--|--|\n")
 	for _, s := range []struct {
 		prefix string
-		kept   func(*schemafile.Field) string
+		stored func(*schemafile.Field) string
 		fields []schemafile.Field
 	}{
 		{"user.", func(f *schemafile.Field) string {
@@ -31,17 +31,17 @@ func Markdown(f *schemafile.File, source string) ([]byte, error) {
 	} {
 		for i := range s.fields {
 			field := &s.fields[i]
-			typ, kept, initial := TypeName(field.Type), s.kept(field), ""
+			typ, stored, initial := TypeName(field.Type), s.stored(field), ""
 			if field.Builtin() {
-				typ, kept = "built in", "users"
-			} else if s.prefix != "" || kept != "nowhere: computed" {
+				typ, stored = "built in", "users"
+			} else if s.prefix != "" || stored != "nowhere: computed" {
 				initial = "`" + string(schema.AppendJSON(nil, field.Zero())) + "`"
 			}
 			about := field.Doc
 			if field.Deprecated != "" {
 				about = strings.TrimSpace(about + " Deprecated: " + field.Deprecated)
 			}
-			fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s | %s | %s |\n", s.prefix, field.Name, cell(typ), kept, Access(f, field), cell(initial), cell(about))
+			fmt.Fprintf(&b, "| `%s%s` | %s | %s | %s | %s | %s |\n", s.prefix, field.Name, cell(typ), stored, Access(f, field), cell(initial), cell(about))
 		}
 	}
 	if len(f.Enums) > 0 {
@@ -60,7 +60,7 @@ func Markdown(f *schemafile.File, source string) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-// TypeName is a type as the schema file spells it.
+// TypeName returns a type in the syntax of the schema file.
 func TypeName(t schema.Type) string {
 	name := map[schema.Kind]string{schema.String: "string", schema.Bool: "bool", schema.Int: "int", schema.Float: "float", schema.Time: "time"}[t.Kind]
 	if name == "" {
@@ -75,7 +75,7 @@ func TypeName(t schema.Type) string {
 	return name
 }
 
-// Access is what the browser may do with a field of f: none, read or write.
+// Access returns what the browser may do with a field of f: none, read or write.
 func Access(f *schemafile.File, field *schemafile.Field) string {
 	access := field.Client
 	if field.Builtin() {
@@ -90,7 +90,7 @@ func Access(f *schemafile.File, field *schemafile.Field) string {
 	return "none"
 }
 
-// cell is text as it can stand in a cell of a table.
+// cell escapes text for a cell of a table.
 func cell(s string) string {
 	return strings.NewReplacer("|", `\|`, "\n", " ", "<", "&lt;").Replace(s)
 }

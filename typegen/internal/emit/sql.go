@@ -11,17 +11,17 @@ import (
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 
-// SQL returns the statements that add the declared columns to the tables user
-// and session, each column under the name of its field. It never changes or
-// drops one: that is for the migration tool of the application. dialect is one
-// of [schemafile.SQLDialects].
+// SQL returns the statements that add the declared columns to the tables user and
+// session, each with the name of its field. They never change or drop a column:
+// that is left to the migrations of the application. dialect must be one of
+// [schemafile.SQLDialects].
 func SQL(f *schemafile.File, source, dialect string) ([]byte, error) {
 	if dialects := schemafile.SQLDialects(); !slices.Contains(dialects, dialect) {
-		return nil, fmt.Errorf("unknown SQL dialect %q: there are %s", dialect, strings.Join(dialects, ", "))
+		return nil, fmt.Errorf("unknown SQL dialect %q; want one of %s", dialect, strings.Join(dialects, ", "))
 	}
 	var b bytes.Buffer
 	b.WriteString("-- " + header(source) + "\n")
-	b.WriteString("--\n-- The columns of all declared fields. Run the statements of those that your tables lack.\n")
+	b.WriteString("--\n-- The columns of all declared fields. Run the statements for those that your tables lack.\n")
 	for _, t := range []struct {
 		table  string
 		fields []schemafile.Field
@@ -49,14 +49,14 @@ func sqlName(name, dialect string) string {
 	return `"` + name + `"`
 }
 
-// column is the type of a column with what follows it.
+// column returns the type, nullability and default of a column.
 func column(f *schemafile.Field, dialect string) string {
 	t := f.Type
 	byDialect := func(sqlite, mysql, postgres string) string {
 		return map[string]string{"sqlite": sqlite, "mysql": mysql, "postgres": postgres}[dialect]
 	}
 	var typ string
-	asExpression := false // MySQL takes a default of these types in parentheses only
+	asExpression := false // MySQL accepts a default of these types only in parentheses
 	switch {
 	case t.List || t.Kind == schema.Object:
 		typ, asExpression = byDialect("json", "json", "jsonb"), true
@@ -71,7 +71,7 @@ func column(f *schemafile.Field, dialect string) string {
 	case t.Kind == schema.Enum:
 		typ = byDialect("text", "varchar(63)", "text")
 	case f.Max > 0 && f.Max <= 1000:
-		// Max counts bytes; as many characters are room enough.
+		// Max counts bytes, so that many characters are enough.
 		typ = byDialect("text", fmt.Sprintf("varchar(%d)", f.Max), "text")
 	default:
 		typ, asExpression = byDialect("text", "longtext", "text"), true

@@ -10,26 +10,26 @@ import (
 	"github.com/sesame-auth/sesame/typegen/schemafile"
 )
 
-// DefaultModule is the module that TypeScript declarations augment when
-// nothing else is said: next-auth, version 4 and 5 alike.
-const DefaultModule = "next-auth"
+// defaultModule is the module that TypeScript declarations augment by default, for
+// versions 4 and 5.
+const defaultModule = "next-auth"
 
 type tsView struct {
 	*goView
 	Line, Module, JWTModule, SessionUser string
 }
 
-// TypeScript returns the declarations for a front end: next-auth.d.ts. module is
-// the package whose types are augmented: "next-auth", or "@auth/core",
-// "@auth/sveltekit" and the like.
+// TypeScript returns the declarations for a front end, next-auth.d.ts. module is the
+// package whose types are augmented, such as "next-auth", "@auth/core" or
+// "@auth/sveltekit".
 func TypeScript(f *schemafile.File, source, module string) ([]byte, error) {
 	if module == "" || strings.ContainsFunc(module, func(r rune) bool {
 		return !(r == '@' || r == '/' || r == '-' || r == '_' || r == '.' || '0' <= r && r <= '9' || 'a' <= r && r <= 'z' || 'A' <= r && r <= 'Z')
 	}) {
-		return nil, errors.New("the module of the TypeScript declarations is no package name, as in next-auth or @auth/sveltekit")
+		return nil, errors.New("the module of the TypeScript declarations is not a package name, such as next-auth or @auth/sveltekit")
 	}
-	v := tsView{view(f, GoOptions{Source: source}), header(source), module, "@auth/core/jwt", `NonNullable<DefaultSession["user"]>`}
-	if module == DefaultModule {
+	v := tsView{view(f, GoNames{Source: source}), header(source), module, "@auth/core/jwt", `NonNullable<DefaultSession["user"]>`}
+	if module == defaultModule {
 		v.JWTModule = "next-auth/jwt"
 	}
 	var hidden []string
@@ -42,7 +42,7 @@ func TypeScript(f *schemafile.File, source, module string) ([]byte, error) {
 		}
 	}
 	if !v.ShowsID {
-		hidden = append(hidden, "id") // of v5, where the server shows it on request only
+		hidden = append(hidden, "id") // v5 declares it, but the server shows it only on request
 	}
 	v.SessionUser = "Omit<" + v.SessionUser + ", " + union(hidden) + ">"
 	if len(hidden) == 0 {
@@ -85,18 +85,18 @@ func tsType(t schema.Type) string {
 	return name
 }
 
-// tsDoc is the comment of a field, with a newline, indented.
+// tsDoc returns the indented comment of a field, ending in a newline, or "".
 func tsDoc(f any, indent string) string {
 	field, ok := f.(schemafile.Field)
 	if !ok {
-		field = f.(place).Field
+		field = f.(declaredField).Field
 	}
 	var lines []string
 	if field.Doc != "" {
 		lines = strings.Split(field.Doc, "\n")
 	}
 	if field.Type.Kind == schema.Time {
-		lines = append(lines, "A time, as Date.toISOString() prints it.")
+		lines = append(lines, "A time in the format of Date.toISOString().")
 	}
 	if field.Deprecated != "" {
 		lines = append(lines, strings.Split("@deprecated "+field.Deprecated, "\n")...)

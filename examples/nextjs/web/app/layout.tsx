@@ -6,7 +6,7 @@ import "./style.css"
 
 export const metadata: Metadata = { title: "Sesame and Next.js" }
 
-/** The theme is in the page before a script runs, because the server knows it. */
+/** The server renders the theme, so it applies before any script runs. */
 export default async function Layout({ children }: { children: ReactNode }) {
   const session = await getSession()
   return (

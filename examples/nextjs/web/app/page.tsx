@@ -24,7 +24,7 @@ export default async function Home() {
           <p id="server-nobody">Nobody is signed in.</p>
         )}
         <p>
-          <Link href="/account">A page for those who are signed in</Link>
+          <Link href="/account">A page for signed-in users</Link>
         </p>
       </section>
       <SessionPanel />

@@ -6,7 +6,7 @@ import { type SubmitEvent, useState } from "react"
 import { type Billing, type Project, get } from "../lib/api"
 import type { Role, SessionUpdate, Theme } from "../next-auth"
 
-// Leave one out, or misspell one, and `next build` fails.
+// `next build` fails if one is missing or misspelled.
 const may: Record<Role, string> = {
   admin: "may edit projects and see the bills",
   editor: "may edit projects",
@@ -14,7 +14,7 @@ const may: Record<Role, string> = {
 }
 const themes: Theme[] = ["system", "light", "dark"]
 
-/** What next-auth/react does, one button each. */
+/** One button for each function of next-auth/react. */
 export function SessionPanel() {
   const { data: session, status } = useSession()
   return (
@@ -63,7 +63,7 @@ function SignIn() {
       redirect: false,
     })
     if (result.error) return setWrong(true)
-    router.refresh() // the server components have somebody to show, too
+    router.refresh() // renders the server components with the session
     await getSession() // tells the other tabs, which signIn() without a redirect does not
   }
   return (
@@ -88,9 +88,9 @@ function Update() {
   const router = useRouter()
   const [answer, setAnswer] = useState("")
   async function choose(theme: Theme) {
-    // satisfies: update() itself takes anything, and the server does not.
+    // satisfies, because update() accepts anything, but the server does not.
     await update({ theme } satisfies SessionUpdate)
-    router.refresh() // the server components see it
+    router.refresh() // renders the server components with it
   }
   async function becomeAdmin() {
     const session = await update({ role: "admin" }) // satisfies SessionUpdate would not compile

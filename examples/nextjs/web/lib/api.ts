@@ -1,4 +1,4 @@
-/** One of the answer of GET /api/projects, as in application.go. */
+/** An element of the answer of GET /api/projects, as in application.go. */
 export interface Project {
   name: string
   canEdit: boolean
@@ -9,7 +9,7 @@ export interface Billing {
   openInvoices: number
 }
 
-/** Asks the Go server's JSON API from the browser, with the session cookie. */
+/** Calls the Go server's JSON API from the browser, with the session cookie. */
 export async function get<T>(path: "/api/projects" | "/api/billing"): Promise<T> {
   const response = await fetch(path)
   if (!response.ok) throw new Error(`${path}: ${response.status} ${await response.text()}`)

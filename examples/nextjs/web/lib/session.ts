@@ -2,12 +2,12 @@ import { headers } from "next/headers"
 import type { Session } from "next-auth"
 
 /**
- * The session of the request that is being rendered, null when nobody is signed
- * in: what useSession() has in the browser, for server components. It asks the
- * Go server, which has the secret; Next.js needs none.
+ * Returns the session of the request being rendered, or null if signed out: the
+ * useSession() of server components. It asks the Go server, which has the secret;
+ * Next.js needs none.
  *
- * A server component cannot set cookies, and says so: the session is read as it
- * is. When it is due to be extended, the browser's next request does that.
+ * A server component cannot set cookies, so it sends X-Auth-Read-Only: reading
+ * does not extend the session. If that is due, the browser's next request does.
  */
 export async function getSession(): Promise<Session | null> {
   const cookie = (await headers()).get("cookie")

@@ -1,6 +1,6 @@
 // Package schema is the ent schema of this application. The mixins of authmixin
-// bring the columns of Sesame; names, ids, tables and everything else are the
-// application's own.
+// add the columns of Sesame; names, ids, tables and everything else are up to the
+// application.
 package schema
 
 import (
@@ -17,7 +17,7 @@ import (
 	"github.com/sesame-auth/sesame/ent/authmixin"
 )
 
-// base is what every type of this application has: a UUID.
+// base adds a UUID as the id. Every type of this application has it.
 type base struct{ mixin.Schema }
 
 // Fields of the base.
@@ -38,7 +38,7 @@ func (Member) Mixin() []ent.Mixin {
 	return []ent.Mixin{base{}, authmixin.User{Accounts: LinkedAccount.Type, Sessions: LoginSession.Type, Authenticators: Passkey.Type}}
 }
 
-// Fields of the Member. The first two are declared in package extra too.
+// Fields of the Member. The first two are also declared in package extra.
 func (Member) Fields() []ent.Field {
 	return []ent.Field{
 		field.Enum("role").Values("member", "editor", "admin").Default("member"),
@@ -75,7 +75,7 @@ func (LoginSession) Mixin() []ent.Mixin {
 	return []ent.Mixin{base{}, authmixin.Session{User: Member.Type, OwnID: true}}
 }
 
-// Fields of the LoginSession. It is declared in package extra too.
+// Fields of the LoginSession, which are also declared in package extra.
 func (LoginSession) Fields() []ent.Field {
 	return []ent.Field{field.String("device").Optional().Nillable()}
 }
@@ -94,7 +94,7 @@ func (Passkey) Mixin() []ent.Mixin {
 	return []ent.Mixin{base{}, authmixin.Authenticator{User: Member.Type, OwnID: true}}
 }
 
-// AuditEntry says that something was done. It is of no concern to Sesame.
+// AuditEntry is a line of the audit log. Sesame does not use it.
 type AuditEntry struct{ ent.Schema }
 
 // Mixin of the AuditEntry.

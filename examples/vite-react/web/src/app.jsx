@@ -51,7 +51,7 @@ function Account({ user }) {
     const name = new FormData(event.currentTarget).get("name")
     const answer = await fetch("/api/name", { method: "PUT", body: JSON.stringify({ name }) })
     setError(answer.ok ? null : await answer.text())
-    if (answer.ok) await update() // reads the session anew, in other tabs too
+    if (answer.ok) await update() // reads the session again, in other tabs too
   }
   return (
     <>

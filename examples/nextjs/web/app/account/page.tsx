@@ -2,7 +2,7 @@ import Link from "next/link"
 import { redirect } from "next/navigation"
 import { getSession } from "../../lib/session"
 
-/** Strangers go to the sign-in page of the Go server, and come back here. */
+/** Signed-out users go to the sign-in page of the Go server, and then return. */
 export default async function Account() {
   const session = await getSession()
   if (!session) redirect("/api/auth/signin?callbackUrl=/account")

@@ -1,5 +1,5 @@
-// Command labserver runs the servers of the wire lab on loopback, four for each
-// version of Auth.js, for the lab's driver and client:
+// Command labserver serves the profiles of package labserver on loopback, four
+// for each version of Auth.js, to the driver and the client of the wire lab:
 //
 //	go run ./internal/lab/labserver/cmd/labserver -offset 100
 //	node drive.mjs v5 out --origin-map jwt=http://127.0.0.1:4601,...
